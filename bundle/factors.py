@@ -1,0 +1,162 @@
+"""The decoded latent map (file `factors.json`): what each z_i encodes, in which half, on what evidence.
+
+Source of the two methods: "Decoding Latent Factors" (relative: magnitude of change; absolute: spectrum sampling);
+the definitions, with the Jensen-Shannon companion and the nulls, are in docs/science.md.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Literal
+
+import msgspec
+
+from bundle.errors import ContentError
+
+Half = Literal["negative", "positive"]
+Status = Literal["decoded", "ambiguous", "undecoded"]
+N_QUANTILES = 101
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One cell (factor, attribute, half) of the map. Entropies are normalised to [0, 1]; intervals are 95 % bootstrap.
+
+    Relative method (z_i of sampled users set to the end of the half): mc = mean change of the information gain,
+    mc_relative = mc over the mean information gain before, js = Jensen-Shannon divergence in bits (it ranks
+    attributes), p_value from the permutation null (item -> attribute rows shuffled), q_value after
+    Benjamini-Hochberg; shifted_value = the value whose share grows most.
+    Absolute method (z = 0 but for z_i, sampled from the half): ig with its interval and p/q values,
+    value = the value of highest lift against z = 0.
+    """
+
+    attribute: str
+    half: Half
+    mc: float
+    mc_low: float
+    mc_high: float
+    mc_relative: float
+    js: float
+    js_low: float
+    js_high: float
+    p_value: float
+    q_value: float
+    shifted_value: str | None
+    ig: float
+    ig_low: float
+    ig_high: float
+    ig_p_value: float
+    ig_q_value: float
+    value: str | None
+    lift: float
+
+
+class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one half of one factor is said to encode. attribute and value are None unless status is decoded/ambiguous.
+
+    rivals names the attributes whose effect lies within the winner's interval (status ambiguous).
+    """
+
+    status: Status
+    attribute: str | None
+    value: str | None
+    effect: float
+    effect_low: float
+    effect_high: float
+    q_value: float
+    rivals: tuple[str, ...] = ()
+
+
+class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One latent dimension z_i over the training users.
+
+    quantiles   [101] the 0..100 % quantiles of mu_i over training users (the aggregated posterior)
+    mean, sd    of mu_i over training users
+    kl          mean KL of q(z_i|x) from the prior in nats; 0 for a model without a posterior; active: kl > 0.01
+    half        the half with the stronger effect; status/attribute/value repeat that half's reading
+    examples_*  external ids of the items that gain most at that end of the spectrum
+    stability   share of retrainings whose matched dimension decodes to the same value; None = not measured
+    """
+
+    factor: int
+    active: bool
+    kl: float
+    mean: float
+    sd: float
+    quantiles: tuple[float, ...]
+    status: Status
+    half: Half
+    attribute: str | None
+    value: str | None
+    negative: Reading
+    positive: Reading
+    examples_negative: tuple[str, ...]
+    examples_positive: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    stability: float | None = None
+
+    def half_of(self, z: float) -> Half:
+        """The half of the aggregated posterior in which z lies: below its median or not."""
+        return "negative" if z < self.quantiles[N_QUANTILES // 2] else "positive"
+
+    def reading(self, half: Half) -> Reading:
+        return self.negative if half == "negative" else self.positive
+
+    def percentile(self, z: float) -> float:
+        """Where z lies among the training users, 0..100; ties count half."""
+        low, high = bisect_left(self.quantiles, z), bisect_right(self.quantiles, z)
+        return 100.0 * (low + high) / (2 * len(self.quantiles))
+
+
+class Direction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A probe direction d_v in the latent space for one attribute value, served beside the axes.
+
+    vector  [n_latent] unit vector; ridge regression of the users' standardised share of v on mu
+    sd      standard deviation of mu @ vector over training users: the unit of steering strength
+    r2      of the probe on held-out users; a direction with r2 near 0 carries nothing and is said to
+    """
+
+    attribute: str
+    value: str
+    vector: tuple[float, ...]
+    mean: float
+    sd: float
+    r2: float
+
+
+class FactorMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All factors, with the settings that made the map. `notes` says in plain words what could not be decoded."""
+
+    settings: dict[str, int | float | str | bool | None]
+    attributes: tuple[str, ...]
+    factors: tuple[Factor, ...]
+    directions: tuple[Direction, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def check(self, n_latent: int) -> None:
+        """Raise ContentError unless there is one whole factor per latent dimension, in order."""
+        if len(self.factors) != n_latent:
+            raise ContentError(f"factors.json maps {len(self.factors)} factors, the model has {n_latent} latents")
+        if any(len(d.vector) != n_latent for d in self.directions):
+            raise ContentError(f"a direction of factors.json does not have {n_latent} coordinates")
+        for i, factor in enumerate(self.factors):
+            if factor.factor != i:
+                raise ContentError(f"factors.json has factor {factor.factor} at position {i}")
+            if len(factor.quantiles) != N_QUANTILES or list(factor.quantiles) != sorted(factor.quantiles):
+                raise ContentError(f"factor {i} needs {N_QUANTILES} ascending quantiles")
+            for reading in (factor.negative, factor.positive):
+                if (reading.status == "undecoded") != (reading.attribute is None):
+                    raise ContentError(f"factor {i}: an undecoded half has no attribute, and only that one")
+
+
+class LatentMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """PCA of users' mu for plotting (file `latent_map.json`); points carry no user ids.
+
+    explained   [n_components] share of the variance; points [n_points, n_components] unconditioned users
+    conditions  names; centroids [n_conditions, n_components] of the same users under each condition, and their spread
+    """
+
+    explained: tuple[float, ...]
+    points: tuple[tuple[float, ...], ...]
+    conditions: tuple[str, ...] = ()
+    centroids: tuple[tuple[float, ...], ...] = ()
+    spreads: tuple[float, ...] = ()

@@ -1,0 +1,180 @@
+"""The manifest of a bundle (file `manifest.json`): the last file written, the first one read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+import msgspec
+
+from bundle import FORMAT_VERSION
+from bundle.errors import ManifestError
+
+MAX_MANIFEST_BYTES = 1 << 20
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Frozen, every field named, nothing unknown accepted."""
+
+
+class FileEntry(_Part, frozen=True):
+    size: int
+    sha256: str
+
+
+class Dims(_Part, frozen=True):
+    n_items: int
+    n_latent: int
+    n_conditions: int
+
+
+class Graph(_Part, frozen=True):
+    """An ONNX graph: its file, opset and tensor names in order."""
+
+    file: str
+    opset: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class Graphs(_Part, frozen=True):
+    """The three graphs of a bundle. B = batch, L = longest history, C = n_conditions, K = explained items.
+
+    encoder    history int64 [B, L], mask float32 [B, L], (condition float32 [B, C]) -> mu float32 [B, n_latent]
+    decoder    z float32 [B, n_latent] -> logits float32 [B, n_items]
+    explainer  history int64 [L], (condition float32 [1, C]), shift float32 [1, n_latent], item_ix int64 [K]
+               -> latent float32 [K, n_latent], latent_base float32 [K],
+                  history_contribution float32 [K, L], history_base float32 [K]
+               the score explained is decoder(encoder(history, condition) + shift)[item_ix]
+    `condition` is an input only when n_conditions > 0. Padding of `history` is any valid index with mask 0.
+    """
+
+    encoder: Graph
+    decoder: Graph
+    explainer: Graph
+
+
+class Conditions(_Part, frozen=True):
+    """The condition inputs in order: values of one attribute of the catalogue. Empty for an unconditioned model."""
+
+    attribute: str | None
+    values: tuple[str, ...]
+
+
+class Data(_Part, frozen=True):
+    """What the model was trained on. fingerprint = sha256 over the binarised interactions and the item ids."""
+
+    name: str
+    fingerprint: str
+    n_users: int
+    n_items: int
+    n_interactions: int
+    threshold: float | None
+    min_items: int
+
+
+class Metric(_Part, frozen=True):
+    """A mean over n test users with its standard error and 95 % bootstrap interval [low, high]."""
+
+    mean: float
+    se: float
+    low: float
+    high: float
+    n: int
+
+
+class GoldenCase(_Part, frozen=True):
+    """A made-up history (no person's) with the trainer's answer: the top item indices, unmasked, and their logits.
+
+    The decoder's logits of `history` under `condition` must reproduce `scores` within `tolerance`.
+    """
+
+    history: tuple[int, ...]
+    condition: tuple[int, ...]
+    top_items: tuple[int, ...]
+    scores: tuple[float, ...]
+    tolerance: float
+
+
+class Trainer(_Part, frozen=True):
+    """Which code made the bundle: prismrec's version and those of the libraries that shape the numbers."""
+
+    version: str
+    libraries: dict[str, str]
+
+
+class Manifest(_Part, frozen=True):
+    """All that is known of a bundle but its weights. `created` is RFC 3339 UTC; forced = why a refusal was overridden."""
+
+    format_version: Literal[1]
+    name: str
+    version: str
+    created: str
+    model: str
+    config: dict[str, int | float | str | bool | None]
+    dims: Dims
+    graphs: Graphs
+    conditions: Conditions
+    data: Data
+    seeds: dict[str, int]
+    metrics: dict[str, Metric]
+    baselines: dict[str, dict[str, Metric]]
+    golden: tuple[GoldenCase, ...]
+    trainer: Trainer
+    files: dict[str, FileEntry]
+    forced: str | None = None
+
+    def check(self) -> None:
+        """Raise ManifestError when the manifest contradicts itself."""
+        if len(self.conditions.values) != self.dims.n_conditions:
+            raise ManifestError(
+                f"{len(self.conditions.values)} condition values for {self.dims.n_conditions} condition inputs"
+            )
+        if min(self.dims.n_items, self.dims.n_latent) < 1:
+            raise ManifestError(f"a bundle needs items and latents, this has {self.dims}")
+        for graph in (self.graphs.encoder, self.graphs.decoder, self.graphs.explainer):
+            if graph.file not in self.files:
+                raise ManifestError(f"graph file {graph.file!r} is not listed in `files`")
+        for case in self.golden:
+            if any(not 0 <= ix < self.dims.n_items for ix in (*case.history, *case.top_items)):
+                raise ManifestError("a golden case refers to an item outside the catalogue")
+            if any(not 0 <= c < self.dims.n_conditions for c in case.condition):
+                raise ManifestError("a golden case refers to a condition that does not exist")
+            if len(case.top_items) != len(case.scores):
+                raise ManifestError("a golden case has unequal numbers of items and scores")
+
+
+def encode(part: msgspec.Struct) -> bytes:
+    """Canonical JSON bytes of any part of a bundle: the same value gives the same bytes. NaN is refused."""
+    raw = msgspec.json.encode(part, order="deterministic")
+    return msgspec.json.format(raw, indent=1) + b"\n" if len(raw) < MAX_MANIFEST_BYTES else raw + b"\n"
+
+
+def parse_manifest(raw: bytes) -> Manifest:
+    """Parse and check a manifest; every defect is a ManifestError that names it. At most 1 MiB is read."""
+    if len(raw) > MAX_MANIFEST_BYTES:
+        raise ManifestError(f"manifest.json has {len(raw)} bytes, at most {MAX_MANIFEST_BYTES} are allowed")
+    try:
+        head = json.loads(raw, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"manifest.json is not valid JSON ({type(error).__name__})") from error
+    if not isinstance(head, dict):
+        raise ManifestError("manifest.json must hold one object")
+    if head.get("format_version") != FORMAT_VERSION:
+        raise ManifestError(
+            f"this bundle does not have format_version {FORMAT_VERSION}, the one this prismrec reads",
+            hint="export it again with this version of prismrec",
+        )
+    try:
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ManifestError(f"manifest.json does not fit the format: {error}") from error
+    manifest.check()
+    return manifest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object repeats a key")
+    return found

@@ -1,0 +1,162 @@
+"""Reading a bundle: resolve the version once, read each file's bytes once, verify those bytes, use those bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from bundle import files
+from bundle.catalogue import Catalogue
+from bundle.errors import BundleError, ContentError, FilesError, HashError, ManifestError, NoBundleError
+from bundle.factors import FactorMap, LatentMap
+from bundle.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, parse_manifest
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle: what the manifest promises is true of the bytes held here.
+
+    bundle_id is the first 16 hex digits of the manifest's sha256; as the manifest holds every file's hash, it names
+    the whole content.
+    """
+
+    bundle_id: str
+    folder: Path
+    manifest: Manifest
+    catalogue: Catalogue
+    factors: FactorMap
+    latent_map: LatentMap
+    graphs: Mapping[str, bytes]
+
+
+def model_names(root: Path) -> list[str]:
+    """The models below a repository folder, sorted: folders with at least one version in them."""
+    if not root.is_dir():
+        return []
+    return sorted(p.name for p in root.iterdir() if files.valid_name(p.name) and p.is_dir() and versions(p))
+
+
+def versions(model_folder: Path) -> list[str]:
+    """The versions of a model, oldest first. A folder without a manifest is not (yet) one."""
+    if not model_folder.is_dir():
+        return []
+    found = [p.name for p in model_folder.iterdir() if files.valid_name(p.name) and (p / files.MANIFEST).is_file()]
+    return sorted(found, key=files.version_key)
+
+
+def resolve(model_folder: Path) -> Path:
+    """The bundle folder to serve: the one `current` names, else the highest version. Raises NoBundleError."""
+    pointer = model_folder / files.CURRENT
+    try:
+        version = _read_regular(pointer, limit=256).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        available = versions(model_folder)
+        if not available:
+            raise NoBundleError(f"there is no bundle in {model_folder}") from None
+        version = available[-1]
+    if not files.valid_name(version):
+        raise FilesError(f"{pointer} does not name a version")
+    folder = model_folder / version
+    if not (folder / files.MANIFEST).is_file():
+        raise NoBundleError(f"{model_folder} has no whole version {version!r}")
+    return folder.resolve()
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read and verify one bundle folder. Costs one read and one sha256 of its bytes.
+
+    Raises NoBundleError, FilesError, HashError, ManifestError or ContentError; nothing is returned half-read.
+    """
+    if not folder.is_dir():
+        raise NoBundleError(f"{folder} is not a bundle folder")
+    try:
+        raw_manifest = _read_regular(folder / files.MANIFEST, limit=MAX_MANIFEST_BYTES)
+    except FileNotFoundError:
+        raise ManifestError(f"{folder} has no {files.MANIFEST}") from None
+    manifest = parse_manifest(raw_manifest)
+    _check_listing(folder, manifest)
+    content = {name: _read_verified(folder / name, entry) for name, entry in manifest.files.items()}
+    catalogue = _decode(content, files.ITEMS, Catalogue)
+    factors = _decode(content, files.FACTORS, FactorMap)
+    latent_map = _decode(content, files.LATENT_MAP, LatentMap)
+    _check_agreement(manifest, catalogue, factors)
+    return Bundle(
+        bundle_id=hashlib.sha256(raw_manifest).hexdigest()[:16],
+        folder=folder,
+        manifest=manifest,
+        catalogue=catalogue,
+        factors=factors,
+        latent_map=latent_map,
+        graphs={name: content[name] for name in (files.ENCODER, files.DECODER, files.EXPLAINER)},
+    )
+
+
+def _check_listing(folder: Path, manifest: Manifest) -> None:
+    if set(manifest.files) != set(files.PAYLOAD):
+        raise FilesError(f"the manifest lists {sorted(manifest.files)}, a bundle holds {sorted(files.PAYLOAD)}")
+    extra = {p.name for p in folder.iterdir()} - set(files.PAYLOAD) - {files.MANIFEST}
+    if extra:
+        raise FilesError(f"{len(extra)} files are in the bundle folder but not in its manifest, e.g. {min(extra)!r}")
+    total = sum(entry.size for entry in manifest.files.values())
+    if total > files.MAX_BUNDLE_BYTES:
+        raise FilesError(f"the bundle has {total} bytes, at most {files.MAX_BUNDLE_BYTES} are read")
+
+
+def _read_verified(path: Path, entry: FileEntry) -> bytes:
+    try:
+        content = _read_regular(path, limit=entry.size)
+    except FileNotFoundError:
+        raise FilesError(f"{path.name} is missing") from None
+    if len(content) != entry.size:
+        raise FilesError(f"{path.name} has {len(content)} bytes, the manifest says {entry.size}")
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise HashError(f"the content of {path.name} is not what the manifest describes (sha256 differs)")
+    return content
+
+
+def _read_regular(path: Path, *, limit: int) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes; a link, folder, fifo or socket is refused unopened."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise FilesError(f"{path.name} cannot be read: {error.strerror}") from error
+    with os.fdopen(fd, "rb") as handle:
+        status = os.fstat(handle.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise FilesError(f"{path.name} is not a regular file")
+        if status.st_size > limit:
+            raise FilesError(f"{path.name} has {status.st_size} bytes, at most {limit} are expected")
+        return handle.read(limit + 1)
+
+
+def _decode(content: Mapping[str, bytes], name: str, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(content[name], type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ContentError(f"{name} does not fit the format: {error}") from error
+
+
+def _check_agreement(manifest: Manifest, catalogue: Catalogue, factors: FactorMap) -> None:
+    catalogue.check()
+    if len(catalogue) != manifest.dims.n_items:
+        raise ContentError(f"items.json has {len(catalogue)} items, the model has {manifest.dims.n_items}")
+    factors.check(manifest.dims.n_latent)
+    if manifest.conditions.attribute is not None:
+        attribute = catalogue.attribute(manifest.conditions.attribute)
+        missing = set(manifest.conditions.values) - set(attribute.values if attribute else ())
+        if missing:
+            raise ContentError(f"the conditions name {sorted(missing)}, which no item attribute has")
+
+
+__all__ = ["Bundle", "BundleError", "model_names", "read_bundle", "resolve", "versions"]

@@ -1,0 +1,1 @@
+"""The command `prismrec`: the only package that knows both training and service."""

@@ -1,0 +1,1 @@
+"""The torch-free service: verified bundles in, recommendations with reasons out."""

@@ -1,0 +1,74 @@
+"""The one small base of all latent models, and the sparse batch they read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+
+class ModelConfig(BaseModel):
+    """Hyper-parameters of a model: typed, bounded, explained by `Field(description=...)`; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SparseRows:
+    """A batch of binary histories: row b holds the items indices[offsets[b]:offsets[b + 1]], each once.
+
+    indices  int64 [n_interactions]; offsets  int64 [B + 1], from 0 to n_interactions
+    """
+
+    indices: Tensor
+    offsets: Tensor
+
+    def __len__(self) -> int:
+        return self.offsets.shape[0] - 1
+
+    @property
+    def lengths(self) -> Tensor:
+        """int64 [B]: items per row."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    @property
+    def row_of(self) -> Tensor:
+        """int64 [n_interactions]: the row each index belongs to."""
+        return torch.repeat_interleave(torch.arange(len(self), device=self.indices.device), self.lengths)
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """q(z|x): mu [B, n_latent]; logvar [B, n_latent], or None for a model without a posterior."""
+
+    mu: Tensor
+    logvar: Tensor | None
+
+
+class LatentModel(nn.Module, ABC):
+    """history (+ condition) -> q(z|x) -> logits. In eval mode encode is deterministic: no dropout, z = mu.
+
+    condition is float32 [B, n_conditions], 1 for each value asked for; None means all zeros.
+    """
+
+    kind: ClassVar[str]
+    n_items: int
+    n_latent: int
+    n_conditions: int
+    config: ModelConfig
+
+    @abstractmethod
+    def encode(self, rows: SparseRows, condition: Tensor | None = None) -> Posterior:
+        """q(z|x, c) of each row; O(n_interactions * hidden), never a dense [B, n_items]."""
+
+    @abstractmethod
+    def encode_padded(self, history: Tensor, mask: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The mean path for export: history int64 [B, L] (padding: any index, mask 0), mask float32 [B, L] -> mu."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """z float32 [B, n_latent] -> logits float32 [B, n_items]."""
