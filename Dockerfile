@@ -1,0 +1,60 @@
+# Two images from one file:
+#   service   serves verified bundles; no torch, no compiler, non-root
+#   trainer   makes a bundle out of data, once; has torch
+# Build arguments: PYTHON_IMAGE (base), WHEELHOUSE (a URL or folder of wheels that pip looks into first),
+# TORCH_INDEX (where torch's CPU build is found when there is no WHEELHOUSE).
+ARG PYTHON_IMAGE=python:3.11-slim
+
+FROM ${PYTHON_IMAGE} AS service-build
+ARG WHEELHOUSE=
+WORKDIR /src
+RUN python3 -m venv /opt/prismrec
+COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY bundle bundle
+COPY service service
+COPY prismrec prismrec
+# Only what the service runs is copied: training is not even in the build. Bytecode is made at build time because
+# the root file system is read-only later; pip itself leaves, nothing at run time installs anything.
+RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile -c requirements.lock '.[serve]' \
+ && rm -rf /src/build \
+ && find /opt/prismrec -depth \( -name tests -o -name test \) -type d -not -path '*/prismrec/*/prismrec/*' -exec rm -rf {} + \
+ && /opt/prismrec/bin/pip uninstall --yes --quiet pip setuptools \
+ && python3 -m compileall -q -j 0 /opt/prismrec/lib || true \
+ && /opt/prismrec/bin/python -c "import service.app"
+
+FROM ${PYTHON_IMAGE} AS trainer
+ARG WHEELHOUSE=
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+WORKDIR /src
+RUN python3 -m venv /opt/prismrec
+COPY requirements.lock ./
+RUN if [ -n "$WHEELHOUSE" ]; then host=${WHEELHOUSE#*://}; set -- --find-links "$WHEELHOUSE" --trusted-host "${host%%[:/]*}"; \
+    else set -- --extra-index-url "$TORCH_INDEX"; fi \
+ && /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check -c requirements.lock "$@" torch==2.13.0
+COPY pyproject.toml README.md LICENSE ./
+COPY bundle bundle
+COPY service service
+COPY training training
+COPY prismrec prismrec
+RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check -c requirements.lock '.[serve,train]' && rm -rf build
+RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin prismrec \
+ && install -d -o prismrec -g prismrec /models /store /work
+ENV PATH=/opt/prismrec/bin:$PATH OMP_WAIT_POLICY=PASSIVE HOME=/work MPLCONFIGDIR=/work/.matplotlib \
+    PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /work
+USER 10001:10001
+ENTRYPOINT ["prismrec"]
+
+FROM ${PYTHON_IMAGE} AS service
+RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin prismrec \
+ && install -d -o prismrec -g prismrec /models /store
+COPY --from=service-build /opt/prismrec /opt/prismrec
+ENV PATH=/opt/prismrec/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    PRISMREC_MODELS=/models PRISMREC_STORE_URL=sqlite:////store/store.sqlite PRISMREC_HOST=0.0.0.0 PRISMREC_PORT=8000
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=6 \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/ready', timeout=2)"]
+ENTRYPOINT ["prismrec"]
+CMD ["serve"]
