@@ -17,9 +17,9 @@ COPY prismrec prismrec
 # the root file system is read-only later; pip itself leaves, nothing at run time installs anything.
 RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile -c requirements.lock '.[serve]' \
  && rm -rf /src/build \
- && find /opt/prismrec -depth \( -name tests -o -name test \) -type d -not -path '*/prismrec/*/prismrec/*' -exec rm -rf {} + \
- && /opt/prismrec/bin/pip uninstall --yes --quiet pip setuptools \
- && python3 -m compileall -q -j 0 /opt/prismrec/lib || true \
+ && find /opt/prismrec -type d -name tests -prune -exec rm -rf {} + \
+ && /opt/prismrec/bin/pip uninstall --yes --quiet setuptools pip \
+ && /opt/prismrec/bin/python -m compileall -q -j 0 /opt/prismrec/lib \
  && /opt/prismrec/bin/python -c "import service.app"
 
 FROM ${PYTHON_IMAGE} AS trainer
