@@ -1,0 +1,77 @@
+# The chores, the same words on a laptop and in CI. Needs make and Python >= 3.11; nothing else.
+#   make demo      everything from nothing: environment, synthetic data, a trained and explained model, the service
+#   make setup     the environment in .venv, exact versions (quick when nothing changed)
+#   make test      the tests              make check    ruff, mypy, import rules, the OpenAPI file
+#   make openapi   write openapi/openapi.json anew      make lock     write requirements.lock anew
+#   make docker    the compose file, tried for real     make clean    what the chores made (not .venv, not your models)
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+PORT ?= 8000
+# An extra index (or a folder of wheels) in which pip finds another build of torch, e.g. the small one for CPUs:
+#   make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+TORCH := torch==2.13.0
+TESTS ?= tests
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.prismrec-stamp
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+export OMP_WAIT_POLICY := PASSIVE
+
+.PHONY: help setup demo test check openapi docker lock clean distclean
+
+help:
+	@sed -n '2,7s/^# *//p' Makefile
+
+setup: $(STAMP)
+
+# The oldest Python that fits: what runs there runs on the newer ones too.
+$(BIN)/python:
+	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  "$$python" -c 'import ensurepip, venv' 2>/dev/null || { echo "$$python has no venv module (Debian: apt-get install python3-venv)" >&2; continue; }; \
+	  echo "making $(VENV) with $$("$$python" --version)"; exec "$$python" -m venv $(VENV); \
+	done; \
+	echo "error: prismrec needs Python 3.11 or newer with the venv module; none was found" >&2; \
+	echo "hint: install one (Debian: apt-get install python3 python3-venv), or name it: make setup PYTHON=/path/to/python3" >&2; exit 2
+
+$(STAMP): pyproject.toml requirements.lock | $(BIN)/python
+	$(PIP) install --quiet -c requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	$(PIP) install --quiet -c requirements.lock -e '.[serve,train,test]'
+	touch $@
+
+demo: setup
+	$(BIN)/prismrec data synth runs/demo-data --name demo --replace
+	$(BIN)/prismrec standalone runs/demo-data --out models/demo --run runs/demo --port $(PORT)
+
+test: setup
+	$(BIN)/python -m pytest $(TESTS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m service.openapi_file --check
+
+openapi: setup
+	$(BIN)/python -m service.openapi_file
+
+docker: setup
+	$(BIN)/python -m pytest tests/e2e/test_compose.py
+
+# Resolved in a fresh environment, from the three extras only: what somebody tried out in .venv does not get in.
+lock: | $(BIN)/python
+	$(PIP) install --dry-run --ignore-installed --quiet --report - $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+	  $(TORCH) '.[serve,train,test]' | $(BIN)/python .ci/lock.py > .requirements.lock.new
+	mv .requirements.lock.new requirements.lock
+
+clean:
+	rm -rf build dist *.egg-info runs/demo runs/demo-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find bundle service training prismrec tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
