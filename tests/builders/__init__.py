@@ -1,0 +1,18 @@
+"""A correct bundle in under a second, without torch, and every way to spoil one.
+
+    folder = make_bundle(tmp_path / "models")              # models/demo/1, written by bundle.writer
+    model = builder_model()                                # its numpy twin: recompute what the graphs must answer
+    damage(folder, "flipped-bit")                          # see DAMAGES for the kinds
+
+What is planted (n_latent = 4): factor 0 positive = Comedy, negative = Horror; factor 1 positive = the newest decade,
+negative = the oldest; factor 2 positive = Drama but ambiguous with rating, negative undecoded; the last factor is
+inactive and undecoded. Further latents are active and undecoded.
+"""
+
+from __future__ import annotations
+
+from tests.builders.damage import DAMAGES, damage
+from tests.builders.folder import builder_catalogue, make_bundle, make_payload
+from tests.builders.model import BuilderModel, builder_model
+
+__all__ = ["DAMAGES", "BuilderModel", "builder_catalogue", "builder_model", "damage", "make_bundle", "make_payload"]

@@ -1,0 +1,147 @@
+"""The builder's three graphs, written node by node with onnx.helper (nothing shared with training.export)."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.builders.model import N_NODES, BuilderModel
+
+OPSET = 20
+IR_VERSION = 10
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+
+
+class GraphWriter:
+    """Collects nodes and weights of one graph; each call returns the name of the node's output."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+
+    def constant(self, values: NDArray[np.generic] | float | list[int]) -> str:
+        array = np.asarray(values)
+        array = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)
+        name = f"w{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def add(self, kind: str, *inputs: str, out: str | None = None, **attributes: int | list[int]) -> str:
+        name = out or f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
+        return name
+
+    def model(self, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> bytes:
+        graph = helper.make_graph(self.nodes, name, inputs, outputs, self.weights)
+        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        onnx.checker.check_model(made)
+        return made.SerializeToString(deterministic=True)
+
+
+def build_graphs(model: BuilderModel) -> dict[str, bytes]:
+    """encoder.onnx, decoder.onnx and explainer.onnx with the tensor contract of bundle.manifest.Graphs."""
+    return {
+        "encoder.onnx": encoder_graph(model),
+        "decoder.onnx": decoder_graph(model),
+        "explainer.onnx": explainer_graph(model),
+    }
+
+
+def value(name: str, kind: int, *shape: str | int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, list(shape))
+
+
+def encoder_graph(model: BuilderModel) -> bytes:
+    g = GraphWriter()
+    rows = g.add("Gather", g.constant(model.item_in), "history")
+    axis_1, axis_2, one = g.constant([1]), g.constant([2]), g.constant(1.0)
+    summed = g.add("ReduceSum", g.add("Mul", rows, g.add("Unsqueeze", "mask", axis_2)), axis_1, keepdims=0)
+    length = g.add("Sqrt", g.add("Max", g.add("ReduceSum", "mask", axis_1, keepdims=1), one))
+    offset = _offset(g, model)
+    hidden = g.add("Tanh", g.add("Add", g.add("Div", summed, length), offset))
+    g.add("Add", g.add("MatMul", hidden, g.constant(model.to_mu)), g.constant(model.mu_bias), out="mu")
+    inputs = [value("history", INT64, "B", "L"), value("mask", FLOAT, "B", "L")]
+    if model.n_conditions:
+        inputs.append(value("condition", FLOAT, "B", model.n_conditions))
+    return g.model("encoder", inputs, [value("mu", FLOAT, "B", model.n_latent)])
+
+
+def decoder_graph(model: BuilderModel) -> bytes:
+    g = GraphWriter()
+    hidden = g.add("Add", g.add("MatMul", "z", g.constant(model.hidden)), g.constant(model.hidden_bias))
+    products = g.add("MatMul", g.add("Tanh", hidden), g.constant(model.out))
+    g.add("Add", products, g.constant(model.out_bias), out="logits")
+    return g.model("decoder", [value("z", FLOAT, "B", model.n_latent)], [value("logits", FLOAT, "B", model.n_items)])
+
+
+def explainer_graph(model: BuilderModel) -> bytes:
+    """history, (condition), shift, item_ix -> latent, latent_base, history_contribution, history_base."""
+    g = GraphWriter()
+    zero, one = g.constant([0]), g.constant(1.0)
+    items = g.add("Gather", g.constant(model.item_in), "history")
+    length = g.add("Cast", g.add("Shape", "history"), to=FLOAT)
+    per_item = g.add("Div", items, g.add("Sqrt", g.add("Max", length, one)))
+    summed = g.add("ReduceSum", per_item, zero, keepdims=1)
+    offset = _offset(g, model)
+    rows = g.add("Gather", g.constant(model.out.T), "item_ix")
+    biases = g.add("Gather", g.constant(model.out_bias), "item_ix")
+    hidden_bias = g.constant(model.hidden_bias)
+
+    def second_layer(first: str) -> str:
+        z = g.add("Add", g.add("Add", g.add("MatMul", first, to_mu), g.constant(model.mu_bias)), "shift")
+        return g.add("Tanh", g.add("Add", g.add("MatMul", z, hidden), hidden_bias))
+
+    def score(second: str, out: str) -> str:  # second [1, G] -> [K]
+        total = g.add("ReduceSum", g.add("Mul", rows, second), g.constant([1]), keepdims=0)
+        return g.add("Add", total, biases, out=out)
+
+    to_mu, hidden = g.constant(model.to_mu), g.constant(model.hidden)
+    first = g.add("Tanh", g.add("Add", summed, offset))
+    z = g.add("Add", g.add("Add", g.add("MatMul", first, to_mu), g.constant(model.mu_bias)), "shift")
+    slope = _slope(g, g.add("MatMul", z, hidden), hidden_bias)
+    spread = g.add("MatMul", g.add("Mul", rows, slope), g.constant(model.hidden.T))
+    g.add("Mul", spread, z, out="latent")
+    score(g.add("Unsqueeze", g.add("Tanh", hidden_bias), zero), "latent_base")
+    score(second_layer(g.add("Tanh", offset)), "history_base")
+
+    nodes, weights = np.polynomial.legendre.leggauss(N_NODES)
+    along = g.constant(((nodes + 1) / 2)[:, None])  # [Q, 1]
+    firsts = g.add("Tanh", g.add("Add", g.add("Mul", along, summed), offset))  # [Q, H]
+    seconds = second_layer(firsts)  # [Q, G]
+    steep = g.add("Unsqueeze", g.add("Sub", one, g.add("Mul", seconds, seconds)), g.constant([1]))  # [Q, 1, G]
+    back = g.add("MatMul", g.add("Mul", rows, steep), g.constant((model.to_mu @ model.hidden).T))  # [Q, K, H]
+    gentle = g.add("Unsqueeze", g.add("Sub", one, g.add("Mul", firsts, firsts)), g.constant([1]))
+    weighted = g.add("Mul", g.add("Mul", back, gentle), g.constant((weights / 2)[:, None, None]))
+    mean = g.add("ReduceSum", weighted, zero, keepdims=0)  # [K, H]
+    g.add("MatMul", mean, g.add("Transpose", per_item, perm=[1, 0]), out="history_contribution")
+    inputs = [value("history", INT64, "L")]
+    if model.n_conditions:
+        inputs.append(value("condition", FLOAT, 1, model.n_conditions))
+    inputs += [value("shift", FLOAT, 1, model.n_latent), value("item_ix", INT64, "K")]
+    outputs = [
+        value("latent", FLOAT, "K", model.n_latent),
+        value("latent_base", FLOAT, "K"),
+        value("history_contribution", FLOAT, "K", "L"),
+        value("history_base", FLOAT, "K"),
+    ]
+    return g.model("explainer", inputs, outputs)
+
+
+def _offset(g: GraphWriter, model: BuilderModel) -> str:
+    """[B or 1, H]: the condition's rows and the bias of the first layer."""
+    bias = g.constant(model.bias_in[None, :])
+    if not model.n_conditions:
+        return bias
+    return g.add("Add", g.add("MatMul", "condition", g.constant(model.condition_in)), bias)
+
+
+def _slope(g: GraphWriter, a: str, bias: str) -> str:
+    """(tanh(a + b) - tanh(b)) / a, as tanh(a)/a * (1 - tanh(a + b) tanh(b)), with 1 for tanh(a)/a near 0."""
+    one = g.constant(1.0)
+    small = g.add("Less", g.add("Abs", a), g.constant(1e-4))
+    safe = g.add("Where", small, one, a)
+    ratio = g.add("Where", small, one, g.add("Div", g.add("Tanh", safe), safe))
+    product = g.add("Mul", g.add("Tanh", g.add("Add", a, bias)), g.add("Tanh", bias))
+    return g.add("Mul", ratio, g.add("Sub", one, product))

@@ -1,0 +1,25 @@
+"""Fixtures that every package's tests may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA_VARIABLE = "PRISMREC_TEST_DATA"
+EXPECTED = ("ml-100k", "ml-1m", "ml-latest-small")
+
+
+def _data_folder() -> Path:
+    named = os.environ.get(DATA_VARIABLE)
+    return Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def movielens() -> Path:
+    """The folder that holds the MovieLens data sets. Without it the test is skipped; `-ra` lists the reason."""
+    folder = _data_folder()
+    if not any((folder / name).is_dir() for name in EXPECTED):
+        pytest.skip(f"NO MOVIELENS DATA: {folder} has none of {', '.join(EXPECTED)}; set {DATA_VARIABLE} to its folder")
+    return folder
