@@ -1,8 +1,8 @@
 """Mult-VAE: a variational autoencoder with a multinomial likelihood.
 
 Liang, Krishnan, Hoffman, Jebara: "Variational Autoencoders for Collaborative Filtering", WWW 2018 (arXiv 1802.05814).
-Departures: the input layer is a weighted sum of embedding rows instead of a dense product (same numbers, cost
-O(n_interactions * hidden) instead of O(B * n_items * hidden)); dropout therefore drops whole input items, as theirs does.
+Departure: the input layer is a weighted sum of embedding rows instead of a dense product (same numbers, cost
+O(n_interactions * hidden) instead of O(B * n_items * hidden)); dropout drops whole input items, as theirs does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from training.models.base import LatentModel, ModelConfig, Posterior, SparseRows
 
@@ -59,7 +59,7 @@ class MultVAE(LatentModel):
     def encode(self, rows: SparseRows, condition: Tensor | None = None) -> Posterior:
         """See LatentModel.encode. The L2 norm is taken before dropout and the kept items are scaled up, as theirs."""
         weights = torch.rsqrt(rows.lengths.clamp(min=1).float())[rows.row_of]
-        weights = F.dropout(weights, self.config.dropout, training=self.training)  # type: ignore[attr-defined]
+        weights = functional.dropout(weights, self.config.dropout, training=self.training)  # type: ignore[attr-defined]
         summed = self.item_in(rows.indices, rows.offsets, per_sample_weights=weights)
         hidden = self._hidden(summed, condition)
         return Posterior(self.to_mu(hidden), self.to_logvar(hidden))
@@ -67,7 +67,7 @@ class MultVAE(LatentModel):
     def encode_padded(self, history: Tensor, mask: Tensor, condition: Tensor | None = None) -> Tensor:
         """See LatentModel.encode_padded: Gather, then a batched product with the normalised mask."""
         weights = mask * torch.rsqrt(mask.sum(1, keepdim=True).clamp(min=1.0))
-        summed = torch.bmm(weights.unsqueeze(1), F.embedding(history, self.item_in.weight)).squeeze(1)
+        summed = torch.bmm(weights.unsqueeze(1), functional.embedding(history, self.item_in.weight)).squeeze(1)
         mu: Tensor = self.to_mu(self._hidden(summed, condition))
         return mu
 

@@ -1,0 +1,68 @@
+"""What an evaluation found, as it is saved in the run's `evaluation.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from bundle.manifest import Metric, encode
+from training.errors import FitError
+
+Part = Literal["test", "validation"]
+Metrics = dict[str, Metric]
+HEADLINE = "ndcg@100"
+"""The metric on which models are chosen and compared."""
+
+
+class Conditioned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How well a list obeys a condition, over all pairs (user, value) with a held-out item of that value.
+
+    attribute  whose values are the conditions ("genre")
+    overall    way -> metric -> figure. Ways of the model: `none` (condition ignored), `soft` (the model's condition
+               input), `strict` (condition input 0 and a plain filter), `both`; of a baseline: "<name> strict"
+    by_value   value -> way -> metric -> figure
+    """
+
+    attribute: str
+    overall: dict[str, Metrics]
+    by_value: dict[str, dict[str, Metrics]]
+
+
+class Evaluation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One model and the baselines beside it, on the same held-out users.
+
+    model, baselines  metric name -> figure (mean over users, standard error, 95 % bootstrap interval)
+    gain              baseline -> paired difference of ndcg@100 per user, model minus baseline
+    settings          baseline -> what was chosen for it on the validation part ({"lambda": 700})
+    fingerprint       of the split
+    """
+
+    kind: str
+    part: Part
+    fingerprint: str
+    model: Metrics
+    baselines: dict[str, Metrics]
+    gain: Metrics
+    settings: dict[str, dict[str, float]]
+    conditioned: Conditioned | None = None
+
+    @property
+    def above_popularity(self) -> bool | None:
+        """Whether the model's mean ndcg@100 is above popularity's; None when popularity was not evaluated."""
+        popularity = self.baselines.get("popularity")
+        return None if popularity is None else self.model[HEADLINE].mean > popularity[HEADLINE].mean
+
+    def to_json(self) -> bytes:
+        return encode(self)
+
+    @staticmethod
+    def load(path: Path) -> Evaluation:
+        """Read `evaluation.json`; FitError when it is not one."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Evaluation)
+        except (OSError, msgspec.DecodeError) as error:
+            raise FitError(
+                f"{path} is not a readable evaluation: {error}", hint="make it again with `prismrec evaluate <run>`"
+            ) from error

@@ -1,0 +1,59 @@
+"""The models by name: one entry here is all that train, evaluate, decode and export need to know a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from training.checked import checked
+from training.errors import ConfigError
+from training.models.base import LatentModel, ModelConfig
+from training.models.c_vae import CVAE, CVAEConfig
+from training.models.mult_vae import MultVAE, MultVAEConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A kind of model. make(n_items, config, n_conditions=...) builds it; conditioned: it needs condition values."""
+
+    config: type[ModelConfig]
+    make: Callable[..., LatentModel]
+    conditioned: bool = False
+
+
+MODELS: Mapping[str, ModelEntry] = {
+    MultVAE.kind: ModelEntry(MultVAEConfig, MultVAE),
+    CVAE.kind: ModelEntry(CVAEConfig, CVAE, conditioned=True),
+}
+
+
+def entry_for(kind: str) -> ModelEntry:
+    """The registry's entry; ConfigError lists the kinds there are."""
+    if kind not in MODELS:
+        raise ConfigError(f"there is no model {kind!r}", hint=f"choose one of {', '.join(sorted(MODELS))}")
+    return MODELS[kind]
+
+
+def config_for(kind: str, overrides: Mapping[str, object] | None = None) -> ModelConfig:
+    """The model's defaults with `overrides` on top; ConfigError for an unknown key or a value out of bounds."""
+    return checked(entry_for(kind).config, overrides or {}, what=f"model {kind}")
+
+
+def make_model(
+    kind: str, *, n_items: int, n_conditions: int = 0, config: ModelConfig | Mapping[str, Any] | None = None
+) -> LatentModel:
+    """A new model with random weights, drawn from torch's global generator."""
+    entry = entry_for(kind)
+    if not isinstance(config, ModelConfig):
+        config = config_for(kind, config)
+    if not isinstance(config, entry.config):
+        raise ConfigError(
+            f"a {kind} takes a {entry.config.__name__}, got a {type(config).__name__}",
+            hint=f"build it with config_for({kind!r}, ...)",
+        )
+    if n_items < 1:
+        raise ConfigError(f"a model needs at least one item, got {n_items}", hint="check the data")
+    if n_conditions and not entry.conditioned:
+        raise ConfigError(f"a {kind} takes no condition values, got {n_conditions}", hint="train a c-vae")
+    return entry.make(n_items, config, n_conditions=n_conditions)

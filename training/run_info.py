@@ -1,0 +1,65 @@
+"""What a run was: enough to train it again and get the same numbers (file `run.json`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from bundle.manifest import Conditions, Data
+from training.data.split import Protocol
+
+Setting = int | float | str | bool | None
+Settings = dict[str, Setting]
+
+
+class FitSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How training ended.
+
+    stopped       epochs (all done), patience (no better for a while) or interrupted (Ctrl-C)
+    epochs        epochs finished; best_epoch, best_ndcg: the one whose weights best.pt holds, from epoch 0
+    active_units  latents with KL > 0.01 nats on the validation users at the best epoch, of n_latent
+    seconds       spent in training, all sessions of a resumed run together
+    """
+
+    stopped: Literal["epochs", "patience", "interrupted"]
+    epochs: int
+    best_epoch: int
+    best_ndcg: float
+    active_units: int
+    seconds: float
+
+
+class Git(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The commit of the code, and whether the work tree differed from it."""
+
+    commit: str
+    dirty: bool
+
+
+class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One run.
+
+    name        what the model will be called; kind: its entry in the registry ("c-vae"); config: its hyper-parameters
+    fit         the FitConfig; seeds: {"train": ..., "split": ...}; device: what it was trained on ("cpu", "cuda")
+    data        counts and fingerprint of the split; source: the path it was read from, as the user gave it
+    conditions  the values of the attribute that the model takes as condition; empty for an unconditioned model
+    libraries   name -> version; git is None outside a checkout
+    complete    training ended by itself (all epochs, or early stopping); summary: how, None before the end
+    """
+
+    format_version: Literal[1] = 1
+    name: str
+    kind: str
+    config: Settings
+    fit: Settings
+    seeds: dict[str, int]
+    device: str
+    data: Data
+    source: str
+    protocol: Protocol
+    conditions: Conditions
+    libraries: dict[str, str]
+    git: Git | None
+    complete: bool
+    summary: FitSummary | None = None
