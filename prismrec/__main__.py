@@ -1,0 +1,83 @@
+"""The command `prismrec`: puts the verbs together, runs one, and turns what went wrong into an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prismrec.commands import ask, data, decode, doctor, evaluate, export, load, serve, standalone, train, verify, version
+from prismrec.failures import INTERRUPTED, report
+from prismrec.globals import hoist
+from prismrec.session import Session
+
+app = typer.Typer(
+    name="prismrec",
+    help="Recommendations that say why: train a VAE, decode its latents, export a bundle, serve it without torch.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(data.app, name="data")
+for verbs in (train, evaluate, decode, export, verify, load, serve, ask, standalone, doctor, version):
+    verbs.register(app)
+
+
+@app.callback()
+def options(  # noqa: PLR0913 - Typer reads the options from the parameters
+    context: typer.Context,
+    *,
+    config: Annotated[
+        Path | None, typer.Option("-c", "--config", metavar="FILE", help="TOML: [model] [fit] [protocol] [decode].")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Of everything random but the split.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks and the libraries' warnings.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes, only the result.")] = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Plain lines instead of bars.")] = False,
+) -> None:
+    """These options may stand before or after the verb."""
+    context.obj = Session(
+        config=config,
+        seed=seed,
+        json=json,
+        verbose=verbose,
+        quiet=quiet,
+        show_progress=not no_progress,
+        stdout=_STDOUT[-1],
+    )
+
+
+_STDOUT = [sys.stdout]  # the real one, while a verb runs with sys.stdout on stderr
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 (a check failed), 2 (bad use or input) or 130 (interrupted)."""
+    # Read by OpenMP when torch is imported: waiting threads sleep instead of spinning on cores that others use too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    words = hoist(sys.argv[1:] if argv is None else argv)
+    asks_help = not {"-h", "--help", "--show-completion"}.isdisjoint(words)
+    _STDOUT.append(sys.stdout)
+    try:
+        with nullcontext() if asks_help else redirect_stdout(sys.stderr):
+            code = app(words, prog_name="prismrec", standalone_mode=False)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        _STDOUT[-1].flush()
+    except BrokenPipeError:  # the reader (head, less) has gone: nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        return 0
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last net: every error becomes two lines
+        return report(error, verbose="-v" in words or "--verbose" in words)
+    finally:
+        _STDOUT.pop()
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

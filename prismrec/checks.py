@@ -1,0 +1,43 @@
+"""PASS and FAIL lines: what `data validate`, `verify` and `doctor` print, and the exit code that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from prismrec.failures import CHECK_FAILED
+from prismrec.session import Session
+
+WORDS = {True: ("PASS", "green"), False: ("FAIL", "red"), None: ("SKIP", "yellow")}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One check. passed None = not run, because an earlier one failed or it does not apply; hint: what to do on FAIL."""
+
+    name: str
+    passed: bool | None
+    detail: str
+    hint: str | None = None
+
+
+def print_checks(session: Session, lines: Sequence[Line]) -> None:
+    """Print the lines as the verb's result. Raises typer.Exit(1) when one failed."""
+    failed = sum(line.passed is False for line in lines)
+
+    def show(console: Console) -> None:
+        for line in lines:
+            word, colour = WORDS[line.passed]
+            console.print(Text(f"{word}  ", style=colour) + Text(f"{line.name}: {line.detail}", style="default"), soft_wrap=True)
+            if line.passed is False and line.hint:
+                console.print(Text(f"      hint: {line.hint}"), soft_wrap=True)
+        ran = [line for line in lines if line.passed is not None]
+        console.print(f"{len(ran) - failed} of {len(ran)} checks passed")
+
+    session.result({"passed": failed == 0, "checks": [asdict(line) for line in lines]}, show)
+    if failed:
+        raise typer.Exit(CHECK_FAILED)

@@ -1,0 +1,121 @@
+"""The one place where an error becomes a line, a hint and an exit code.
+
+0  done          1  a check failed (validate, verify, doctor, parity), or prismrec itself broke
+2  bad use or bad input          130  interrupted
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from dataclasses import dataclass
+
+import typer
+
+from bundle.errors import BundleError
+
+CHECK_FAILED = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+EXTRA_OF = {
+    "serve": ("fastapi", "httptools", "orjson", "prometheus_client", "pydantic_settings", "structlog", "uvicorn", "uvloop"),
+    "train": ("jinja2", "lightning", "matplotlib", "onnx", "onnxscript", "polars", "scipy", "tensorboard", "torch"),
+}
+
+
+class CommandError(Exception):
+    """Bad use or bad input that the command itself finds."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the user sees of an error."""
+
+    message: str
+    hint: str
+    code: int = BAD_INPUT
+
+
+def failure_of(error: BaseException) -> Failure:
+    """The failure that an exception means. Never raises; an exception nobody foresaw is said to be a defect."""
+    if isinstance(error, CommandError | BundleError):
+        return Failure(error.message, error.hint)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return Failure("interrupted", "run the same command again; `prismrec train --resume` goes on where it stopped", 130)
+    found = _usage(error) or _training(error) or _service(error) or _missing_extra(error) or _invalid(error) or _system(error)
+    if found is not None:
+        return found
+    name = type(error).__name__
+    return Failure(f"prismrec broke: {name}: {error}", "run it again with -v and report what it prints", CHECK_FAILED)
+
+
+def report(error: BaseException, *, verbose: bool) -> int:
+    """Print `error: ...` and `hint: ...` on stderr (a traceback before them with -v); returns the exit code."""
+    failure = failure_of(error)
+    if verbose:
+        traceback.print_exception(error, file=sys.stderr)
+    sys.stderr.write(f"error: {_one_line(failure.message)}\nhint: {_one_line(failure.hint)}\n")
+    return failure.code
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _usage(error: BaseException) -> Failure | None:
+    """Typer's own errors. It carries click inside, so the class is known by what BadParameter derives from."""
+    if not isinstance(error, typer.BadParameter.__mro__[2]):
+        return None
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "prismrec"
+    return Failure(error.format_message(), f"see `{path} --help`")  # type: ignore[attr-defined]
+
+
+def _training(error: BaseException) -> Failure | None:
+    """Offline errors. Where training is not installed it has not raised them either, so it is not imported here."""
+    errors = sys.modules.get("training.errors")
+    if errors is None or not isinstance(error, errors.TrainingError):
+        return None
+    code = CHECK_FAILED if isinstance(error, errors.ExportError) else BAD_INPUT
+    return Failure(error.message, error.hint, code)
+
+
+def _service(error: BaseException) -> Failure | None:
+    errors = sys.modules.get("service.errors")
+    if errors is None or not isinstance(error, errors.ServiceError):
+        return None
+    message = getattr(error, "detail", None) or str(error)
+    places = "; ".join(f"{p.pointer} {p.detail}" for p in getattr(error, "errors", ()))
+    hint = getattr(error, "hint", None) or "see `prismrec recommend --help`"
+    return Failure(f"{message} ({places})" if places else message, hint)
+
+
+def _missing_extra(error: BaseException) -> Failure | None:
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    package = error.name.partition(".")[0]
+    extra = next((extra for extra, packages in EXTRA_OF.items() if package in packages), "serve,train")
+    return Failure(f"this verb needs the package {package!r}", f"pip install 'prismrec[{extra}]'")
+
+
+def _invalid(error: BaseException) -> Failure | None:
+    """pydantic's ValidationError (settings, model options), again without importing pydantic."""
+    if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):
+        return None
+    places = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors(include_input=False)]
+    return Failure("a setting is not usable: " + "; ".join(places), "check the PRISMREC_* variables, -c FILE and --set")
+
+
+def _system(error: BaseException) -> Failure | None:
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return Failure(f"{where}{error.strerror or error}", "check the path, its permissions and the space left on the disk")
+    if isinstance(error, MemoryError):
+        return Failure("the memory of this machine is not enough", "use fewer items (--set min_items=...) or a larger machine")
+    return None
