@@ -1,0 +1,82 @@
+"""What a query must fulfil before it reaches a graph. Messages name the field and what is allowed, never what came."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from bundle.catalogue import Attribute
+from service.errors import InvalidRequestError, UnknownItemError
+from service.limits import LIMITS
+from service.query import Condition, Match, Mode, Query
+
+NAMED = 50
+"""At most so many allowed values are listed in a message."""
+
+
+def check_query(query: Query, *, n_items: int, n_latent: int) -> None:
+    """Raise InvalidRequestError unless all is within the limits, every index in the catalogue, the shift finite."""
+    check_n(query.n)
+    if not 0 <= query.offset <= LIMITS.offset:
+        raise InvalidRequestError.field("/offset", f"must be between 0 and {LIMITS.offset}")
+    if len(query.history) > LIMITS.history:
+        raise InvalidRequestError.field("/history", f"has {len(query.history)} items, at most {LIMITS.history}")
+    check_indices(query.history, n_items=n_items, pointer="/history")
+    check_indices(query.exclude, n_items=n_items, pointer="/exclude_items")
+    check_indices(query.candidates or (), n_items=n_items, pointer="/candidates")
+    if query.shift is not None and (query.shift.shape != (n_latent,) or not np.isfinite(query.shift).all()):
+        raise InvalidRequestError.field("/steer", f"must give {n_latent} finite numbers")
+
+
+def check_n(n: int) -> None:
+    if not 1 <= n <= LIMITS.n:
+        raise InvalidRequestError.field("/n", f"must be between 1 and {LIMITS.n}")
+
+
+def check_indices(indices: Collection[int], *, n_items: int, pointer: str) -> None:
+    """Raise InvalidRequestError for an index outside the catalogue (-1 would silently read the last row)."""
+    if any(not 0 <= ix < n_items for ix in indices):
+        raise InvalidRequestError.field(pointer, f"an item index lies outside 0..{n_items - 1}")
+
+
+def check_item(item_ix: int, *, n_items: int) -> None:
+    """Raise UnknownItemError for an index outside the catalogue."""
+    if not 0 <= item_ix < n_items:
+        raise UnknownItemError("the item is not in this model's catalogue")
+
+
+def check_condition(condition: Condition, attribute: Attribute | None) -> None:
+    """Raise InvalidRequestError unless the condition names one value or more of the attribute."""
+    if attribute is None:
+        raise InvalidRequestError.field("/condition", "this model's items have no attribute to ask for")
+    if not condition.values or any(not 0 <= v < len(attribute.values) for v in condition.values):
+        raise InvalidRequestError.field("/condition", f"must name values of {attribute.name}")
+
+
+def condition_of(
+    attribute: Attribute | None, soft_values: Sequence[str], names: Sequence[str], *, match: Match, mode: Mode
+) -> Condition:
+    """The condition of these value names; see LoadedBundle.condition."""
+    if attribute is None:
+        raise InvalidRequestError.field("/condition", "this model's items have no attribute to ask for")
+    if not 1 <= len(names) <= LIMITS.condition_values:
+        raise InvalidRequestError.field("/condition/genres", f"must name 1 to {LIMITS.condition_values} values")
+    soft = mode in {"soft", "both"}
+    if soft and not soft_values:
+        raise InvalidRequestError.field(
+            "/condition/mode", "this model has no condition input; only strict can be asked of it"
+        )
+    allowed = [v for v in attribute.values if not soft or v in set(soft_values)]
+    values: dict[int, None] = {}
+    for place, name in enumerate(names):
+        if name not in allowed:
+            raise InvalidRequestError.field(f"/condition/genres/{place}", f"must be one of {listing(allowed)}")
+        values[attribute.values.index(name)] = None
+    return Condition(tuple(sorted(values)), match=match, mode=mode)
+
+
+def listing(values: Sequence[str]) -> str:
+    """The allowed values in words, cut after some dozens."""
+    rest = len(values) - NAMED
+    return ", ".join(values[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,268 @@
+"""One verified bundle, ready to answer. Pure and synchronous: no HTTP, no store, no clock, no global state.
+
+Indices come in checked and leave as indices; every list is exact and reproducible. A history is sorted before it is
+scored, so that its order cannot change a single bit of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.catalogue import Attribute, Catalogue
+from bundle.factors import FactorMap
+from bundle.manifest import Manifest
+from bundle.reader import Bundle
+from service import checks, ranking
+from service.errors import InvalidRequestError, NonFiniteScoreError, ServiceError
+from service.graphs import GraphRunner
+from service.query import Attribution, Condition, FloatArray, Match, Mode, Query, RankedItem, Ranking, SimilarItem
+from service.similarity import ItemSpace
+
+
+class LoadedBundle:
+    """A bundle with its sessions: what a request holds from its first to its last line."""
+
+    def __init__(self, bundle: Bundle, graphs: GraphRunner) -> None:
+        self.bundle = bundle
+        self._graphs = graphs
+        self._attribute = _condition_attribute(bundle)
+        self._inputs = _condition_inputs(bundle.manifest, self._attribute)
+        self._popularity = np.asarray(bundle.catalogue.popularity, dtype=np.float64)
+        self._items = ItemSpace(self._encode_items)
+
+    @property
+    def bundle_id(self) -> str:
+        return self.bundle.bundle_id
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.bundle.manifest
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.bundle.catalogue
+
+    @property
+    def factors(self) -> FactorMap:
+        return self.bundle.factors
+
+    @property
+    def n_items(self) -> int:
+        return self.manifest.dims.n_items
+
+    @property
+    def n_latent(self) -> int:
+        return self.manifest.dims.n_latent
+
+    @property
+    def condition_attribute(self) -> Attribute | None:
+        """The attribute whose values conditions name: the model's, else "genre", else the first that is not numeric."""
+        return self._attribute
+
+    @property
+    def soft_values(self) -> tuple[str, ...]:
+        """The condition values that the model has an input for; empty for a model without conditions."""
+        return self.manifest.conditions.values
+
+    def condition(self, names: Sequence[str], *, match: Match = "any", mode: Mode = "soft") -> Condition:
+        """The condition of these value names. Raises InvalidRequestError at /condition/... with the allowed values."""
+        return checks.condition_of(self._attribute, self.soft_values, names, match=match, mode=mode)
+
+    def check(self, query: Query) -> None:
+        """Raise InvalidRequestError unless the query is within the limits and every index means something here."""
+        checks.check_query(query, n_items=self.n_items, n_latent=self.n_latent)
+        if query.condition is not None:
+            checks.check_condition(query.condition, self._attribute)
+            self._soft(query.condition)
+
+    def encode(self, history: Sequence[int], condition: Condition | None = None) -> FloatArray:
+        """mu float32 [n_latent] of one history (without any shift). Raises NonFiniteScoreError."""
+        mu: FloatArray = self.encode_many([history], condition)[0]
+        if not np.isfinite(mu).all():
+            raise NonFiniteScoreError("the encoder gave a value that is not finite")
+        return mu
+
+    def encode_many(self, histories: Sequence[Sequence[int]], condition: Condition | None = None) -> FloatArray:
+        """mu float32 [B, n_latent] of many histories under one condition."""
+        cleaned = [self._clean(history) for history in histories]
+        return self._graphs.encode(cleaned, [self._soft(condition)] * len(cleaned))
+
+    def logits(self, z: FloatArray) -> FloatArray:
+        """z [n_latent] -> logits float32 [n_items]. Raises NonFiniteScoreError."""
+        row: FloatArray = next(self.logits_many(z[None, :]))[0]
+        return row
+
+    def logits_many(self, z: FloatArray) -> Iterator[FloatArray]:
+        """z [B, n_latent] -> logits float32 [b, n_items] in chunks, in order. Raises NonFiniteScoreError."""
+        for chunk in self._graphs.decode(np.ascontiguousarray(z, dtype=np.float32)):
+            if not np.isfinite(chunk).all():
+                raise NonFiniteScoreError("the decoder gave a score that is not finite")
+            yield chunk
+
+    def point(self, query: Query) -> FloatArray:
+        """The point that the query decodes: float32 [n_latent], the encoder's mean plus the shift."""
+        mu = self.encode(query.history, query.condition)
+        return mu if query.shift is None else (mu + query.shift).astype(np.float32)
+
+    def allowed(self, query: Query) -> NDArray[np.bool_]:
+        """[n_items]: the items that the query may list."""
+        return ranking.allowed_items(self.n_items, query, satisfying=self._satisfying(query.condition))
+
+    def satisfied(self, condition: Condition | None, items: Sequence[int]) -> float | None:
+        """The share of `items` that satisfy the condition; None without a condition or without items."""
+        satisfying = self._satisfying(condition)
+        return float(satisfying[list(items)].mean()) if satisfying is not None and items else None
+
+    def is_popularity(self, query: Query) -> bool:
+        """Whether nothing personal was asked: the answer is then the catalogue's popularity, and says so."""
+        soft = query.condition is not None and query.condition.is_soft
+        return not query.history and not soft and query.shift is None
+
+    def recommend(self, query: Query) -> Ranking:
+        """The list for one query. Raises InvalidRequestError or NonFiniteScoreError."""
+        answer = self.recommend_batch([query])[0]
+        if isinstance(answer, ServiceError):
+            raise answer
+        return answer
+
+    def recommend_batch(self, queries: Sequence[Query]) -> tuple[Ranking | ServiceError, ...]:
+        """Many queries in one run of the graphs: a list or an error for each, in order.
+
+        The same items as one by one; scores may differ in the last float32 digit, as matrix products are blocked by
+        batch. Costs one encoder and one decoder run per chunk of LIMITS.encode_cells / decode_cells.
+        """
+        answers: dict[int, Ranking | ServiceError] = {}
+        for i, query in enumerate(queries):
+            try:
+                self.check(query)
+                if self.is_popularity(query):
+                    answers[i] = self._popular(query)
+            except ServiceError as error:
+                answers[i] = error
+        waiting = [i for i in range(len(queries)) if i not in answers]
+        answers.update(zip(waiting, self._ranked([queries[i] for i in waiting]), strict=True))
+        return tuple(answers[i] for i in range(len(queries)))
+
+    def similar(self, item_ix: int, n: int = 10) -> tuple[SimilarItem, ...]:
+        """The n items nearest to one by the cosine of their latents; see service.similarity."""
+        checks.check_item(item_ix, n_items=self.n_items)
+        checks.check_n(n)
+        return self._items.nearest(item_ix, n)
+
+    def explainer(
+        self,
+        history: Sequence[int],
+        condition: Condition | None,
+        shift: FloatArray | None,
+        item_ix: Sequence[int],
+    ) -> Attribution:
+        """Both views of the scores of K items: latent [K, n_latent] and history [K, L] with their bases.
+
+        The columns of `history` follow `Attribution.history_items` (sorted indices). Raises NonFiniteScoreError.
+        """
+        for ix in item_ix:
+            checks.check_item(ix, n_items=self.n_items)
+        shift = np.zeros(self.n_latent, dtype=np.float32) if shift is None else shift
+        found = self._graphs.explain(self._clean(history), self._soft(condition), shift=shift, items=item_ix)
+        parts = (found.latent, found.latent_base, found.history, found.history_base)
+        if not all(np.isfinite(part).all() for part in parts):
+            raise NonFiniteScoreError("the explainer gave a value that is not finite")
+        return found
+
+    def _ranked(self, queries: Sequence[Query]) -> Iterator[Ranking | ServiceError]:
+        """Lists of checked queries, by the model."""
+        histories = [self._clean(query.history) for query in queries]
+        z = self._graphs.encode(histories, [self._soft(query.condition) for query in queries])
+        for b, query in enumerate(queries):
+            if query.shift is not None:
+                z[b] += query.shift
+        b = 0
+        for chunk in self._graphs.decode(z):
+            for row in chunk:
+                yield self._ranking(queries[b], z[b], row)
+                b += 1
+
+    def _ranking(self, query: Query, z: FloatArray, logits: FloatArray) -> Ranking | ServiceError:
+        if not np.isfinite(logits).all():
+            return NonFiniteScoreError("the decoder gave a score that is not finite")
+        normaliser = float(ranking.log_normaliser(logits))
+        found = self._top(query, logits)
+        probability = np.exp(logits[found].astype(np.float64) - normaliser)
+        return self._listed(query, found, logits[found], probability=probability, z=z)
+
+    def _popular(self, query: Query) -> Ranking:
+        found = self._top(query, self._popularity)
+        shares = self._popularity[found]
+        return self._listed(query, found, shares, probability=shares, z=None)
+
+    def _top(self, query: Query, scores: ranking.Scores) -> NDArray[np.int64]:
+        return ranking.top_n(scores, self.allowed(query), query.offset + query.n)[query.offset :]
+
+    def _listed(
+        self,
+        query: Query,
+        found: NDArray[np.int64],
+        scores: ranking.Scores,
+        *,
+        probability: ranking.Scores,
+        z: FloatArray | None,
+    ) -> Ranking:
+        items = tuple(
+            RankedItem(item_ix=item, rank=query.offset + place, score=score, probability=p)
+            for place, (item, score, p) in enumerate(
+                zip(found.tolist(), scores.tolist(), probability.tolist(), strict=True), start=1
+            )
+        )
+        return Ranking(
+            items=items,
+            z=z,
+            condition_satisfied=self.satisfied(query.condition, [item.item_ix for item in items]),
+            requested=query.n,
+            source="popularity" if z is None else "model",
+            short_reason=ranking.shortage(len(items), query.n, query.offset),
+        )
+
+    def _satisfying(self, condition: Condition | None) -> NDArray[np.bool_] | None:
+        if condition is None or self._attribute is None:
+            return None
+        return ranking.satisfies(self._attribute, condition)
+
+    def _soft(self, condition: Condition | None) -> tuple[int, ...]:
+        """The model inputs that a condition switches on."""
+        if condition is None or not condition.is_soft:
+            return ()
+        missing = [v for v in condition.values if v not in self._inputs]
+        if missing:
+            raise InvalidRequestError.field("/condition/mode", "the model has no input for this condition; use strict")
+        return tuple(self._inputs[v] for v in condition.values)
+
+    def _clean(self, history: Sequence[int]) -> tuple[int, ...]:
+        checks.check_indices(history, n_items=self.n_items, pointer="/history")
+        return tuple(sorted(set(history)))
+
+    def _encode_items(self) -> FloatArray:
+        """mu of each item as the only one of a history, less that of an empty history: float32 [n_items, n_latent]."""
+        alone = self._graphs.encode([(j,) for j in range(self.n_items)], [()] * self.n_items)
+        return alone - self._graphs.encode([()], [()])
+
+
+def _condition_attribute(bundle: Bundle) -> Attribute | None:
+    name = bundle.manifest.conditions.attribute
+    if name is not None:
+        return bundle.catalogue.attribute(name)
+    named = [a for a in bundle.catalogue.attributes if a.kind != "numeric"]
+    return bundle.catalogue.attribute("genre") or (named[0] if named else None)
+
+
+def _condition_inputs(manifest: Manifest, attribute: Attribute | None) -> dict[int, int]:
+    """Value index of the attribute -> condition input of the model."""
+    if attribute is None:
+        return {}
+    place = {value: v for v, value in enumerate(attribute.values)}
+    return {place[value]: c for c, value in enumerate(manifest.conditions.values)}
+
+
+__all__ = ["Attribution", "Condition", "LoadedBundle", "Query", "RankedItem", "Ranking", "SimilarItem"]

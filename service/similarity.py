@@ -1,0 +1,48 @@
+"""Which items are alike to the model: cosine of what each item alone does to an empty history.
+
+The representation of item j is encode({j}) - encode({}), float32 [n_latent]. The decoder's rows would be the other
+natural choice; they lie inside the graph, and the encoder's view needs nothing but what the bundle promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+import numpy as np
+
+from service.query import FloatArray, SimilarItem
+from service.ranking import top_n
+
+
+class ItemSpace:
+    """Unit rows [n_items, n_latent], made on first use (one encoder run of every item) and kept: 4 n_items n_latent B.
+
+    The lock lets one thread make them while others wait.
+    """
+
+    def __init__(self, encode_items: Callable[[], FloatArray]) -> None:
+        self._encode_items = encode_items
+        self._lock = Lock()
+        self._rows: FloatArray | None = None
+
+    def nearest(self, item_ix: int, n: int) -> tuple[SimilarItem, ...]:
+        """The n other items of highest cosine, ties by index; an item that moves nothing has cosine 0 with all."""
+        rows = self._unit_rows()
+        cosine = np.clip(rows @ rows[item_ix], -1.0, 1.0)
+        others = np.ones(len(rows), dtype=np.bool_)
+        others[item_ix] = False
+        found = top_n(cosine, others, n)
+        return tuple(SimilarItem(int(j), rank, float(cosine[j])) for rank, j in enumerate(found, start=1))
+
+    def _unit_rows(self) -> FloatArray:
+        if self._rows is None:
+            with self._lock:
+                if self._rows is None:
+                    self._rows = _unit(self._encode_items())
+        return self._rows
+
+
+def _unit(rows: FloatArray) -> FloatArray:
+    length = np.sqrt(np.square(rows).sum(axis=1, keepdims=True, dtype=np.float32))
+    return np.asarray(rows / np.where(length > 0, length, 1), dtype=np.float32)
