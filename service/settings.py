@@ -1,0 +1,145 @@
+"""Every setting of the service, read once from PRISMREC_* variables; an unknown variable or a bad value is an error."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from service.errors import ServiceError
+
+PREFIX = "PRISMREC_"
+NOT_OURS = frozenset({"PRISMREC_TEST_DATA"})
+"""Variables with our prefix that other parts of the project read."""
+
+MAX_KEYS = 2
+MIN_KEY_BYTES = 16
+SAMPLE_KEYS = frozenset({"change-me-please", "change-me-change-me", "your-secret-key-here"})
+
+Keys = tuple[SecretStr, ...]
+SCOPES_WITH_KEYS = ("read_keys", "write_keys", "admin_keys")
+
+
+class SettingsError(ServiceError):
+    """A setting that cannot be used: the process does not start. It names the variable and never repeats a key."""
+
+    default_hint = "see the list of settings in the README"
+
+
+class Settings(BaseModel):
+    """What an operator may set; the variable's name is PRISMREC_ and the field's name in capitals.
+
+    models        folder that holds models/<name>/<version>/ bundles
+    model         which model of that folder to serve; None = the only one there
+    store_url     where users' histories live: sqlite:///relative.sqlite or sqlite:////absolute.sqlite
+    host, port    what to listen on; without keys only a loopback host is allowed
+    *_keys        comma-separated API keys, at most two a scope (the second one is for rotation); a write key may
+                  also read, an admin key may do everything
+    open          true = serve a host that is not loopback without keys; something else must guard the port
+    poll_seconds  how often the model folder is looked at for a new version; 0 = never
+    docs, metrics whether /docs and /openapi.json, and /metrics, are served
+    grace_seconds how long a stopping process waits for the replies under way; longer than any deadline
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    models: Path = Path("models")
+    model: str | None = None
+    store_url: str = "sqlite:///store.sqlite"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    read_keys: Keys = ()
+    write_keys: Keys = ()
+    admin_keys: Keys = ()
+    open: bool = False
+    poll_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    docs: bool = True
+    metrics: bool = True
+    grace_seconds: Annotated[int, Field(ge=3, le=600)] = 10
+
+    @field_validator(*SCOPES_WITH_KEYS, mode="before")
+    @classmethod
+    def _split_keys(cls, value: Any) -> Any:
+        """A comma-separated list, as it stands in an environment variable."""
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator(*SCOPES_WITH_KEYS)
+    @classmethod
+    def _check_keys(cls, keys: Keys) -> Keys:
+        if len(keys) > MAX_KEYS:
+            raise ValueError(f"at most {MAX_KEYS} keys a scope, {len(keys)} are set")
+        for key in keys:
+            plain = key.get_secret_value()
+            if plain in SAMPLE_KEYS:
+                raise ValueError("this is the sample key; make one with `openssl rand -hex 24`")
+            if len(plain.encode()) < MIN_KEY_BYTES or not plain.isascii() or not plain.isprintable() or " " in plain:
+                raise ValueError(f"a key needs at least {MIN_KEY_BYTES} visible ASCII characters")
+        return keys
+
+    @model_validator(mode="after")
+    def _one_scope_a_key(self) -> Settings:
+        plain = [key.get_secret_value() for keys in (self.read_keys, self.write_keys, self.admin_keys) for key in keys]
+        if len(set(plain)) != len(plain):
+            raise ValueError("the same key is set twice; every scope needs keys of its own")
+        return self
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether any API key is configured, that is, whether requests are checked for one."""
+        return bool(self.read_keys or self.write_keys or self.admin_keys)
+
+    def check_exposure(self) -> None:
+        """Raise SettingsError when the service would answer strangers without a key."""
+        if self.has_keys or self.open or is_loopback(self.host):
+            return
+        raise SettingsError(
+            f"without API keys the service listens on loopback only, and PRISMREC_HOST is {self.host}",
+            hint="set PRISMREC_READ_KEYS, PRISMREC_WRITE_KEYS and PRISMREC_ADMIN_KEYS, or PRISMREC_HOST=127.0.0.1,"
+            " or PRISMREC_OPEN=true when something else guards the port",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`; a name other than localhost counts as reachable."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Settings from PRISMREC_* variables, then from `overrides` (flags; None = not given).
+
+    Raises SettingsError in one line for an unknown variable or a value that does not fit.
+    """
+    given = os.environ if environment is None else environment
+    ours = {name: value for name, value in given.items() if name.startswith(PREFIX) and name not in NOT_OURS}
+    known = {f"{PREFIX}{field.upper()}": field for field in Settings.model_fields}
+    unknown = sorted(set(ours) - set(known))
+    if unknown:
+        raise SettingsError(
+            f"{', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not a setting of the service",
+            hint=f"the settings are {', '.join(sorted(known))}",
+        )
+    values: dict[str, object] = {known[name]: value for name, value in ours.items() if value != ""}
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_in_one_line(error)) from None
+
+
+def _in_one_line(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        name = f"{PREFIX}{field.upper()}: " if field else "keys: "
+        parts.append(name + problem["msg"].removeprefix("Value error, "))
+    return "; ".join(parts)

@@ -1,0 +1,46 @@
+"""What stands in for a store that cannot be opened: the service recommends on, and says so to who needs the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from service.errors import StorageUnavailableError
+from service.store.bulk import RowsOfMany
+from service.store.protocol import Interaction, Loaded, Receipt, UserCount, Write
+
+
+class BrokenStore:
+    """Refuses everything with the error that opening the store met. See `service.store.protocol.Store`."""
+
+    quick = True
+
+    def __init__(self, cause: StorageUnavailableError) -> None:
+        self._cause = cause
+
+    def _refuse(self) -> NoReturn:
+        raise StorageUnavailableError(self._cause.detail, hint=self._cause.hint)
+
+    def history(self, user_id: str) -> tuple[str, ...] | None:
+        self._refuse()
+
+    def interactions(self, user_id: str) -> tuple[Interaction, ...] | None:
+        self._refuse()
+
+    def append(self, write: Write) -> Receipt:
+        self._refuse()
+
+    def load_many(self, rows: RowsOfMany, *, on_batch: Callable[[int], None] | None = None) -> Loaded:
+        self._refuse()
+
+    def erase(self, user_id: str) -> bool:
+        self._refuse()
+
+    def users(self, limit: int, after: str = "") -> Sequence[UserCount]:
+        self._refuse()
+
+    def ping(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """There is nothing to give back."""

@@ -1,0 +1,91 @@
+"""What the service needs of a store of users' histories; every engine passes tests/service/store_contract.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One item that a user took. timestamp: seconds since 1970, None = not known (the time of writing is kept)."""
+
+    item_id: str
+    timestamp: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write under an idempotency key. unknown_items is part of the answer and is replayed with it."""
+
+    user_id: str
+    interactions: tuple[Interaction, ...]
+    key: str
+    unknown_items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a write did; a repeat of its key gets the same counts, with `replayed` set.
+
+    stored        interactions that are new
+    duplicates    interactions whose item the user had already, or that the write names twice
+    """
+
+    stored: int
+    duplicates: int
+    unknown_items: tuple[str, ...]
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserCount:
+    user_id: str
+    n_items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a bulk load did: rows read, rows that were new, rows dropped because a history was full."""
+
+    read: int
+    stored: int
+    dropped: int
+
+
+class Store(Protocol):
+    """Users' histories. All calls are synchronous; after `append` and `erase` return, their effect is durable.
+
+    A history holds one entry an item and at most `max_history` of them, the latest. Every method raises StorageError
+    when the engine cannot do it, and KeyReusedError when a key comes with another write.
+    `quick` says that reads are so short that they may run on the event loop.
+    """
+
+    quick: bool
+
+    def history(self, user_id: str) -> tuple[str, ...] | None:
+        """The user's item ids, oldest first; None for a user without any."""
+
+    def interactions(self, user_id: str) -> tuple[Interaction, ...] | None:
+        """The user's history with its times, oldest first; None for a user without any."""
+
+    def append(self, write: Write) -> Receipt:
+        """Add to a history, all or nothing, once per key."""
+
+    def load_many(
+        self, rows: Iterable[tuple[str, str, int | None]], *, on_batch: Callable[[int], None] | None = None
+    ) -> Loaded:
+        """Bulk load of (user_id, item_id, timestamp); what is there already stays. A batch is one transaction."""
+
+    def erase(self, user_id: str) -> bool:
+        """Remove all that is known of a user, keys and traces in logs of the engine included; False = unknown user."""
+
+    def users(self, limit: int, after: str = "") -> Sequence[UserCount]:
+        """Up to `limit` users whose id sorts after `after`, in the order of their ids."""
+
+    def ping(self) -> bool:
+        """Whether the store answers and takes writes."""
+
+    def close(self) -> None:
+        """Give back what is held; later calls raise StorageError."""

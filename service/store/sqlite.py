@@ -1,0 +1,201 @@
+"""The embedded store: one SQLite file, WAL and synchronous = FULL, so an acknowledged write survives a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from service.errors import ConflictError, StorageFullError, StorageUnavailableError
+from service.limits import LIMITS
+from service.store.bulk import RowsOfMany, load_rows
+from service.store.protocol import Interaction, Loaded, Receipt, UserCount, Write
+from service.store.schema import connect, migrate
+
+KEY_LIFE_SECONDS = 24 * 3600
+"""How long a repeat of an idempotency key gets the first answer again."""
+
+READ_BUSY_MS = 50
+WRITE_BUSY_MS = 1000
+_TRIM = """DELETE FROM history WHERE user_id = ?1 AND item_id IN
+           (SELECT item_id FROM history WHERE user_id = ?1 ORDER BY at DESC, seq DESC LIMIT -1 OFFSET ?2)"""
+
+
+class SqliteStore:
+    """See `service.store.protocol.Store`. Readers have a connection per thread; writers take turns on one.
+
+    path        the file; its folder must exist
+    clock       seconds since 1970
+    Raises StorageUnavailableError when the file cannot be opened, is damaged, or is of a newer version.
+    """
+
+    quick = True
+
+    def __init__(self, path: Path, *, clock: Callable[[], float], max_history: int = LIMITS.history) -> None:
+        self._path = path
+        self._clock = clock
+        self._max_history = max_history
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._closed = False
+        self._write_failed = False
+        with _translated():
+            self._writer = connect(path, busy_ms=WRITE_BUSY_MS)
+            try:
+                migrate(self._writer)
+            except BaseException:
+                self._writer.close()
+                raise
+
+    def history(self, user_id: str) -> tuple[str, ...] | None:
+        rows = self._read("SELECT item_id FROM history WHERE user_id = ? ORDER BY at, seq", user_id)
+        return tuple(row[0] for row in rows) or None
+
+    def interactions(self, user_id: str) -> tuple[Interaction, ...] | None:
+        rows = self._read("SELECT item_id, at FROM history WHERE user_id = ? ORDER BY at, seq", user_id)
+        return tuple(Interaction(item_id, at) for item_id, at in rows) or None
+
+    def users(self, limit: int, after: str = "") -> Sequence[UserCount]:
+        rows = self._read(
+            "SELECT user_id, count(*) FROM history WHERE user_id > ? GROUP BY user_id ORDER BY user_id LIMIT ?",
+            after,
+            limit,
+        )
+        return [UserCount(user_id, n_items) for user_id, n_items in rows]
+
+    def append(self, write: Write) -> Receipt:
+        fingerprint = _fingerprint(write)
+        now = int(self._clock())
+        with self._transaction() as db:
+            db.execute("DELETE FROM writes WHERE at < ?", (now - KEY_LIFE_SECONDS,))
+            known = db.execute("SELECT * FROM writes WHERE key = ?", (write.key,)).fetchone()
+            if known is not None:
+                return _replay(known, fingerprint)
+            stored = self._insert(db, write, now)
+            receipt = Receipt(stored, len(write.interactions) - stored, write.unknown_items)
+            db.execute(
+                "INSERT INTO writes VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    write.key,
+                    write.user_id,
+                    fingerprint,
+                    receipt.stored,
+                    receipt.duplicates,
+                    json.dumps(receipt.unknown_items),
+                    now,
+                ),
+            )
+        return receipt
+
+    def load_many(self, rows: RowsOfMany, *, on_batch: Callable[[int], None] | None = None) -> Loaded:
+        return load_rows(
+            self._transaction, rows, now=int(self._clock()), max_history=self._max_history, on_batch=on_batch
+        )
+
+    def erase(self, user_id: str) -> bool:
+        with self._transaction() as db:
+            erased = db.execute("DELETE FROM history WHERE user_id = ?", (user_id,)).rowcount
+            db.execute("DELETE FROM writes WHERE user_id = ?", (user_id,))
+        if erased:
+            with self._lock, _translated():
+                # The log still holds the old pages; moving it into the file and cutting it leaves no trace.
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return erased > 0
+
+    def ping(self) -> bool:
+        try:
+            self._read("SELECT at FROM probe")
+            if self._write_failed:
+                with self._transaction() as db:
+                    db.execute("UPDATE probe SET at = ?", (int(self._clock()),))
+        except (StorageUnavailableError, StorageFullError):
+            return False
+        return True
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for connection in (*self._readers, self._writer):
+                connection.close()
+            self._readers.clear()
+
+    def _insert(self, db: sqlite3.Connection, write: Write, now: int) -> int:
+        (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM history WHERE user_id = ?", (write.user_id,)).fetchone()
+        rows = [
+            (write.user_id, taken.item_id, now if taken.timestamp is None else taken.timestamp, last + 1 + position)
+            for position, taken in enumerate(write.interactions)
+        ]
+        stored = db.executemany("INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?)", rows).rowcount
+        db.execute(_TRIM, (write.user_id, self._max_history))
+        return stored
+
+    def _read(self, statement: str, *values: str | int) -> list[tuple[str, int]]:
+        with _translated():
+            reader = getattr(self._local, "reader", None)
+            if reader is None:
+                reader = self._new_reader()
+            return list(reader.execute(statement, values))
+
+    def _new_reader(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._closed:
+                raise sqlite3.ProgrammingError("closed")
+            reader = connect(self._path, busy_ms=READ_BUSY_MS)
+            self._readers.append(reader)
+        self._local.reader = reader
+        return reader
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """The writer inside BEGIN ... COMMIT; rolled back, and nothing acknowledged, on any error."""
+        with self._lock, _translated():
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except sqlite3.Error:
+                self._write_failed = True
+                self._roll_back()
+                raise
+            except BaseException:
+                self._roll_back()
+                raise
+            self._write_failed = False
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """sqlite3's errors as ours; their text may hold paths and values, so only the kind is told."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise StorageFullError("the store has no room left; nothing was stored") from error
+        name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+        raise StorageUnavailableError(f"the store does not answer ({name})") from error
+
+
+def _fingerprint(write: Write) -> bytes:
+    """Identifies what is written, so that a reused key with other content is noticed."""
+    content = [write.user_id, [[taken.item_id, taken.timestamp] for taken in write.interactions]]
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).digest()
+
+
+def _replay(known: tuple[str, str, bytes, int, int, str, int], fingerprint: bytes) -> Receipt:
+    _, _, before, stored, duplicates, unknown_items, _ = known
+    if before != fingerprint:
+        raise ConflictError(
+            "this Idempotency-Key was used for another write",
+            hint="use a new key for every write, the same for a retry",
+        )
+    return Receipt(stored, duplicates, tuple(json.loads(unknown_items)), replayed=True)

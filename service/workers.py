@@ -1,0 +1,70 @@
+"""Work too long for the event loop: a bounded pool with a deadline. Full -> 503, late -> 504, never a hang."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from service.errors import DeadlineError, OverloadedError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Workers:
+    """`threads` calls at a time and `queue` more waiting.
+
+    A call past its deadline cannot be stopped; its thread counts as busy until it ends, so a slow model fills the
+    pool and is answered with `overloaded` rather than with ever more threads.
+    busy_changed gets the number of calls running or waiting; it is called on the event loop.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        threads: int,
+        queue: int,
+        deadline: float,
+        busy_changed: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._room = threads + queue
+        self._deadline = deadline
+        self._busy = 0
+        self._busy_changed = busy_changed
+
+    @property
+    def busy(self) -> int:
+        return self._busy
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of `call` from a thread. Raises OverloadedError, DeadlineError, or what the call raises."""
+        if self._busy >= self._room:
+            raise OverloadedError("all workers are busy and the queue is full")
+        future = self._pool.submit(call, *args, **kwargs)
+        self._count(+1)
+        waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(self._done)
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting), self._deadline)
+        except TimeoutError:
+            if waiting.done() and not waiting.cancelled():
+                return waiting.result()  # the call itself raised TimeoutError, or ended at the last moment
+            future.cancel()  # one that still waits in the queue need not run at all
+            raise DeadlineError(f"no answer within {self._deadline:g} s") from None
+
+    def close(self) -> None:
+        """Take no more work; what runs is left to end by itself."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _count(self, step: int) -> None:
+        self._busy += step
+        self._busy_changed(self._busy)
+
+    def _done(self, waiting: asyncio.Future[T]) -> None:
+        self._count(-1)
+        if not waiting.cancelled():
+            waiting.exception()  # a late error was answered with `deadline`; nobody else asks for it
