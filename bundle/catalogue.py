@@ -85,6 +85,8 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         for column, values in (("titles", self.titles), ("popularity", self.popularity)):
             if len(values) != n:
                 raise ContentError(f"{column} has {len(values)} entries for {n} items")
+        if any(share < 0 for share in self.popularity):
+            raise ContentError("popularity has a negative share")
         names = [a.name for a in self.attributes]
         if len(set(names)) != len(names):
             raise ContentError(f"attribute names repeat: {sorted(names)}")
@@ -97,10 +99,14 @@ def _check_attribute(a: Attribute, n_items: int) -> None:
         raise ContentError(f"attribute {a.name!r} has {len(a.rows)} rows for {n_items} items")
     if a.kind == "numeric" and len(a.numbers) != n_items:
         raise ContentError(f"attribute {a.name!r} has {len(a.numbers)} numbers for {n_items} items")
+    if a.kind != "numeric" and a.numbers:
+        raise ContentError(f"attribute {a.name!r} is {a.kind} but has numbers")
     if len(set(a.values)) != len(a.values):
         raise ContentError(f"attribute {a.name!r} names a value twice")
     bad = next((v for row in a.rows for v in row if not 0 <= v < len(a.values)), None)
     if bad is not None:
         raise ContentError(f"attribute {a.name!r} refers to value {bad} of {len(a.values)}")
+    if any(len(set(row)) != len(row) for row in a.rows):
+        raise ContentError(f"attribute {a.name!r} gives an item the same value twice")
     if a.kind != "multilabel" and any(len(row) > 1 for row in a.rows):
         raise ContentError(f"attribute {a.name!r} is {a.kind} but an item has several values")

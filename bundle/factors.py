@@ -146,6 +146,9 @@ class FactorMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             for reading in (factor.negative, factor.positive):
                 if (reading.status == "undecoded") != (reading.attribute is None):
                     raise ContentError(f"factor {i}: an undecoded half has no attribute, and only that one")
+            told = factor.reading(factor.half)
+            if (factor.status, factor.attribute, factor.value) != (told.status, told.attribute, told.value):
+                raise ContentError(f"factor {i} does not repeat the reading of its {factor.half} half")
 
 
 class LatentMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -160,3 +163,14 @@ class LatentMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     conditions: tuple[str, ...] = ()
     centroids: tuple[tuple[float, ...], ...] = ()
     spreads: tuple[float, ...] = ()
+
+    def check(self) -> None:
+        """Raise ContentError when the columns disagree in number or width."""
+        width = len(self.explained)
+        if any(len(row) != width for row in (*self.points, *self.centroids)):
+            raise ContentError(f"a point of latent_map.json does not have {width} coordinates, one per component")
+        if not len(self.conditions) == len(self.centroids) == len(self.spreads):
+            raise ContentError(
+                f"latent_map.json has {len(self.conditions)} conditions, {len(self.centroids)} centroids and "
+                f"{len(self.spreads)} spreads"
+            )

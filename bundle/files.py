@@ -1,9 +1,9 @@
 """The names of a bundle's files and of the folders around it. No other module spells them.
 
-    models/<name>/<version>/manifest.json   written last; lists every other file with size and sha256
-                            encoder.onnx decoder.onnx explainer.onnx
-                            items.json factors.json latent_map.json
-    models/<name>/current                   the version to serve; without it the highest version is served
+models/<name>/<version>/manifest.json   written last; lists every other file with size and sha256
+                        encoder.onnx decoder.onnx explainer.onnx
+                        items.json factors.json latent_map.json
+models/<name>/current                   the version to serve; without it the highest version is served
 """
 
 from __future__ import annotations
@@ -34,10 +34,16 @@ def valid_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and ".." not in name and not name.endswith(".")
 
 
+def valid_version(version: str) -> bool:
+    """Whether `version` may be a version's folder name: a valid name that is not the pointer's."""
+    return valid_name(version) and version != CURRENT
+
+
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which 10 comes after 9 and 1.10 after 1.9."""
-    parts = re.split(r"[._-]", version)
-    return tuple((1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts)
+    """Total order of versions: 10 after 9, 1.10 after 1.9, v10 after v9, and 1.0-rc1 before 1.0 before 1.0.1."""
+    parts = re.findall(r"[0-9]+|[A-Za-z]+", version)
+    ranked = [(2, int(p), "") if p.isdigit() else (0, 0, p) for p in parts]
+    return (*ranked, (1, 0, version))
 
 
 def write_durably(path: Path, content: bytes) -> None:

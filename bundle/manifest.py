@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Literal
 
 import msgspec
 
-from bundle import FORMAT_VERSION
-from bundle.errors import ManifestError
+from bundle import FORMAT_VERSION, files
+from bundle.errors import ContentError, ManifestError
 
 MAX_MANIFEST_BYTES = 1 << 20
+MAX_TOLERANCE = 1e-2
+"""A golden case that allows more than this would prove nothing."""
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -47,6 +50,8 @@ class Graphs(_Part, frozen=True):
                   history_contribution float32 [K, L], history_base float32 [K]
                the score explained is decoder(encoder(history, condition) + shift)[item_ix]
     `condition` is an input only when n_conditions > 0. Padding of `history` is any valid index with mask 0.
+    An empty history is one padding index (L = 1, mask 0) to the encoder and L = 0 to the explainer, which has no mask.
+    Every index must lie in 0..n_items-1 (a negative one wraps in silence) and stand once in its history.
     """
 
     encoder: Graph
@@ -104,7 +109,10 @@ class Trainer(_Part, frozen=True):
 
 
 class Manifest(_Part, frozen=True):
-    """All that is known of a bundle but its weights. `created` is RFC 3339 UTC; forced = why a refusal was overridden."""
+    """All that is known of a bundle but its weights.
+
+    created is RFC 3339 UTC; forced = the reason given for exporting a model that would have been refused, or None.
+    """
 
     format_version: Literal[1]
     name: str
@@ -126,28 +134,68 @@ class Manifest(_Part, frozen=True):
 
     def check(self) -> None:
         """Raise ManifestError when the manifest contradicts itself."""
-        if len(self.conditions.values) != self.dims.n_conditions:
-            raise ManifestError(
-                f"{len(self.conditions.values)} condition values for {self.dims.n_conditions} condition inputs"
-            )
+        if not (files.valid_name(self.name) and files.valid_version(self.version)):
+            raise ManifestError("name and version must be plain folder names")
         if min(self.dims.n_items, self.dims.n_latent) < 1:
             raise ManifestError(f"a bundle needs items and latents, this has {self.dims}")
-        for graph in (self.graphs.encoder, self.graphs.decoder, self.graphs.explainer):
-            if graph.file not in self.files:
-                raise ManifestError(f"graph file {graph.file!r} is not listed in `files`")
+        if any(entry.size < 0 for entry in self.files.values()):
+            raise ManifestError("a file of a negative size is listed")
+        self._check_conditions()
+        self._check_graphs()
+        if not self.golden:
+            raise ManifestError("a bundle needs at least one golden case, else its answers cannot be checked")
         for case in self.golden:
-            if any(not 0 <= ix < self.dims.n_items for ix in (*case.history, *case.top_items)):
-                raise ManifestError("a golden case refers to an item outside the catalogue")
-            if any(not 0 <= c < self.dims.n_conditions for c in case.condition):
-                raise ManifestError("a golden case refers to a condition that does not exist")
-            if len(case.top_items) != len(case.scores):
-                raise ManifestError("a golden case has unequal numbers of items and scores")
+            _check_golden(case, self.dims)
+
+    def _check_conditions(self) -> None:
+        values = self.conditions.values
+        if len(values) != self.dims.n_conditions:
+            raise ManifestError(f"{len(values)} condition values for {self.dims.n_conditions} condition inputs")
+        if len(set(values)) != len(values):
+            raise ManifestError("a condition value is named twice")
+        if (self.conditions.attribute is None) != (not values):
+            raise ManifestError("conditions are values of one attribute: both are named or neither")
+
+    def _check_graphs(self) -> None:
+        named = (self.graphs.encoder.file, self.graphs.decoder.file, self.graphs.explainer.file)
+        if named != (files.ENCODER, files.DECODER, files.EXPLAINER):
+            raise ManifestError(f"the graphs' files are {named}, expected encoder, decoder and explainer .onnx")
+        missing = [name for name in named if name not in self.files]
+        if missing:
+            raise ManifestError(f"the graph files {missing} are not listed in `files`")
+
+
+def _check_golden(case: GoldenCase, dims: Dims) -> None:
+    if any(not 0 <= ix < dims.n_items for ix in (*case.history, *case.top_items)):
+        raise ManifestError("a golden case refers to an item outside the catalogue")
+    if any(not 0 <= c < dims.n_conditions for c in case.condition):
+        raise ManifestError("a golden case refers to a condition that does not exist")
+    if any(len(set(named)) != len(named) for named in (case.history, case.condition, case.top_items)):
+        raise ManifestError("a golden case names an item or a condition twice")
+    if not case.top_items or len(case.top_items) != len(case.scores):
+        raise ManifestError("a golden case needs items, and as many scores")
+    if not 0 < case.tolerance <= MAX_TOLERANCE:
+        raise ManifestError(f"a golden case's tolerance must lie in (0, {MAX_TOLERANCE}], this is {case.tolerance}")
 
 
 def encode(part: msgspec.Struct) -> bytes:
-    """Canonical JSON bytes of any part of a bundle: the same value gives the same bytes. NaN is refused."""
+    """Canonical JSON bytes of any part of a bundle: the same value gives the same bytes.
+
+    Indented where that stays under the manifest's limit. Raises ContentError on NaN or infinity, which JSON lacks.
+    """
+    if not _finite(msgspec.to_builtins(part)):
+        raise ContentError(f"a number of the {type(part).__name__} to be written is NaN or infinite")
     raw = msgspec.json.encode(part, order="deterministic")
-    return msgspec.json.format(raw, indent=1) + b"\n" if len(raw) < MAX_MANIFEST_BYTES else raw + b"\n"
+    readable = msgspec.json.format(raw, indent=1) if len(raw) < MAX_MANIFEST_BYTES else raw
+    return (readable if len(readable) < MAX_MANIFEST_BYTES else raw) + b"\n"
+
+
+def _finite(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(_finite(v) for v in value.values())
+    return not isinstance(value, list | tuple) or all(_finite(v) for v in value)
 
 
 def parse_manifest(raw: bytes) -> Manifest:

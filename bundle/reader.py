@@ -8,17 +8,13 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-
-import msgspec
 
 from bundle import files
 from bundle.catalogue import Catalogue
-from bundle.errors import BundleError, ContentError, FilesError, HashError, ManifestError, NoBundleError
+from bundle.content import check_content
+from bundle.errors import FilesError, HashError, ManifestError, NoBundleError
 from bundle.factors import FactorMap, LatentMap
 from bundle.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, parse_manifest
-
-T = TypeVar("T", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +45,18 @@ def versions(model_folder: Path) -> list[str]:
     """The versions of a model, oldest first. A folder without a manifest is not (yet) one."""
     if not model_folder.is_dir():
         return []
-    found = [p.name for p in model_folder.iterdir() if files.valid_name(p.name) and (p / files.MANIFEST).is_file()]
+    try:
+        found = [p.name for p in model_folder.iterdir() if files.valid_version(p.name) and _is_whole(p)]
+    except OSError as error:
+        raise FilesError(f"{model_folder} cannot be listed: {error.strerror}") from error
     return sorted(found, key=files.version_key)
 
 
 def resolve(model_folder: Path) -> Path:
-    """The bundle folder to serve: the one `current` names, else the highest version. Raises NoBundleError."""
+    """The bundle folder to serve: the one `current` names, else the highest version.
+
+    Raises NoBundleError (no such version) or FilesError (a pointer that names none, a version that is a link).
+    """
     pointer = model_folder / files.CURRENT
     try:
         version = _read_regular(pointer, limit=256).decode("ascii", "replace").strip()
@@ -63,12 +65,22 @@ def resolve(model_folder: Path) -> Path:
         if not available:
             raise NoBundleError(f"there is no bundle in {model_folder}") from None
         version = available[-1]
-    if not files.valid_name(version):
-        raise FilesError(f"{pointer} does not name a version")
+    if not files.valid_version(version):
+        raise FilesError(f"{pointer} does not name a version", hint="write one of the version folders' names into it")
     folder = model_folder / version
-    if not (folder / files.MANIFEST).is_file():
+    if folder.is_symlink():
+        raise FilesError(f"version {version!r} of {model_folder} is a link", hint="copy the version's folder instead")
+    if not _is_whole(folder):
         raise NoBundleError(f"{model_folder} has no whole version {version!r}")
     return folder.resolve()
+
+
+def _is_whole(folder: Path) -> bool:
+    """A version appears in one rename, so a manifest in it means that all is there. An unreadable folder has none."""
+    try:
+        return not folder.is_symlink() and (folder / files.MANIFEST).is_file()
+    except OSError:
+        return False
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -85,17 +97,14 @@ def read_bundle(folder: Path) -> Bundle:
     manifest = parse_manifest(raw_manifest)
     _check_listing(folder, manifest)
     content = {name: _read_verified(folder / name, entry) for name, entry in manifest.files.items()}
-    catalogue = _decode(content, files.ITEMS, Catalogue)
-    factors = _decode(content, files.FACTORS, FactorMap)
-    latent_map = _decode(content, files.LATENT_MAP, LatentMap)
-    _check_agreement(manifest, catalogue, factors)
+    parts = check_content(manifest, content)
     return Bundle(
         bundle_id=hashlib.sha256(raw_manifest).hexdigest()[:16],
         folder=folder,
         manifest=manifest,
-        catalogue=catalogue,
-        factors=factors,
-        latent_map=latent_map,
+        catalogue=parts.catalogue,
+        factors=parts.factors,
+        latent_map=parts.latent_map,
         graphs={name: content[name] for name in (files.ENCODER, files.DECODER, files.EXPLAINER)},
     )
 
@@ -103,7 +112,10 @@ def read_bundle(folder: Path) -> Bundle:
 def _check_listing(folder: Path, manifest: Manifest) -> None:
     if set(manifest.files) != set(files.PAYLOAD):
         raise FilesError(f"the manifest lists {sorted(manifest.files)}, a bundle holds {sorted(files.PAYLOAD)}")
-    extra = {p.name for p in folder.iterdir()} - set(files.PAYLOAD) - {files.MANIFEST}
+    try:
+        extra = {p.name for p in folder.iterdir()} - set(files.PAYLOAD) - {files.MANIFEST}
+    except OSError as error:
+        raise FilesError(f"{folder} cannot be listed: {error.strerror}") from error
     if extra:
         raise FilesError(f"{len(extra)} files are in the bundle folder but not in its manifest, e.g. {min(extra)!r}")
     total = sum(entry.size for entry in manifest.files.values())
@@ -131,32 +143,15 @@ def _read_regular(path: Path, *, limit: int) -> bytes:
         raise
     except OSError as error:
         raise FilesError(f"{path.name} cannot be read: {error.strerror}") from error
-    with os.fdopen(fd, "rb") as handle:
-        status = os.fstat(handle.fileno())
+    try:
+        status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise FilesError(f"{path.name} is not a regular file")
         if status.st_size > limit:
             raise FilesError(f"{path.name} has {status.st_size} bytes, at most {limit} are expected")
-        return handle.read(limit + 1)
-
-
-def _decode(content: Mapping[str, bytes], name: str, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(content[name], type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ContentError(f"{name} does not fit the format: {error}") from error
-
-
-def _check_agreement(manifest: Manifest, catalogue: Catalogue, factors: FactorMap) -> None:
-    catalogue.check()
-    if len(catalogue) != manifest.dims.n_items:
-        raise ContentError(f"items.json has {len(catalogue)} items, the model has {manifest.dims.n_items}")
-    factors.check(manifest.dims.n_latent)
-    if manifest.conditions.attribute is not None:
-        attribute = catalogue.attribute(manifest.conditions.attribute)
-        missing = set(manifest.conditions.values) - set(attribute.values if attribute else ())
-        if missing:
-            raise ContentError(f"the conditions name {sorted(missing)}, which no item attribute has")
-
-
-__all__ = ["Bundle", "BundleError", "model_names", "read_bundle", "resolve", "versions"]
+        with os.fdopen(fd, "rb", closefd=False) as handle:
+            return handle.read(limit + 1)
+    except OSError as error:
+        raise FilesError(f"{path.name} cannot be read: {error.strerror}") from error
+    finally:
+        os.close(fd)

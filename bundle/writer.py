@@ -1,21 +1,28 @@
 """Writing a bundle so that a reader sees all of it or nothing.
 
-Order: stage beside the target -> write and fsync every file -> manifest last -> fsync the folder -> rename to the
-version -> fsync the parent -> new pointer, fsync, replace, fsync the parent. A version is never written twice.
+Order: check everything -> stage beside the target -> write and fsync every file -> manifest last -> fsync the folder
+-> rename to the version -> fsync the parent -> new pointer, fsync, replace, fsync the parent. A version is never
+written twice. A lock file in the model's folder keeps two exporters from sweeping each other's staging.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from bundle import files
-from bundle.errors import FilesError
+from bundle.content import check_content
+from bundle.errors import ContentError, FilesError
 from bundle.manifest import FileEntry, Manifest, encode, parse_manifest
+
+LOCK = ".lock"
+"""Held while a version is written into a model's folder; the file itself stays and means nothing."""
 
 
 def file_entries(payload: Mapping[str, bytes]) -> dict[str, FileEntry]:
@@ -28,27 +35,33 @@ def file_entries(payload: Mapping[str, bytes]) -> dict[str, FileEntry]:
 
 def next_version(model_folder: Path) -> str:
     """The version after the highest whole number used in `model_folder`; "1" for a new model."""
-    used = [int(p.name) for p in model_folder.iterdir() if p.name.isdigit()] if model_folder.is_dir() else []
+    names = [p.name for p in model_folder.iterdir()] if model_folder.is_dir() else []
+    used = [int(name) for name in names if files.valid_version(name) and name.isdigit()]
     return str(max(used, default=0) + 1)
 
 
 def check_target(model_folder: Path, version: str) -> None:
-    """Refuse, before any long work, a target that could not be written: bad names, a used version, a file in the way."""
-    for name in (model_folder.name, version):
-        if not files.valid_name(name):
-            raise FilesError(
-                f"{name!r} cannot name a model or a version",
-                hint="use letters, digits, '.', '_' and '-', starting with a letter or digit",
-            )
+    """Refuse, before any long work, a target that could not be written: bad names, a used version, a file in the way.
+
+    Makes the model's folder. Raises FilesError.
+    """
+    if not (files.valid_name(model_folder.name) and files.valid_version(version)):
+        raise FilesError(
+            f"{model_folder.name!r} and {version!r} cannot name a model and its version",
+            hint="use letters, digits, '.', '_' and '-', starting with a letter or digit; not 'current'",
+        )
     if model_folder.exists() and not model_folder.is_dir():
         raise FilesError(f"{model_folder} is a file, not a folder", hint="choose another --out")
-    if (model_folder / version).exists():
+    if os.path.lexists(model_folder / version):
         raise FilesError(
             f"{model_folder / version} exists; a version is never overwritten",
             hint="leave --version out to take the next one",
         )
-    model_folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(model_folder, os.W_OK):
+    try:
+        model_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FilesError(f"{model_folder} cannot be made: {error.strerror}", hint="choose another --out") from error
+    if not os.access(model_folder, os.W_OK | os.X_OK):
         raise FilesError(f"{model_folder} is not writable", hint="choose another --out or change its permissions")
 
 
@@ -64,44 +77,100 @@ def write_bundle(
 
     payload        file name -> bytes, exactly `files.PAYLOAD`
     make_manifest  gets the file table and returns the manifest
-    Raises FilesError (target refused), ManifestError (manifest contradicts itself), OSError (disk); after an
-    error nothing but an older bundle is visible.
+    Raises FilesError (target refused, another exporter at work, disk), ManifestError or ContentError (parts
+    contradict each other). After any error a reader sees the older bundle or the whole new one, never a part.
     """
     if set(payload) != set(files.PAYLOAD):
         raise FilesError(f"a bundle holds {sorted(files.PAYLOAD)}, got {sorted(payload)}")
     check_target(model_folder, version)
     manifest = encode(make_manifest(file_entries(payload)))
-    parse_manifest(manifest)
-    sweep_staging(model_folder)
-    staging = model_folder / f"{files.STAGING_PREFIX}{secrets.token_hex(8)}"
+    _check_parts(model_folder.name, version, manifest, payload)
+    needed = len(manifest) + sum(map(len, payload.values()))
+    if needed > files.MAX_BUNDLE_BYTES:
+        raise FilesError(
+            f"the bundle would have {needed} bytes, at most {files.MAX_BUNDLE_BYTES} are read",
+            hint="train with fewer items or a narrower hidden layer",
+        )
+    try:
+        with _exclusive(model_folder):
+            sweep_staging(model_folder)
+            _publish(model_folder / version, payload, manifest)
+            if make_current:
+                _point(model_folder, version)
+    except OSError as error:
+        state = "is whole but not made current" if (model_folder / version).is_dir() else "was not written"
+        raise FilesError(
+            f"{model_folder / version} {state}: {error.strerror}; the bundle needs {needed} bytes",
+            hint="free disk space or choose another --out, then export again",
+        ) from error
+    return model_folder / version
+
+
+def point_current(model_folder: Path, version: str) -> None:
+    """Let `current` name a version that exists, in one atomic step: a release, or a rollback. Raises FilesError."""
+    if not files.valid_version(version) or not (model_folder / version / files.MANIFEST).is_file():
+        raise FilesError(f"{model_folder} has no version {version!r}", hint="`current` can only name a whole version")
+    try:
+        _point(model_folder, version)
+    except OSError as error:
+        raise FilesError(f"{model_folder / files.CURRENT} was not changed: {error.strerror}") from error
+
+
+def sweep_staging(model_folder: Path) -> None:
+    """Remove what an interrupted export left behind. Only for the holder of the lock."""
+    for stale in model_folder.glob(f"{files.STAGING_PREFIX}*"):
+        if stale.is_dir() and not stale.is_symlink():
+            shutil.rmtree(stale, ignore_errors=True)
+        else:
+            stale.unlink(missing_ok=True)
+
+
+def _check_parts(name: str, version: str, raw_manifest: bytes, payload: Mapping[str, bytes]) -> None:
+    """What the reader would refuse is not written."""
+    manifest = parse_manifest(raw_manifest)
+    if (manifest.name, manifest.version) != (name, version):
+        raise ContentError(f"the manifest says {manifest.name}/{manifest.version}, the target is {name}/{version}")
+    check_content(manifest, payload)
+
+
+def _publish(target: Path, payload: Mapping[str, bytes], manifest: bytes) -> None:
+    staging = _staging_beside(target)
     staging.mkdir()
     try:
         for name, content in payload.items():
             files.write_durably(staging / name, content)
         files.write_durably(staging / files.MANIFEST, manifest)
         files.sync_folder(staging)
-        staging.rename(model_folder / version)
+        staging.rename(target)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
+    files.sync_folder(target.parent)
+
+
+def _point(model_folder: Path, version: str) -> None:
+    staged = _staging_beside(model_folder / files.CURRENT)
+    try:
+        files.write_durably(staged, f"{version}\n".encode())
+        staged.replace(model_folder / files.CURRENT)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise
     files.sync_folder(model_folder)
-    if make_current:
-        point_current(model_folder, version)
-    return model_folder / version
 
 
-def point_current(model_folder: Path, version: str) -> None:
-    """Let `current` name `version`, in one atomic step."""
-    staged = model_folder / f"{files.STAGING_PREFIX}{secrets.token_hex(8)}"
-    files.write_durably(staged, f"{version}\n".encode())
-    staged.replace(model_folder / files.CURRENT)
-    files.sync_folder(model_folder)
+def _staging_beside(target: Path) -> Path:
+    return target.parent / f"{files.STAGING_PREFIX}{secrets.token_hex(8)}"
 
 
-def sweep_staging(model_folder: Path) -> None:
-    """Remove what an interrupted export left behind. One exporter per model folder is assumed."""
-    for stale in model_folder.glob(f"{files.STAGING_PREFIX}*"):
-        if stale.is_dir():
-            shutil.rmtree(stale, ignore_errors=True)
-        else:
-            stale.unlink(missing_ok=True)
+@contextmanager
+def _exclusive(model_folder: Path) -> Iterator[None]:
+    fd = os.open(model_folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FilesError(f"another export is writing to {model_folder}", hint="wait until it ends") from None
+        yield
+    finally:
+        os.close(fd)
