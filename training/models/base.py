@@ -27,6 +27,9 @@ class SparseRows:
     indices: Tensor
     offsets: Tensor
 
+    def to(self, device: torch.device) -> SparseRows:
+        return SparseRows(self.indices.to(device), self.offsets.to(device))
+
     def __len__(self) -> int:
         return self.offsets.shape[0] - 1
 

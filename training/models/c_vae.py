@@ -3,7 +3,8 @@
 Carraro, Polato, Aiolli: "Conditioned Variational Autoencoder for top-N item recommendation", 2020 (arXiv 2004.11141).
 The network is Mult-VAE's on [x; c], of which only x is L2-normalised; with c = 0 it is Mult-VAE. What makes it itself
 is the training set (training/entries.py): a user appears once with c = 0 and once for each value seen in the history,
-and then only the items that satisfy c are the target. Departure: pairs of values can be trained too (FitConfig.combined).
+and then only the items that satisfy c are the target. Departure: pairs of values can be trained too
+(FitConfig.combined).
 """
 
 from __future__ import annotations

@@ -1,0 +1,111 @@
+"""The baselines that every report prints beside the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+from training.data.split import Split
+from training.errors import ConfigError
+from training.evaluate.measure import measurable, measure
+from training.evaluate.scorer import Scorer, Scores
+
+LAMBDAS = (100.0, 250.0, 500.0, 1000.0)
+MAX_EASE_ITEMS = 30_000
+_BLOCK = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A fitted baseline and what was chosen for it on the validation users."""
+
+    scorer: Scorer
+    settings: dict[str, float]
+
+
+class Popularity:
+    """Everybody gets the items that most training users have."""
+
+    def __init__(self, train: sparse.csr_matrix) -> None:
+        self.counts: Scores = np.asarray(train.sum(axis=0), dtype=np.float32).ravel()
+
+    def score(self, fold_in: sparse.csr_matrix) -> Scores:
+        """See Scorer.score."""
+        return np.broadcast_to(self.counts, fold_in.shape)
+
+
+class Ease:
+    """EASE. Steck: "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019 (arXiv 1905.03375).
+
+    B = I - P / diag(P), P = (X^T X + penalty I)^-1, in double precision. Costs n_items^3 flops and 24 n_items^2 bytes.
+    """
+
+    def __init__(self, gram: NDArray[np.float64], penalty: float) -> None:
+        """gram [n_items, n_items] is X^T X of the training histories; it is not changed. penalty > 0."""
+        weights = gram.copy()
+        weights[np.diag_indices_from(weights)] += penalty
+        weights = _inverse(weights)
+        weights /= -np.diag(weights)  # column j is divided by P_jj
+        np.fill_diagonal(weights, 0.0)
+        self.weights: Scores = weights.astype(np.float32)
+
+    def score(self, fold_in: sparse.csr_matrix) -> Scores:
+        """See Scorer.score."""
+        return np.asarray(fold_in @ self.weights, dtype=np.float32)
+
+
+def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Inverse of a positive definite matrix, which is overwritten: half the work of a general one."""
+    factor, _ = linalg.lapack.dpotrf(matrix.T, lower=1, overwrite_a=1)
+    inverse, _ = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
+    lower: NDArray[np.float64] = np.tril(inverse)
+    return lower + np.tril(lower, -1).T
+
+
+def fit_popularity(split: Split) -> Baseline:
+    return Baseline(Popularity(split.train), {})
+
+
+def fit_ease(split: Split) -> Baseline:
+    """EASE with the penalty of LAMBDAS that has the best ndcg@100 on the validation users. ConfigError if too large."""
+    n_items = split.train.shape[1]
+    if n_items > MAX_EASE_ITEMS:
+        gigabytes = 24 * n_items**2 / 1e9
+        raise ConfigError(
+            f"EASE inverts a matrix of items x items: {n_items} items need about {gigabytes:.0f} GB, "
+            f"the limit is {MAX_EASE_ITEMS} items",
+            hint="evaluate with --baseline popularity only",
+        )
+    gram = _gram(split.train)
+    validation = measurable(split.validation, what="validation")
+    best: tuple[float, float, Ease] | None = None
+    for penalty in LAMBDAS:
+        ease = Ease(gram, penalty)
+        found = float(measure(ease, validation).values["ndcg@100"].mean())
+        if best is None or found > best[0]:
+            best = (found, penalty, ease)
+    assert best is not None
+    return Baseline(best[2], {"lambda": best[1]})
+
+
+def _gram(train: sparse.csr_matrix) -> NDArray[np.float64]:
+    """X^T X [n_items, n_items], in blocks of rows: a sparse product of that size would be larger than the dense one."""
+    n_items, by_item = train.shape[1], train.T.tocsr()
+    gram = np.empty((n_items, n_items), dtype=np.float64)
+    for start in range(0, n_items, _BLOCK):
+        gram[start : start + _BLOCK] = (by_item[start : start + _BLOCK] @ train).toarray()
+    return gram
+
+
+BASELINES: Mapping[str, Callable[[Split], Baseline]] = {"popularity": fit_popularity, "ease": fit_ease}
+
+
+def fit_baseline(name: str, split: Split) -> Baseline:
+    """Fit a baseline by name; ConfigError lists the names there are."""
+    if name not in BASELINES:
+        raise ConfigError(f"there is no baseline {name!r}", hint=f"choose among {', '.join(sorted(BASELINES))}")
+    return BASELINES[name](split)

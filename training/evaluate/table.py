@@ -1,0 +1,60 @@
+"""The figures of an evaluation as a table, for a terminal or for a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bundle.manifest import Metric
+from training.evaluate.result import Conditioned, Evaluation, Metrics
+
+COLUMNS = ("ndcg@100", "recall@20", "recall@50", "ndcg@10", "coverage@10", "gini@10", "novelty@10", "ild@10")
+CONDITIONED_COLUMNS = ("satisfaction@10", "ndcg@100")
+
+
+def table(evaluation: Evaluation, *, markdown: bool = False) -> str:
+    """Model and baselines by metric, mean and standard error; then the ways to ask for a condition, if any."""
+    rows = {evaluation.kind: evaluation.model} | {
+        _label(evaluation, name): m for name, m in evaluation.baselines.items()
+    }
+    users = evaluation.model["ndcg@100"].n
+    title = f"{users} {evaluation.part} users; mean +- standard error"
+    parts = [title, _grid(rows, COLUMNS, markdown=markdown)]
+    if evaluation.conditioned is not None:
+        parts += [_conditioned_title(evaluation.conditioned), _ways(evaluation.conditioned, markdown=markdown)]
+    return "\n\n".join(parts) if markdown else "\n".join(parts)
+
+
+def by_value_table(conditioned: Conditioned, *, markdown: bool = False) -> str:
+    """Each value of the attribute by way: pairs, satisfaction@10 and ndcg@100."""
+    rows = {f"{value}, {way}": metrics for value, ways in conditioned.by_value.items() for way, metrics in ways.items()}
+    return _grid(rows, CONDITIONED_COLUMNS, markdown=markdown)
+
+
+def _label(evaluation: Evaluation, name: str) -> str:
+    chosen = ", ".join(f"{key} {value:g}" for key, value in evaluation.settings.get(name, {}).items())
+    return f"{name} ({chosen})" if chosen else name
+
+
+def _conditioned_title(conditioned: Conditioned) -> str:
+    pairs = next(iter(conditioned.overall.values()))["ndcg@100"].n if conditioned.overall else 0
+    return f"{pairs} pairs of a user and a {conditioned.attribute} with a held-out item of it"
+
+
+def _ways(conditioned: Conditioned, *, markdown: bool) -> str:
+    return _grid(conditioned.overall, CONDITIONED_COLUMNS, markdown=markdown)
+
+
+def _grid(rows: dict[str, Metrics], columns: Sequence[str], *, markdown: bool) -> str:
+    shown = [name for name in columns if any(name in metrics for metrics in rows.values())]
+    cells = [["", *shown]]
+    cells += [[name, *(_cell(metrics.get(column)) for column in shown)] for name, metrics in rows.items()]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
+    if not markdown:
+        return "\n".join("  ".join(row).rstrip() for row in padded)
+    rule = ["-" * width for width in widths]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [padded[0], rule, *padded[1:]])
+
+
+def _cell(metric: Metric | None) -> str:
+    return "" if metric is None else f"{metric.mean:.4f} +- {metric.se:.4f}"
