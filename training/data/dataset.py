@@ -8,6 +8,10 @@ import polars as pl
 
 from bundle.catalogue import Kind
 
+MAX_ID_BYTES = 64  # the service's limit on an id, in UTF-8 bytes
+
+INTERACTION_SCHEMA = {"user_id": pl.String, "item_id": pl.String, "rating": pl.Float32, "timestamp": pl.Int64}
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:
@@ -31,11 +35,15 @@ class ItemColumn:
 class Dataset:
     """What a folder or a pair of files held.
 
-    interactions  columns user_id: str, item_id: str, rating: f32 (null = none), timestamp: i64 (null = none); file order
-    items         item_id: str, title: str (may be null) and the attribute columns; a multi-label column is list[str]
+    interactions  columns user_id: str, item_id: str, rating: f32 (null = none), timestamp: i64 seconds since 1970
+                  (null = none); file order; no (user, item) pair twice
+    items         item_id: str, title: str (may be null) and the attribute columns: multi-label list[str], numeric f64,
+                  categorical str; null = missing. Items without a row here are kept: they have no title or attribute.
     columns       which item columns are attributes
     threshold     the rating from which an interaction counts as liked, by default; None = every row counts
-    n_read        interaction lines read, rejected ones included
+    n_read        interaction lines read, rejected ones included: n_read = interactions + sum of rejects
+    n_items_read  item lines read: n_items_read = items + sum of item_rejects
+    notes         what the reader assumed or noticed, in sentences
     """
 
     name: str
@@ -46,3 +54,6 @@ class Dataset:
     threshold: float | None
     n_read: int
     rejects: tuple[Reject, ...]
+    n_items_read: int = 0
+    item_rejects: tuple[Reject, ...] = ()
+    notes: tuple[str, ...] = ()
