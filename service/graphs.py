@@ -10,10 +10,26 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from bundle.manifest import Dims, Graphs
 from service.limits import LIMITS
 from service.query import Attribution, FloatArray
+
+ORT_ERRORS: tuple[type[Exception], ...] = (
+    ort_state.Fail,
+    ort_state.EPFail,
+    ort_state.InvalidArgument,
+    ort_state.InvalidGraph,
+    ort_state.InvalidProtobuf,
+    ort_state.NoModel,
+    ort_state.NoSuchFile,
+    ort_state.NotImplemented,
+    ort_state.RuntimeException,
+    RuntimeError,
+    ValueError,
+)
+"""What onnxruntime raises: its own errors have no common base."""
 
 
 def open_session(content: bytes) -> ort.InferenceSession:
