@@ -1,0 +1,198 @@
+"""From a trained model to the three ONNX graphs of a bundle.
+
+The mean path only (no sampling, no dropout), normalisation inside, batch and lengths dynamic, history as item indices
+and a mask. Gather, not EmbeddingBag (which exports to a Loop); no ScatterND (with several threads it races on duplicate
+indices).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from bundle import files
+from bundle.manifest import Graph, Graphs
+from training.errors import ExportError
+from training.export.explainer import Explained, Explainer
+from training.models.base import LatentModel
+
+OPSET = 20
+IR_VERSION = 10
+"""Fixed, so that a newer exporter does not raise what a runtime must support."""
+
+FORBIDDEN = frozenset({"Loop", "If", "Scan", "ScatterND", "ScatterElements", "Scatter", "Dropout", "RandomNormalLike"})
+"""Operators that would mean a mistake: control flow, races, or randomness left in."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedGraphs:
+    """graphs: the manifest's description; content: file name -> bytes, each self-contained."""
+
+    graphs: Graphs
+    content: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One graph to export: example inputs by name, which of their axes are dynamic, and the outputs' names."""
+
+    file: str
+    module: nn.Module
+    inputs: Mapping[str, Tensor]
+    dynamic: Mapping[str, Mapping[int, Any]]
+    outputs: tuple[str, ...]
+
+
+class _Encoder(nn.Module):
+    def __init__(self, model: LatentModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, history: Tensor, mask: Tensor, condition: Tensor | None = None) -> Tensor:
+        return self.model.encode_padded(history, mask, condition)
+
+
+class _Decoder(nn.Module):
+    def __init__(self, model: LatentModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.model.decode(z)
+
+
+class _Unconditioned(nn.Module):
+    """The explainer of a model without conditions: the graph then has no such input."""
+
+    def __init__(self, explainer: Explainer) -> None:
+        super().__init__()
+        self.explainer = explainer
+
+    def forward(self, history: Tensor, shift: Tensor, item_ix: Tensor) -> Explained:
+        explained: Explained = self.explainer(history, None, shift, item_ix)
+        return explained
+
+
+def export_graphs(model: LatentModel) -> ExportedGraphs:
+    """Export encoder, decoder and explainer of a model; the same weights give the same bytes.
+
+    The model's training mode is restored afterwards. Takes some seconds. Raises ExportError when the network cannot be
+    explained, or when a graph is not self-contained or holds an operator that it must not.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        content = {plan.file: _export(plan) for plan in _plans(model)}
+        described = {plan.file: _describe(plan) for plan in _plans(model)}
+    finally:
+        model.train(was_training)
+    graphs = Graphs(
+        encoder=described[files.ENCODER], decoder=described[files.DECODER], explainer=described[files.EXPLAINER]
+    )
+    return ExportedGraphs(graphs, content)
+
+
+def _plans(model: LatentModel) -> tuple[_Plan, ...]:
+    """Example sizes are at least 2 and pairwise different: the exporter would take 0, 1 or equal sizes as meant."""
+    n_items, n_latent, n_conditions = model.n_items, model.n_latent, model.n_conditions
+    batch, length, explained = Dim("B"), Dim("L"), Dim("K")
+    encoder: dict[str, Tensor] = {"history": torch.arange(6).reshape(2, 3) % n_items, "mask": torch.ones(2, 3)}
+    explainer: dict[str, Tensor] = {"history": torch.arange(3) % n_items}
+    along: dict[str, Mapping[int, Any]] = {"history": {0: batch, 1: length}, "mask": {0: batch, 1: length}}
+    if n_conditions:
+        encoder["condition"] = torch.zeros(2, n_conditions)
+        explainer["condition"] = torch.zeros(1, n_conditions)
+        along["condition"] = {0: batch}
+    explainer |= {"shift": torch.zeros(1, n_latent), "item_ix": torch.arange(5) % n_items}
+    explains = Explainer(model)
+    module: nn.Module = explains if n_conditions else _Unconditioned(explains)
+    return (
+        _Plan(files.ENCODER, _Encoder(model), encoder, along, ("mu",)),
+        _Plan(files.DECODER, _Decoder(model), {"z": torch.zeros(2, n_latent)}, {"z": {0: batch}}, ("logits",)),
+        _Plan(
+            files.EXPLAINER,
+            module,
+            explainer,
+            {name: {"history": {0: length}, "item_ix": {0: explained}}.get(name, {}) for name in explainer},
+            Explained._fields,
+        ),
+    )
+
+
+def _describe(plan: _Plan) -> Graph:
+    return Graph(file=plan.file, opset=OPSET, inputs=tuple(plan.inputs), outputs=plan.outputs)
+
+
+def _export(plan: _Plan) -> bytes:
+    with _quiet():
+        program = torch.onnx.export(
+            plan.module.eval(),
+            kwargs=dict(plan.inputs),
+            dynamo=True,
+            dynamic_shapes={name: dict(axes) for name, axes in plan.dynamic.items()},
+            input_names=list(plan.inputs),
+            output_names=list(plan.outputs),
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    return canonical_bytes(program.model_proto, plan.file)
+
+
+def canonical_bytes(model: onnx.ModelProto, file: str) -> bytes:
+    """Strip what varies or tells of the machine (doc strings, metadata, traces, versions), check, and serialise."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    made.ir_version = IR_VERSION
+    made.producer_name, made.producer_version, made.doc_string = "prismrec", "", ""
+    made.ClearField("metadata_props")
+    made.graph.name, made.graph.doc_string = file.removesuffix(".onnx"), ""
+    for part in (made.graph, *made.graph.node, *made.graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    for value in (*made.graph.input, *made.graph.output, *made.graph.value_info):
+        value.ClearField("metadata_props")
+        value.ClearField("doc_string")
+    for ix, node in enumerate(made.graph.node):
+        node.name = f"{node.op_type}_{ix}"
+    _check(made, file)
+    content: bytes = made.SerializeToString(deterministic=True)
+    return content
+
+
+def _check(model: onnx.ModelProto, file: str) -> None:
+    hint = "this is a defect of the export of this model; report it with the versions of torch and onnx"
+    operators = {node.op_type for node in model.graph.node}
+    domains = {entry.domain for entry in model.opset_import} | {node.domain for node in model.graph.node}
+    versions = {entry.version for entry in model.opset_import if entry.domain == ""}
+    if operators & FORBIDDEN or domains - {""}:
+        raise ExportError(f"{file} has operators {sorted(operators & FORBIDDEN)}, domains {sorted(domains)}", hint=hint)
+    if versions != {OPSET} or model.functions:
+        raise ExportError(f"{file} has opset {sorted(versions)}, expected {OPSET} and no functions", hint=hint)
+    if any(weight.data_location == onnx.TensorProto.EXTERNAL for weight in model.graph.initializer):
+        raise ExportError(f"{file} keeps weights outside itself", hint=hint)
+    onnx.checker.check_model(model, full_check=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter tells of its own inner workings (deprecations, registered operators); nothing there is ours."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

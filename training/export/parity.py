@@ -1,0 +1,211 @@
+"""Whether the exported graphs answer as the model does: torch against onnxruntime on golden users.
+
+Golden users are validation users of the run and made-up histories (one item, no item, long). The stage refuses a
+dropout left on, a batch size taken as constant, a lost condition input or an explanation that does not add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+
+from bundle import files
+from training.errors import ExportError
+from training.models.base import LatentModel
+
+Floats = NDArray[np.float32]
+
+TOP = 100
+MAX_DIFFERENCE = 1e-4
+"""Largest |torch - onnxruntime| of any logit or explanation."""
+TIE = 1e-6
+"""Two items whose torch logits differ by no more than this, relative to the larger of 1 and the largest logit, may
+swap places: float32 sums taken in another order do that."""
+MAX_RESIDUAL = 1e-4
+"""Of an explanation's sum from the score, relative to the largest of 1, |score| and |base|."""
+SIZES = (1, 2, 7)
+"""Batch sizes; the last ones cut the golden users into uneven parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenUser:
+    """A history of item indices, each once, and the condition inputs switched on."""
+
+    history: tuple[int, ...]
+    condition: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """What was measured: the largest differences, the near-ties that swapped places, and over how many users."""
+
+    n_users: int
+    logits: float
+    explanation: float
+    latent_residual: float
+    history_residual: float
+    swapped_ties: int
+
+
+class OnnxModel:
+    """The exported graphs in onnxruntime, one thread; the shapes are those of bundle.manifest.Graphs."""
+
+    def __init__(self, content: Mapping[str, bytes], *, n_conditions: int) -> None:
+        self.n_conditions = n_conditions
+        self.encoder, self.decoder, self.explainer = (
+            _session(content[name]) for name in (files.ENCODER, files.DECODER, files.EXPLAINER)
+        )
+
+    def logits(self, users: Sequence[GoldenUser]) -> Floats:
+        """float32 [B, n_items] for a batch of users, padded to the longest history (at least 1)."""
+        history, mask = padded(users)
+        feed = {"history": history, "mask": mask, **self._condition(users)}
+        mu = self.encoder.run(["mu"], feed)[0]
+        scores: Floats = self.decoder.run(["logits"], {"z": mu})[0]
+        return scores
+
+    def explain(self, user: GoldenUser, *, shift: Floats, item_ix: Sequence[int]) -> list[Floats]:
+        """The explainer's four outputs for one user; shift float32 [n_latent]."""
+        feed = {
+            "history": np.asarray(user.history, dtype=np.int64),
+            **self._condition([user]),
+            "shift": shift[None, :],
+            "item_ix": np.asarray(item_ix, dtype=np.int64),
+        }
+        outputs: list[Floats] = self.explainer.run(None, feed)
+        return outputs
+
+    def _condition(self, users: Sequence[GoldenUser]) -> dict[str, Floats]:
+        return {"condition": multi_hot(users, self.n_conditions)} if self.n_conditions else {}
+
+
+def check_parity(model: LatentModel, content: Mapping[str, bytes], users: Sequence[GoldenUser], *, seed: int) -> Parity:
+    """Compare the graphs with the model on golden users; raise ExportError with the figures above the limits.
+
+    model    in eval mode, on the CPU
+    content  file name -> bytes of the three graphs
+    seed     of the shifts that the explanations are asked under
+    Costs two passes over the users in each of SIZES and one explanation per user.
+    """
+    if not users:
+        raise ExportError("there are no golden users to compare on", hint="give at least one history")
+    onnx_model = OnnxModel(content, n_conditions=model.n_conditions)
+    reference = torch_logits(model, users)
+    if not np.isfinite(reference).all():
+        raise ExportError("the model gives NaN or infinite logits", hint="train it again with a lower learning rate")
+    worst, swapped = 0.0, 0
+    for size in SIZES:
+        batches = [onnx_model.logits(users[i : i + size]) for i in range(0, len(users), size)]
+        answered = np.concatenate(batches)
+        worst = max(worst, _difference(reference, answered))
+        swapped += sum(_compare_top(a, b) for a, b in zip(reference, answered, strict=True))
+    found = _explanations(model, onnx_model, users, np.random.default_rng(seed))
+    parity = Parity(len(users), worst, *found, swapped)
+    _judge(parity)
+    return parity
+
+
+def torch_logits(model: LatentModel, users: Sequence[GoldenUser], *, shift: Floats | None = None) -> Floats:
+    """float32 [B, n_items] of the model, through the training-side encoder, one user at a time (no padding)."""
+    from training.models.base import SparseRows
+
+    rows: list[Floats] = []
+    with torch.inference_mode():
+        for user in users:
+            lengths = torch.tensor([0, len(user.history)])
+            batch = SparseRows(torch.tensor(user.history, dtype=torch.int64), lengths)
+            condition = torch.from_numpy(multi_hot([user], model.n_conditions)) if model.n_conditions else None
+            z = model.encode(batch, condition).mu
+            z = z if shift is None else z + torch.from_numpy(shift)
+            rows.append(model.decode(z)[0].numpy())
+    return np.stack(rows)
+
+
+def padded(users: Sequence[GoldenUser]) -> tuple[NDArray[np.int64], Floats]:
+    """history int64 [B, L] and mask float32 [B, L]; L is the longest history, at least 1; padding is item 0, mask 0."""
+    longest = max(1, *(len(user.history) for user in users))
+    history = np.zeros((len(users), longest), dtype=np.int64)
+    mask = np.zeros((len(users), longest), dtype=np.float32)
+    for b, user in enumerate(users):
+        history[b, : len(user.history)] = user.history
+        mask[b, : len(user.history)] = 1.0
+    return history, mask
+
+
+def multi_hot(users: Sequence[GoldenUser], n_conditions: int) -> Floats:
+    """float32 [B, n_conditions], 1 for each condition asked for."""
+    table = np.zeros((len(users), n_conditions), dtype=np.float32)
+    for b, user in enumerate(users):
+        table[b, list(user.condition)] = 1.0
+    return table
+
+
+def top_items(logits: Floats, k: int) -> NDArray[np.int64]:
+    """Indices [min(k, n_items)] of the largest logits, ties by index."""
+    return np.argsort(-logits, kind="stable")[:k].astype(np.int64)
+
+
+def _compare_top(reference: Floats, answered: Floats) -> int:
+    """How many places of the top 100 differ, by near-ties only: ExportError for any other difference."""
+    ours, theirs = top_items(reference, TOP), top_items(answered, TOP)
+    places = np.flatnonzero(ours != theirs)
+    gap = float(np.abs(reference[ours[places]] - reference[theirs[places]]).max(initial=0.0))
+    if gap > TIE * max(1.0, float(np.abs(reference).max())):
+        raise ExportError(
+            f"the top {TOP} of a golden user differ in {len(places)} places, by up to {gap:.3g} in the logit",
+            hint="the graphs do not compute the model; report it with the model's kind and configuration",
+        )
+    return len(places)
+
+
+def _explanations(
+    model: LatentModel, onnx_model: OnnxModel, users: Sequence[GoldenUser], rng: np.random.Generator
+) -> tuple[float, float, float]:
+    """Largest difference from torch's scores and bases, and the largest relative residual of either view."""
+    nothing = np.zeros((1, model.n_latent), dtype=np.float32)
+    with torch.inference_mode():
+        at_zero = model.decode(torch.from_numpy(nothing))[0].numpy()
+    difference, residuals = 0.0, np.zeros(2)
+    for user in users:
+        shift = rng.normal(0.0, 0.5, model.n_latent).astype(np.float32)
+        items = rng.choice(model.n_items, size=min(5, model.n_items), replace=False)
+        latent, latent_base, history, history_base = onnx_model.explain(user, shift=shift, item_ix=items.tolist())
+        score = torch_logits(model, [user], shift=shift)[0][items]
+        empty = torch_logits(model, [GoldenUser((), user.condition)], shift=shift)[0][items]
+        difference = max(difference, _difference(at_zero[items], latent_base), _difference(empty, history_base))
+        for view, (parts, base) in enumerate(((latent, latent_base), (history, history_base))):
+            scale = np.maximum(1.0, np.maximum(np.abs(score), np.abs(base)))
+            residuals[view] = max(residuals[view], _difference(parts.sum(1) / scale, (score - base) / scale))
+    return difference, float(residuals[0]), float(residuals[1])
+
+
+def _difference(a: Floats, b: Floats) -> float:
+    """Largest |a - b|; NaN counts as infinite."""
+    return float(np.nan_to_num(np.abs(a - b), nan=np.inf).max(initial=0.0))
+
+
+def _judge(parity: Parity) -> None:
+    limits = (
+        ("logits", parity.logits, MAX_DIFFERENCE),
+        ("explanation's base", parity.explanation, MAX_DIFFERENCE),
+        ("latent explanation's sum (relative)", parity.latent_residual, MAX_RESIDUAL),
+        ("history explanation's sum (relative)", parity.history_residual, MAX_RESIDUAL),
+    )
+    wrong = [f"{what} differs by {found:.3g}, at most {limit:g}" for what, found, limit in limits if not found <= limit]
+    if wrong:
+        raise ExportError(
+            f"onnxruntime does not answer as torch on {parity.n_users} golden users: {'; '.join(wrong)}",
+            hint="the graphs do not compute the model; report it with the model's kind and configuration",
+        )
+
+
+def _session(content: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
