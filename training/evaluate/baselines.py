@@ -14,7 +14,7 @@ from training.errors import ConfigError
 from training.evaluate.measure import measurable, measure
 from training.evaluate.scorer import Scorer, Scores
 
-LAMBDAS = (100.0, 250.0, 500.0, 1000.0)
+LAMBDAS = (50.0, 100.0, 200.0, 400.0, 700.0, 1200.0)
 MAX_EASE_ITEMS = 30_000
 _BLOCK = 2048
 

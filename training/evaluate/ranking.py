@@ -55,9 +55,9 @@ def recall(hits: NDArray[np.bool_], n_target: NDArray[np.int64], k: int) -> PerU
 def ndcg(hits: NDArray[np.bool_], n_target: NDArray[np.int64], k: int) -> PerUser:
     """ndcg@k [B]; n_target [B] must be positive. A catalogue of fewer than k items has shorter lists, nothing else."""
     discount = 1.0 / np.log2(np.arange(2, k + 2))
-    gain = hits[:, :k] @ discount[: hits[:, :k].shape[1]]
+    gain: PerUser = (hits[:, :k] * discount[: hits[:, :k].shape[1]]).sum(axis=1)
     ideal = np.cumsum(discount)[np.minimum(k, n_target) - 1]
-    return np.asarray(gain / ideal, dtype=np.float64)
+    return gain / ideal
 
 
 def hit_rate(hits: NDArray[np.bool_], k: int) -> PerUser:
@@ -68,4 +68,5 @@ def hit_rate(hits: NDArray[np.bool_], k: int) -> PerUser:
 def reciprocal_rank(hits: NDArray[np.bool_], k: int) -> PerUser:
     """1 / rank of the first hit among the first k; 0 without one."""
     first = hits[:, :k]
-    return np.where(first.any(axis=1), 1.0 / (first.argmax(axis=1) + 1), 0.0)
+    rank = first.argmax(axis=1) + 1
+    return np.asarray(np.where(first.any(axis=1), 1.0 / rank, 0.0), dtype=np.float64)

@@ -18,9 +18,9 @@ from training.models.base import LatentModel, ModelConfig, Posterior, SparseRows
 
 
 class MultVAEConfig(ModelConfig):
-    hidden: int = Field(600, ge=1, le=16384, description="width of the one hidden layer on each side")
-    latent: int = Field(200, ge=1, le=4096, description="number of latent factors z_i")
-    dropout: float = Field(0.5, ge=0.0, lt=1.0, description="share of input items dropped while training")
+    hidden: int = Field(default=600, ge=1, le=16384, description="width of the one hidden layer on each side")
+    latent: int = Field(default=200, ge=1, le=4096, description="number of latent factors z_i")
+    dropout: float = Field(default=0.5, ge=0.0, lt=1.0, description="share of input items dropped while training")
 
 
 class MultVAE(LatentModel):

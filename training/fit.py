@@ -1,0 +1,100 @@
+"""Train a model into a run folder, on PyTorch Lightning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from rich.console import Console
+
+from bundle.catalogue import Catalogue
+from training.callbacks import Keeper, StepWatch
+from training.data.split import Split
+from training.epochs import EpochListener
+from training.interrupt import interrupt_on_sigint
+from training.loop import Stopped, run_loop, set_up
+from training.options import FitOptions
+from training.progress import listener_for
+from training.quiet import quiet, torch_state
+from training.resume import check_resumable, finished
+from training.run_folder import RunFolder
+from training.run_info import FitSummary, RunInfo
+from training.start import check_data, conditions_of, describe_run
+from training.trackers import check_tracker
+
+COLLAPSED_SHARE = 0.1
+"""Fewer active latents than this share are reported as a collapse."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """What training came to; notes: in plain words, what the user should know (stopped early, collapsed latents)."""
+
+    info: RunInfo
+    summary: FitSummary
+    notes: tuple[str, ...]
+
+
+def fit(
+    run: RunFolder, split: Split, catalogue: Catalogue, options: FitOptions, *, listener: EpochListener | None = None
+) -> FitResult:
+    """Train until early stopping on validation ndcg@100, the last epoch or Ctrl-C; best.pt holds the best epoch.
+
+    Interrupted and resumed, a run ends in the same weights as uninterrupted on the same CPU: rows, dropout and
+    sampling are functions of (seed, epoch, step). listener: who hears of progress; None = what options.run.progress
+    says, on stderr. Memory: the weights three times over and one [batch_size, n_items] block with its gradient.
+
+    DataError when there is nothing to train on; ConfigError when settings contradict each other, the data or the run
+    to be resumed; FitError when the folder is not usable, the loss is not finite or memory runs out.
+    """
+    check_tracker(options.run.tracker)
+    check_data(split)
+    inputs = conditions_of(options, catalogue)
+    info = describe_run(options, split, inputs.conditions)
+    run.prepare(resume=options.run.resume)
+    if options.run.resume:
+        before = run.load_info()
+        check_resumable(before, info)
+        if before.summary is not None and finished(before, epochs=options.fit.epochs):
+            return _result(before)
+    run.save_inputs(split, catalogue)
+    run.save_info(info)
+    if listener is None:
+        console = Console(stderr=True)
+        listener = listener_for(options.run.progress, epochs=options.fit.epochs, console=console)
+    with torch_state(seed=options.run.seed, threads=options.run.threads), quiet(), interrupt_on_sigint() as interrupt:
+        loop = set_up(run, split, inputs, options, watch=StepWatch(listener, interrupt))
+        try:
+            stopped = run_loop(loop, run, options)
+        finally:
+            listener.close()
+    summary = _summary(loop.keeper, stopped)
+    info = msgspec.structs.replace(info, complete=stopped != "interrupted", summary=summary)
+    run.save_info(info)
+    return _result(info)
+
+
+def _summary(keeper: Keeper, stopped: Stopped) -> FitSummary:
+    return FitSummary(
+        stopped=stopped,
+        epochs=keeper.epochs,
+        best_epoch=keeper.best_epoch,
+        best_ndcg=keeper.best_ndcg,
+        active_units=keeper.best_active,
+        seconds=keeper.seconds,
+    )
+
+
+def _result(info: RunInfo) -> FitResult:
+    assert info.summary is not None
+    summary, n_latent = info.summary, info.config.get("latent")
+    best = f"the best checkpoint (epoch {summary.best_epoch}, validation ndcg@100 {summary.best_ndcg:.4f})"
+    notes = []
+    if summary.stopped == "interrupted":
+        notes.append(f"stopped after {summary.epochs} epochs: {best} is kept; go on with --resume")
+    if isinstance(n_latent, int) and summary.active_units < COLLAPSED_SHARE * n_latent:
+        notes.append(
+            f"posterior collapse: only {summary.active_units} of {n_latent} latents are active (KL > 0.01 nats); "
+            "lower beta_cap or latent, or anneal more slowly"
+        )
+    return FitResult(info, summary, tuple(notes))

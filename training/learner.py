@@ -1,0 +1,98 @@
+"""One training step and one validation pass, as PyTorch Lightning calls them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.batches import Batch
+from training.data.split import HeldOut
+from training.errors import FitError
+from training.evaluate import ranking
+from training.models.base import LatentModel
+from training.objective import Loss, elbo_loss, kl_per_dimension
+from training.options import FitConfig
+from training.rows import sparse_rows
+
+MONITOR = "ndcg@100"
+ACTIVE_NATS = 0.01
+"""A latent is active when its mean KL from the prior exceeds this (science.md section 3)."""
+
+
+class Learner(pl.LightningModule):
+    """Trains `model`; every random number of step s is a function of (seed, s), so a resumed run draws the same."""
+
+    def __init__(self, model: LatentModel, config: FitConfig, *, anneal_steps: int, seed: int) -> None:
+        super().__init__()
+        self.model, self.config, self.anneal_steps, self.seed = model, config, anneal_steps, seed
+        self.kl_sums = torch.zeros(model.n_latent, dtype=torch.float64)
+        self.n_validated = 0
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        config = self.config
+        return torch.optim.Adam(
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch.to(device) if isinstance(batch, Batch) else batch  # validation reads SciPy rows
+
+    def beta(self, step: int) -> float:
+        """The weight of the KL term at a step: linear from 0 to the cap."""
+        return self.config.beta_cap * min(1.0, step / self.anneal_steps)
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """The loss of one batch; FitError naming the step when it is not finite."""
+        torch.manual_seed(step_seed(self.seed, self.global_step))
+        beta = self.beta(self.global_step)
+        loss = elbo_loss(self.model, batch.history, batch.target, condition=batch.condition, beta=beta)
+        if not math.isfinite(loss.total.item()):
+            raise FitError(
+                f"the loss is {loss.total.item()} at step {self.global_step} (epoch {self.current_epoch})",
+                hint="train with a lower learning_rate; the best checkpoint so far, if any, is kept in best.pt",
+            )
+        self._log_loss(loss, beta, len(batch))
+        return loss.total
+
+    def _log_loss(self, loss: Loss, beta: float, n_rows: int) -> None:
+        figures = {"loss": loss.total, "reconstruction": loss.reconstruction, "kl": loss.kl}
+        self.log_dict(
+            {name: value.detach() for name, value in figures.items()}, on_step=False, on_epoch=True, batch_size=n_rows
+        )
+        self.log("beta", beta, on_step=False, on_epoch=True, reduce_fx="max", batch_size=n_rows)
+
+    def on_validation_epoch_start(self) -> None:
+        self.kl_sums.zero_()
+        self.n_validated = 0
+
+    def validation_step(self, batch: HeldOut, _index: int) -> None:
+        """ndcg@100 of unconditioned lists, by the code that evaluates; and the KL of every latent."""
+        rows = sparse_rows(batch.fold_in).to(self.device)
+        posterior = self.model.encode(rows)
+        scores = self.model.decode(posterior.mu).float().cpu().numpy()
+        ranking.mask_seen(scores, batch.fold_in)
+        hits = ranking.hits_of(ranking.top_items(scores, 100), batch.target)
+        found = ranking.ndcg(hits, np.diff(batch.target.indptr).astype(np.int64), 100)
+        self.log(MONITOR, torch.tensor(found.mean(), dtype=torch.float32), on_epoch=True, batch_size=len(rows))
+        self.kl_sums += kl_per_dimension(posterior).double().sum(dim=0).cpu()
+        self.n_validated += len(rows)
+
+    def kl_per_latent(self) -> list[float]:
+        """Mean KL of each latent over the validation users, in nats, after a validation pass."""
+        kl: list[float] = (self.kl_sums / max(self.n_validated, 1)).tolist()
+        return kl
+
+
+def step_seed(seed: int, step: int) -> int:
+    """A 64-bit seed for one step of one run."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0])
+
+
+def active_units(kl: list[float]) -> int:
+    """How many latents carry anything."""
+    return sum(value > ACTIVE_NATS for value in kl)

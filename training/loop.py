@@ -1,0 +1,112 @@
+"""Lightning's trainer for one run: set up, run from the last checkpoint, and why it ended."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import lightning.pytorch as pl
+import torch
+from torch.utils.data import DataLoader
+
+from training.batches import Batch, TrainingRows, training_loader, validation_loader
+from training.callbacks import Keeper, Patience, StepWatch
+from training.data.split import HeldOut, Split
+from training.entries import EntrySampler, seen_values
+from training.errors import FitError
+from training.evaluate.measure import measurable
+from training.interrupt import TrainingInterrupted
+from training.learner import Learner
+from training.models.registry import make_model
+from training.options import FitOptions
+from training.run_folder import RunFolder
+from training.start import ConditionInputs, device_of
+from training.trackers import loggers_for
+
+ANNEAL_EPOCHS = 20
+Stopped = Literal["epochs", "patience", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Lightning's objects for one run."""
+
+    learner: Learner
+    trainer: pl.Trainer
+    patience: Patience
+    keeper: Keeper
+    rows: DataLoader[Batch]
+    validation: DataLoader[HeldOut]
+
+
+def set_up(run: RunFolder, split: Split, inputs: ConditionInputs, options: FitOptions, *, watch: StepWatch) -> Loop:
+    n_users, n_items = split.train.shape
+    seen = None if inputs.members is None else seen_values(split.train, inputs.members)
+    sampler = EntrySampler(n_users, seen, config=options.fit, seed=options.run.seed)
+    model = make_model(options.kind, n_items=n_items, n_conditions=len(inputs.conditions.values), config=options.model)
+    anneal_steps = options.fit.anneal_steps or ANNEAL_EPOCHS * len(sampler)
+    patience = Patience(options.fit.patience)
+    keeper = Keeper(run, watch.listener)
+    trainer = pl.Trainer(
+        accelerator="gpu" if device_of(options.run.device) == "cuda" else "cpu",
+        devices=1,
+        max_epochs=options.fit.epochs,
+        logger=loggers_for(run, name=options.name, tracker=options.run.tracker),
+        callbacks=[watch, patience, keeper],
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    return Loop(
+        learner=Learner(model, options.fit, anneal_steps=anneal_steps, seed=options.run.seed),
+        trainer=trainer,
+        patience=patience,
+        keeper=keeper,
+        rows=training_loader(TrainingRows(split.train, inputs.members), sampler),
+        validation=validation_loader(measurable(split.validation, what="validation")),
+    )
+
+
+def run_loop(loop: Loop, run: RunFolder, options: FitOptions) -> Stopped:
+    """Run the trainer from last.ckpt or the beginning, and say why it ended."""
+    checkpoint = run.last if options.run.resume and run.last.exists() else None
+    if checkpoint is not None:
+        _check_readable(checkpoint)
+    try:
+        loop.trainer.fit(loop.learner, loop.rows, loop.validation, ckpt_path=checkpoint, weights_only=True)
+    except TrainingInterrupted:
+        if loop.keeper.epochs == 0:
+            raise FitError(
+                "stopped before the first epoch was finished: there is no checkpoint to keep",
+                hint=f"train again with --resume into {run.path}",
+            ) from None
+        return "interrupted"
+    except RuntimeError as error:
+        raise _explained(error, loop, options) from error
+    return "patience" if loop.patience.ran_out else "epochs"
+
+
+def _explained(error: RuntimeError, loop: Loop, options: FitOptions) -> Exception:
+    """Advice with numbers when memory ran out; any other error as it is."""
+    out_of_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    if not out_of_memory:
+        return error
+    size, n_items = options.fit.batch_size, loop.learner.model.n_items
+    return FitError(
+        f"out of memory: with batch_size {size} and {n_items} items a step needs about "
+        f"{3 * 4 * size * n_items / 1e6:.0f} MB beside the weights",
+        hint=f"set batch_size to {max(1, size // 2)} or less and train again in a new folder",
+    )
+
+
+def _check_readable(checkpoint: Path) -> None:
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise FitError(
+            f"{checkpoint} is not a readable checkpoint ({type(error).__name__})",
+            hint="train again in a new folder; best.pt, if it is there, can still be evaluated and exported",
+        ) from error

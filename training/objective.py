@@ -1,0 +1,57 @@
+"""The training objective: multinomial likelihood and KL, on sparse targets.
+
+loss = mean over users of ( - sum over target items of log softmax(logits) + beta * KL(q(z|x) || N(0, I)) )
+(Liang et al. 2018, arXiv 1802.05814). Units are nats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training.models.base import LatentModel, Posterior, SparseRows
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """All scalars: total = reconstruction + beta * kl; the two parts are means over the batch's users."""
+
+    total: Tensor
+    reconstruction: Tensor
+    kl: Tensor
+
+
+def multinomial_nll(logits: Tensor, target: SparseRows) -> Tensor:
+    """-sum of log softmax(logits)[b, target items of b]: logits [B, n_items] -> [B].
+
+    Written with logsumexp, so that the log-softmax of the whole block is never stored.
+    """
+    rows = target.row_of
+    wanted = torch.zeros(len(target), device=logits.device).index_add(0, rows, logits[rows, target.indices])
+    return torch.logsumexp(logits, dim=1) * target.lengths - wanted
+
+
+def kl_per_dimension(posterior: Posterior) -> Tensor:
+    """KL of each user's q(z_i|x) from N(0, 1): [B, n_latent] nats; zeros for a model without a posterior."""
+    if posterior.logvar is None:
+        return torch.zeros_like(posterior.mu)
+    return 0.5 * (posterior.mu.square() + posterior.logvar.exp() - 1.0 - posterior.logvar)
+
+
+def sample(posterior: Posterior) -> Tensor:
+    """One z for each row by the reparameterisation trick, from torch's global generator; mu without a posterior."""
+    if posterior.logvar is None:
+        return posterior.mu
+    return posterior.mu + torch.randn_like(posterior.mu) * (0.5 * posterior.logvar).exp()
+
+
+def elbo_loss(
+    model: LatentModel, history: SparseRows, target: SparseRows, *, condition: Tensor | None, beta: float
+) -> Loss:
+    """The loss of one batch in training mode; allocates one block of logits [B, n_items] and its gradient."""
+    posterior = model.encode(history, condition)
+    reconstruction = multinomial_nll(model.decode(sample(posterior)), target).mean()
+    kl = kl_per_dimension(posterior).sum(dim=1).mean()
+    return Loss(reconstruction + beta * kl, reconstruction, kl)

@@ -1,0 +1,85 @@
+"""How to train. Three things kept apart: what shapes the model (its config), what shapes training (FitConfig), and how
+this one run is carried out (RunOptions), which must not change a figure on the same kind of device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training.checked import checked
+from training.models.base import ModelConfig
+
+
+class FitConfig(BaseModel):
+    """Hyper-parameters of training; saved in the run. The defaults suit data sets of 10^4 to 10^7 interactions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    epochs: int = Field(default=100, ge=1, le=100_000, description="most passes over the training users")
+    batch_size: int = Field(default=100, ge=1, le=100_000, description="training rows (user and condition) in a step")
+    learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0, description="of Adam")
+    weight_decay: float = Field(default=0.0, ge=0.0, le=1.0, description="L2 penalty of Adam on all weights")
+    beta_cap: float = Field(default=0.25, ge=0.0, le=100.0, description="weight of the KL term once it is annealed")
+    anneal_steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="steps over which beta grows linearly from 0 to its cap; none = those of 20 epochs",
+    )
+    patience: int = Field(
+        default=10, ge=1, description="epochs without a better validation ndcg@100 before training stops"
+    )
+    conditions_per_user: int | None = Field(
+        default=None,
+        ge=1,
+        description="condition values drawn anew for each user and epoch; none = every value in the history",
+    )
+    combined: float = Field(
+        default=0.0, ge=0.0, le=10.0, description="rows with a pair of values added per epoch, as a share of the users"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run is carried out.
+
+    seed      of the weights, the order of users, dropout and sampling
+    device    auto = a GPU if there is one
+    threads   of the CPU; None = torch's choice
+    progress  auto = a bar on a terminal and a line per epoch elsewhere; plain = always lines; none = silence
+    tracker   also send the epochs' figures to MLflow or Weights & Biases, if installed
+    resume    go on with the run in the folder
+    """
+
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = None
+    progress: Literal["auto", "plain", "none"] = "auto"
+    tracker: Literal["mlflow", "wandb"] | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """Everything `fit` needs beside the data.
+
+    name        what the model will be called; data_name, source: the data set's name and where it was read from
+    kind        an entry of the model registry; model: its config (config_for(kind, ...))
+    condition   the item attribute whose values a conditioned model takes; ignored by the others
+    """
+
+    name: str
+    data_name: str
+    source: str
+    kind: str
+    model: ModelConfig
+    fit: FitConfig = field(default_factory=FitConfig)
+    run: RunOptions = field(default_factory=RunOptions)
+    condition: str = "genre"
+
+
+def fit_config(overrides: Mapping[str, object] | None = None) -> FitConfig:
+    """FitConfig's defaults with `overrides` on top; ConfigError for an unknown key or a value out of bounds."""
+    return checked(FitConfig, overrides or {}, what="training")

@@ -1,0 +1,88 @@
+"""Before an hour is spent: is there data to train on, what are the conditions, and what will run.json say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bundle.catalogue import Catalogue
+from bundle.manifest import Conditions, Data
+from training.data.split import Split
+from training.errors import ConfigError, DataError
+from training.evaluate.measure import measurable
+from training.models.registry import entry_for
+from training.options import FitOptions
+from training.provenance import git_state, library_versions
+from training.run_info import RunInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionInputs:
+    """conditions: for run.json; members bool [n_items, n_conditions], None for an unconditioned model."""
+
+    conditions: Conditions
+    members: NDArray[np.bool_] | None
+
+
+def check_data(split: Split) -> None:
+    """DataError unless there are training users with items and validation users with something to find."""
+    n_users, n_items = split.train.shape
+    if n_users == 0 or n_items == 0 or split.train.nnz == 0:
+        raise DataError(
+            f"nothing to train on: {n_users} training users, {n_items} items, {split.train.nnz} interactions",
+            hint="bring more data, or lower the threshold or the least number of items per user",
+        )
+    measurable(split.validation, what="validation")
+
+
+def conditions_of(options: FitOptions, catalogue: Catalogue) -> ConditionInputs:
+    """The condition inputs of the model asked for; ConfigError when the attribute is not there."""
+    if not entry_for(options.kind).conditioned:
+        return ConditionInputs(Conditions(attribute=None, values=()), None)
+    attribute = catalogue.attribute(options.condition)
+    if attribute is None or not attribute.values:
+        there = ", ".join(a.name for a in catalogue.attributes if a.values) or "none"
+        raise ConfigError(
+            f"a {options.kind} is conditioned on an item attribute, and the items have no {options.condition!r}",
+            hint=f"the attributes are: {there}; name one with --condition, or train a mult-vae",
+        )
+    return ConditionInputs(Conditions(attribute=attribute.name, values=attribute.values), attribute.members)
+
+
+def device_of(asked: str) -> str:
+    """cpu or cuda; ConfigError when a GPU is asked for and there is none."""
+    there = torch.cuda.is_available()
+    if asked == "cuda" and not there:
+        raise ConfigError("--device cuda: torch sees no GPU here", hint="use --device auto or --device cpu")
+    return "cuda" if asked == "cuda" or (asked == "auto" and there) else "cpu"
+
+
+def describe_run(options: FitOptions, split: Split, conditions: Conditions) -> RunInfo:
+    """run.json as it is when training starts."""
+    n_users, n_items = split.train.shape
+    return RunInfo(
+        name=options.name,
+        kind=options.kind,
+        config=options.model.model_dump(),
+        fit=options.fit.model_dump(),
+        seeds={"train": options.run.seed, "split": split.protocol.seed},
+        device=device_of(options.run.device),
+        data=Data(
+            name=options.data_name,
+            fingerprint=split.fingerprint,
+            n_users=n_users,
+            n_items=n_items,
+            n_interactions=int(split.train.nnz),
+            threshold=split.protocol.threshold,
+            min_items=split.protocol.min_items,
+        ),
+        source=options.source,
+        protocol=split.protocol,
+        conditions=conditions,
+        libraries=library_versions(),
+        git=git_state(),
+        complete=False,
+    )
