@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bundle.factors import Half, Status
-from service.counterfactual import Counterfactual
-from service.fidelity import Fidelity
+import numpy as np
+
+from bundle.factors import Factor, Half, Status
+from service import checks, ranking, sentences
+from service.counterfactual import Counterfactual, find_counterfactual
+from service.engine import LoadedBundle
+from service.errors import InvalidRequestError
+from service.fidelity import Fidelity, measure_fidelity
+from service.limits import LIMITS
+from service.query import Attribution, FloatArray, Query, Ranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ class ItemExplanation:
     rank             among the items that could be listed, or None; then not_listed says why: seen, excluded, condition
     factors          by absolute contribution; other_factors carries the sum of the `n_other_factors` cut off
     residual         score minus all the rest: float error for the closed form, quadrature error otherwise
-    explained_share  share of the absolute contributions (of all factors) carried by decoded ones, 0..1
+    explained_share  share of the absolute contributions (of all factors) carried by those of status "decoded", 0..1
     history          by absolute contribution: score = history_base + sum(contribution) + history_residual
     """
 
@@ -87,3 +97,163 @@ class ItemReasons:
     factors: tuple[FactorContribution, ...]
     history: tuple[HistoryContribution, ...]
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What an explanation costs more for, each only on request. fidelity_k None leaves fidelity out."""
+
+    counterfactual: bool = False
+    fidelity_k: int | None = None
+    seed: int = 0
+
+
+NO_EXTRAS = Extras()
+
+
+def explain_item(
+    loaded: LoadedBundle,
+    query: Query,
+    item_ix: int,
+    *,
+    top_factors: int | None = None,
+    extras: Extras = NO_EXTRAS,
+) -> ItemExplanation:
+    """Why `item_ix` scores as it does for the query (its n is the list length; its offset is ignored).
+
+    Any item may be asked about: one already seen or masked is flagged, not refused. Closed form in z where the decoder
+    has one tanh layer, so contributions and base add up to the score in float precision; `residual` states the rest
+    (docs/science.md section 5). Cost: one encoder, decoder and explainer run, and the extras.
+    Raises UnknownItemError, InvalidRequestError (bounds; nothing to explain), NonFiniteScoreError.
+    """
+    query = dataclasses.replace(query, offset=0)
+    _check_asked(loaded, query, item_ix, top_factors)
+    z = loaded.point(query)
+    logits = loaded.logits(z)
+    found = loaded.explainer(query.history, query.condition, query.shift, (item_ix,))
+    score, base, history_base = float(logits[item_ix]), float(found.latent_base[0]), float(found.history_base[0])
+    every = _by_size(found.latent[0])
+    views = factor_views(loaded, z, found.latent[0], every)
+    kept, cut = views[:top_factors], views[top_factors:] if top_factors is not None else ()
+    history = _history_views(found, 0)
+    not_listed = _not_listed(loaded, query, item_ix)
+    told = ItemExplanation(
+        item_ix=item_ix,
+        score=score,
+        probability=float(np.exp(score - ranking.log_normaliser(logits))),
+        rank=None if not_listed else int(ranking.ranks_of(item_ix, logits[None, :], loaded.allowed(query))[0]),
+        seen=item_ix in query.history,
+        not_listed=not_listed,
+        base_value=base,
+        factors=kept,
+        other_factors=math.fsum(f.contribution for f in cut),
+        n_other_factors=len(cut),
+        linear=0.0,
+        residual=score - base - math.fsum(f.contribution for f in views),
+        explained_share=_explained_share(views),
+        history=history,
+        history_base=history_base,
+        history_residual=score - history_base - math.fsum(h.contribution for h in history),
+        sentence="",
+    )
+    told = _with_extras(loaded, query, told, extras)
+    return dataclasses.replace(told, sentence=sentences.of_item(loaded, told, views))
+
+
+def explain_list(loaded: LoadedBundle, query: Query, answer: Ranking, *, top: int = 3) -> tuple[ItemReasons, ...]:
+    """The `top` largest contributions of both views for each item of a list, in its order.
+
+    One explainer run for the whole list. A popularity list has no personal reasons: its sentences say so.
+    """
+    items = tuple(item.item_ix for item in answer.items)
+    if answer.z is None or not items:
+        return tuple(ItemReasons(ix, (), (), sentences.POPULAR) for ix in items)
+    found = loaded.explainer(query.history, query.condition, query.shift, items)
+    reasons = []
+    for k, ix in enumerate(items):
+        views = factor_views(loaded, answer.z, found.latent[k], _by_size(found.latent[k]))
+        history = _history_views(found, k)
+        sentence = sentences.of_reasons(loaded, views, history)
+        reasons.append(ItemReasons(ix, views[:top], history[:top], sentence))
+    return tuple(reasons)
+
+
+def quality_of(factor: Factor, half: Half) -> Quality:
+    """The evidence of the half in which z lies."""
+    reading = factor.reading(half)
+    return Quality(reading.effect, reading.effect_low, reading.effect_high, reading.q_value)
+
+
+def factor_views(
+    loaded: LoadedBundle, z: FloatArray, contributions: FloatArray, order: Sequence[int]
+) -> tuple[FactorContribution, ...]:
+    """One row per factor in `order`: z and contributions float32 [n_latent]."""
+    views = []
+    for i in order:
+        factor, position = loaded.factors.factors[i], float(z[i])
+        half = factor.half_of(position)
+        reading = factor.reading(half)
+        views.append(
+            FactorContribution(
+                factor=i,
+                half=half,
+                z=position,
+                percentile=factor.percentile(position),
+                contribution=float(contributions[i]),
+                attribute=reading.attribute,
+                value=reading.value,
+                status=reading.status,
+                quality=quality_of(factor, half),
+            )
+        )
+    return tuple(views)
+
+
+def _check_asked(loaded: LoadedBundle, query: Query, item_ix: int, top_factors: int | None) -> None:
+    checks.check_item(item_ix, n_items=loaded.n_items)
+    loaded.check(query)
+    if top_factors is not None and not 1 <= top_factors <= LIMITS.top_factors:
+        raise InvalidRequestError.field("/top_factors", f"must be between 1 and {LIMITS.top_factors}")
+    if loaded.is_popularity(query):
+        raise InvalidRequestError.field(
+            "/history",
+            "there is nothing to explain: no known item, no soft condition and no steering",
+            hint="name at least one item of the catalogue; /coldstart needs none",
+        )
+
+
+def _with_extras(loaded: LoadedBundle, query: Query, told: ItemExplanation, extras: Extras) -> ItemExplanation:
+    supporting = [h.item_ix for h in sorted(told.history, key=lambda h: (-h.contribution, h.item_ix))]
+    if extras.counterfactual:
+        counterfactual = find_counterfactual(loaded, query, told.item_ix, supporting)
+        told = dataclasses.replace(told, counterfactual=counterfactual)
+    if extras.fidelity_k is not None and supporting:
+        fidelity = measure_fidelity(loaded, query, told.item_ix, supporting, k=extras.fidelity_k, seed=extras.seed)
+        told = dataclasses.replace(told, fidelity=fidelity)
+    return told
+
+
+def _by_size(contributions: FloatArray) -> list[int]:
+    """Factors by absolute contribution, the largest first, ties by number."""
+    order: list[int] = np.lexsort((np.arange(len(contributions)), -np.abs(contributions))).tolist()
+    return order
+
+
+def _history_views(found: Attribution, k: int) -> tuple[HistoryContribution, ...]:
+    row = found.history[k]
+    return tuple(HistoryContribution(found.history_items[i], float(row[i])) for i in _by_size(row))
+
+
+def _explained_share(views: Sequence[FactorContribution]) -> float:
+    total = math.fsum(abs(f.contribution) for f in views)
+    decoded = math.fsum(abs(f.contribution) for f in views if f.status == "decoded")
+    return decoded / total if total > 0 else 0.0
+
+
+def _not_listed(loaded: LoadedBundle, query: Query, item_ix: int) -> str | None:
+    if bool(loaded.allowed(query)[item_ix]):
+        return None
+    if query.exclude_seen and item_ix in query.history:
+        return "seen"
+    masked = query.condition is not None and loaded.satisfied(query.condition, [item_ix]) == 0.0
+    return "condition" if masked else "excluded"

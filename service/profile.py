@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
-from bundle.factors import Half, Status
-from service.explain import Quality
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.factors import Factor, Half, Status
+from service import sentences
+from service.engine import LoadedBundle
+from service.errors import InvalidRequestError, NonFiniteScoreError
+from service.explain import Quality, quality_of
+from service.limits import LIMITS
+from service.query import Query
+
+METHOD = "leave-one-out on z: each history item taken away, the others kept"
+ITEMS = 5
+"""So many items are named per factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +54,68 @@ class Profile:
     method: str
     considered: int
     sentence: str
+
+
+def profile(loaded: LoadedBundle, query: Query) -> Profile:
+    """Where the query's history puts a user in each factor. Uses the query's history, condition and shift.
+
+    `items` by leave-one-out on z: the history is encoded without each item, and the items whose absence moves z_i
+    furthest back towards the median are listed. Cost: one encoder batch of at most LIMITS.leave_one_out_cells cells;
+    beyond that only the newest (last) items are tried, and `considered` says how many.
+    Raises InvalidRequestError for a history without any item.
+    """
+    loaded.check(query)
+    if not query.history:
+        raise InvalidRequestError.field(
+            "/history", "a profile needs at least one known item", hint="/coldstart answers without a history"
+        )
+    z = loaded.point(query)
+    tried = _newest(query.history)
+    pulls = _leave_one_out(loaded, query, tried)
+    rows = [_row(loaded.factors.factors[i], float(z[i]), tried, pulls[:, i]) for i in range(loaded.n_latent)]
+    named = sorted((r for r in rows if r.status != "undecoded"), key=lambda r: (-abs(r.percentile - 50.0), r.factor))
+    found = Profile(
+        factors=tuple(named),
+        undecoded=tuple(r.factor for r in rows if r.status == "undecoded"),
+        method=METHOD,
+        considered=len(tried),
+        sentence="",
+    )
+    return dataclasses.replace(found, sentence=sentences.of_profile(loaded, found))
+
+
+def _newest(history: tuple[int, ...]) -> tuple[int, ...]:
+    """The items to leave out, each once: all, or as many of the newest as the limit on cells lets through; sorted."""
+    unique = list(dict.fromkeys(reversed(history)))
+    return tuple(sorted(unique[: max(1, LIMITS.leave_one_out_cells // len(unique))]))
+
+
+def _leave_one_out(loaded: LoadedBundle, query: Query, tried: tuple[int, ...]) -> NDArray[np.float64]:
+    """[len(tried), n_latent]: z with the history less z without the item (the shift cancels out)."""
+    whole = sorted(set(query.history))
+    without = [[ix for ix in whole if ix != left_out] for left_out in tried]
+    mu = loaded.encode_many([whole, *without], query.condition)
+    if not np.isfinite(mu).all():
+        raise NonFiniteScoreError("the encoder gave a value that is not finite")
+    wide = np.asarray(mu, dtype=np.float64)
+    return np.asarray(wide[0] - wide[1:], dtype=np.float64)
+
+
+def _row(factor: Factor, z: float, tried: tuple[int, ...], pulls: NDArray[np.float64]) -> ProfileFactor:
+    half = factor.half_of(z)
+    reading = factor.reading(half)
+    sign = 1.0 if half == "positive" else -1.0
+    unit = factor.sd if factor.sd > 0 else 1.0
+    towards = sorted(range(len(tried)), key=lambda i: (-sign * float(pulls[i]), tried[i]))
+    items = [ProfileItem(tried[i], float(pulls[i]) / unit) for i in towards[:ITEMS] if sign * pulls[i] > 0]
+    return ProfileFactor(
+        factor=factor.factor,
+        half=half,
+        z=z,
+        percentile=factor.percentile(z),
+        attribute=reading.attribute,
+        value=reading.value,
+        status=reading.status,
+        quality=quality_of(factor, half),
+        items=tuple(items),
+    )

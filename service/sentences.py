@@ -1,0 +1,101 @@
+"""Plain sentences made from an explanation's numbers and nothing else. All wording and its thresholds are here.
+
+They speak of association: the model's score goes with a factor, nobody's taste is claimed to cause it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from service.engine import LoadedBundle
+
+if TYPE_CHECKING:  # explain and profile call this module
+    from service.explain import FactorContribution, HistoryContribution, ItemExplanation
+    from service.profile import Profile, ProfileFactor
+
+MOSTLY, PARTLY = 0.5, 0.25
+"""Share of the supporting (positive) contributions from which the largest is called "mostly" or "partly"."""
+
+NAMED_ITEMS = 2
+POPULAR = "Listed because it is popular: nothing is known yet of this user."
+
+
+def of_item(loaded: LoadedBundle, told: ItemExplanation, factors: Sequence[FactorContribution]) -> str:
+    """One sentence on an item's score, with its counterfactual where there is a valid one. factors: all, uncut."""
+    if told.seen:
+        opening = "Already in the history; its score "
+    elif told.rank is None:
+        opening = "Not listed under this request; its score "
+    else:
+        opening = f"Ranked {told.rank}; its score "
+    parts = [opening + _reason(factors) + _shown_by(loaded, told.history)]
+    if told.counterfactual is not None and told.counterfactual.valid:
+        parts.append(_without(loaded, told.counterfactual.remove, told.counterfactual.replacement))
+    return "; ".join(parts) + "."
+
+
+def of_reasons(
+    loaded: LoadedBundle, factors: Sequence[FactorContribution], history: Sequence[HistoryContribution]
+) -> str:
+    """The short sentence that goes with an item of a list."""
+    return "Its score " + _reason(factors) + _shown_by(loaded, history) + "."
+
+
+def of_profile(loaded: LoadedBundle, found: Profile) -> str:
+    """One sentence on the most unusual named position of a user."""
+    if not found.factors:
+        return f"None of the {len(found.undecoded)} factors is decoded where this user lies, so none can be named."
+    top = found.factors[0]
+    shown = _titles(loaded, [item.item_ix for item in top.items[:NAMED_ITEMS]])
+    behind = f", which goes with {shown} in the history" if shown else ""
+    hidden = f" {len(found.undecoded)} factors are not decoded where this user lies." if found.undecoded else ""
+    return f"This user lies furthest from the middle in {_name(top)} ({_place(top)}){behind}.{hidden}"
+
+
+def _reason(factors: Sequence[FactorContribution]) -> str:
+    """ "is mostly associated with Comedy (genre, factor 0, higher than 93 % of users)"."""
+    supporting = [f for f in factors if f.contribution > 0]
+    if not supporting:
+        return "is not raised by any factor"
+    top = supporting[0]
+    share = top.contribution / math.fsum(f.contribution for f in supporting)
+    degree = "mostly" if share >= MOSTLY else "partly" if share >= PARTLY else "weakly"
+    return f"is {degree} associated with {_name(top)} ({_place(top)})"
+
+
+def _name(factor: FactorContribution | ProfileFactor) -> str:
+    """What a factor is called; an undecoded one is said to be undecoded, an ambiguous one to be uncertain."""
+    if factor.status == "undecoded":
+        return f"factor {factor.factor}, which is not decoded"
+    meaning = factor.attribute if factor.value is None else f"{factor.attribute} {factor.value}"
+    if factor.status == "ambiguous":
+        return f"factor {factor.factor}, perhaps {meaning}"
+    return f"{meaning}, factor {factor.factor}"
+
+
+def _place(factor: FactorContribution | ProfileFactor) -> str:
+    """Never more than 99 %: the quantiles come from training users, and this user is one more."""
+    if factor.percentile >= 50:
+        return f"higher than {min(factor.percentile, 99):.0f} % of users"
+    return f"lower than {min(100 - factor.percentile, 99):.0f} % of users"
+
+
+def _shown_by(loaded: LoadedBundle, history: Sequence[HistoryContribution]) -> str:
+    supporting = sorted((h for h in history if h.contribution > 0), key=lambda h: (-h.contribution, h.item_ix))
+    named = _titles(loaded, [h.item_ix for h in supporting[:NAMED_ITEMS]])
+    return f" and goes with {named} in the history" if named else ""
+
+
+def _without(loaded: LoadedBundle, removed: Sequence[int], replacement: int | None) -> str:
+    absent = _titles(loaded, removed)
+    if replacement is None:
+        return f"without {absent} it would leave the list"
+    return f"without {absent} it would be replaced by {_titles(loaded, [replacement])}"
+
+
+def _titles(loaded: LoadedBundle, items: Sequence[int]) -> str:
+    """Titles, or ids where there is none: "A", "A and B", "A, B and C"."""
+    names = [loaded.catalogue.titles[ix] or f"item {loaded.catalogue.ids[ix]}" for ix in items]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else ""

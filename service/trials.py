@@ -1,0 +1,54 @@
+"""What becomes of one item when the history changes: rank, probability and margin over many altered histories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine import LoadedBundle
+from service.query import FloatArray, Query
+from service.ranking import Mask, log_normaliser, ranks_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trials:
+    """One entry per altered history [B].
+
+    rank         of the item among what the original query may list (its whole history stays masked) and the item
+    probability  softmax over the whole catalogue
+    margin       the item's score less the n-th best of the others: below 0 it is outside the top n
+    """
+
+    rank: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    margin: NDArray[np.float64]
+
+
+def run_trials(loaded: LoadedBundle, query: Query, item_ix: int, histories: Sequence[Sequence[int]]) -> Trials:
+    """Score `item_ix` under each history, with the query's condition, shift and masks: one batched run.
+
+    Raises NonFiniteScoreError. Memory: LIMITS.decode_cells floats at a time.
+    """
+    z = loaded.encode_many(histories, query.condition)
+    if query.shift is not None:
+        z = z + query.shift
+    allowed = loaded.allowed(query)
+    allowed[item_ix] = False
+    ranks, probabilities, margins = [], [], []
+    for logits in loaded.logits_many(z):
+        target = logits[:, item_ix].astype(np.float64)
+        ranks.append(ranks_of(item_ix, logits, allowed))
+        probabilities.append(np.exp(target - log_normaliser(logits)))
+        margins.append(target - _nth_best(logits, allowed, query.offset + query.n))
+    return Trials(np.concatenate(ranks), np.concatenate(probabilities), np.concatenate(margins))
+
+
+def _nth_best(logits: FloatArray, allowed: Mask, n: int) -> NDArray[np.float64]:
+    """[B]: the n-th best allowed score of each row; -inf where fewer than n items are allowed."""
+    values = logits[:, allowed]
+    if values.shape[1] < n:
+        return np.full(len(logits), -np.inf)
+    return np.partition(values, values.shape[1] - n, axis=1)[:, values.shape[1] - n].astype(np.float64)
