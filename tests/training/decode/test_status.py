@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bundle.factors import Evidence
+from training.decode.status import Claim, methods_agree, read_half, stronger
+
+
+def _claim(attribute: str, effect: float, *, q: float = 0.001, low: float | None = None, agrees: bool = True) -> Claim:
+    numbers = dict.fromkeys(
+        ("mc", "mc_low", "mc_high", "mc_relative", "js", "js_low", "js_high", "ig", "ig_low", "ig_high"), 0.0
+    )
+    evidence = Evidence(
+        attribute=attribute, half="positive", p_value=q, q_value=q, shifted_value="grows", ig_p_value=q, ig_q_value=q,
+        value="lifted", lift=2.0, **numbers,
+    )  # fmt: skip
+    return Claim(evidence, (effect, effect - 0.1 if low is None else low, effect + 0.1), agrees)
+
+
+def test_read_half_clear_winner_is_decoded_with_the_lifted_value():
+    reading = read_half([_claim("genre", 0.5), _claim("year", 0.1)], level=0.05)
+    assert (reading.status, reading.attribute, reading.value, reading.rivals) == ("decoded", "genre", "lifted", ())
+
+
+def test_read_half_rival_within_the_interval_is_ambiguous():
+    reading = read_half([_claim("genre", 0.5), _claim("year", 0.41)], level=0.05)
+    assert (reading.status, reading.attribute, reading.rivals) == ("ambiguous", "genre", ("year",))
+
+
+def test_read_half_insignificant_rival_does_not_count():
+    assert read_half([_claim("genre", 0.5), _claim("year", 0.49, q=0.2)], level=0.05).status == "decoded"
+
+
+def test_read_half_methods_disagree_is_ambiguous_and_keeps_the_tested_value():
+    reading = read_half([_claim("genre", 0.5, agrees=False)], level=0.05)
+    assert (reading.status, reading.value) == ("ambiguous", "grows")
+
+
+def test_read_half_large_but_insignificant_effect_is_undecoded_without_a_name():
+    reading = read_half([_claim("genre", 0.9, q=0.06)], level=0.05)
+    assert (reading.status, reading.attribute, reading.value) == ("undecoded", None, None)
+    assert reading.effect == 0.9
+
+
+@pytest.mark.parametrize(
+    ("negative", "positive", "expected"),
+    [(("genre", 0.2, 0.001), ("year", 0.3, 0.001), "year"), (("genre", 0.2, 0.001), ("year", 0.3, 0.5), "genre")],
+)
+def test_stronger_takes_the_surer_status_then_the_larger_effect(negative, positive, expected):
+    low, high = (read_half([_claim(a, e, q=q)], level=0.05) for a, e, q in (negative, positive))
+    assert stronger(low, high).attribute == expected
+
+
+def test_methods_agree_value_that_loses_in_the_other_method_is_a_disagreement():
+    growth, lift = np.array([0.3, -0.1, -0.2]), np.array([0.8, 1.5, 0.9])
+    assert not methods_agree(growth, lift, ordered=False)
+    assert methods_agree(growth, np.array([1.4, 1.5, 0.9]), ordered=False) is False  # value 1 shrinks
+    assert methods_agree(np.array([0.3, 0.1, -0.4]), np.array([1.4, 1.5, 0.9]), ordered=False)
+
+
+def test_methods_agree_neighbouring_bins_name_the_same_end():
+    growth, lift = np.array([0.3, -0.1, -0.2]), np.array([0.8, 1.5, 0.9])
+    assert methods_agree(growth, lift, ordered=True)
+    assert not methods_agree(growth, np.array([0.8, 0.9, 1.5]), ordered=True)

@@ -1,0 +1,100 @@
+"""The factor map and the latent map of one trained model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bundle.catalogue import Catalogue
+from bundle.factors import Direction, FactorMap
+from bundle.manifest import encode as to_json
+from training.data.split import Split
+from training.decode.attribute_table import AttributeTable, attribute_table
+from training.decode.directions import Users, directions
+from training.decode.evidence import build_factors, half_records
+from training.decode.measure import Streams, measure, pick
+from training.decode.notes import map_notes
+from training.decode.options import DecodeOptions
+from training.decode.posterior import AggregatedPosterior, aggregated_posterior, encode
+from training.decode.projection import Projection, project
+from training.errors import DecodeError
+from training.models.base import LatentModel
+from training.run_folder import RunFolder
+
+_EFFECT = "Jensen-Shannon divergence above its mean under the null, in bits"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The factor map, and the projection from which the latent map is made."""
+
+    factors: FactorMap
+    projection: Projection
+
+
+def decode_run(run: RunFolder, options: DecodeOptions | None = None) -> FactorMap:
+    """Decode a trained run and write its factors.json and latent_map.json. Raises what `decode` and RunFolder raise."""
+    loaded = run.load()
+    conditions = loaded.info.conditions.values
+    decoded = decode(loaded.model, loaded.split, loaded.catalogue, options or DecodeOptions(), conditions=conditions)
+    run.write(run.factors, to_json(decoded.factors))
+    run.write(run.latent_map, to_json(decoded.projection.latent_map()))
+    return decoded.factors
+
+
+def decode(
+    model: LatentModel, split: Split, catalogue: Catalogue, options: DecodeOptions, *, conditions: tuple[str, ...] = ()
+) -> Decoded:
+    """Decode a model (it is put into eval mode) that was trained on split.train; the catalogue is aligned with it.
+
+    The same inputs and seed give the same map. Raises DecodeError when the parts do not fit together, when there is no
+    user, or when the model gives numbers that are not finite.
+    """
+    _check(model, split, catalogue, conditions)
+    model.eval()
+    streams = Streams.of(options.seed)
+    posterior = aggregated_posterior(model, split.train, active_kl=options.active_kl)
+    table = attribute_table(catalogue, max_values=options.max_values)
+    measured = measure(model, posterior, table, options, streams)
+    records = half_records(table, measured, catalogue.ids, options, streams.bootstrap)
+    factors = build_factors(posterior, records)
+    found = FactorMap(
+        settings={**options.model_dump(), "n_cells": measured.null.js_p.size, "effect": _EFFECT},
+        attributes=tuple(column.name for column in table.columns),
+        factors=factors,
+        directions=_directions(model, split, posterior, table, options),
+        notes=map_notes(factors, records, table, options),
+    )
+    found.check(model.n_latent)
+    return Decoded(found, picture(model, split, options, conditions))
+
+
+def picture(model: LatentModel, split: Split, options: DecodeOptions, conditions: tuple[str, ...]) -> Projection:
+    """The PCA of a sample of training users. The same options give the same picture: the report draws it again."""
+    rng = Streams.of(options.seed).picture
+    return project(model, split.train[pick(split.train.shape[0], options.map_users, rng)], conditions)
+
+
+def _directions(
+    model: LatentModel, split: Split, posterior: AggregatedPosterior, table: AttributeTable, options: DecodeOptions
+) -> tuple[Direction, ...]:
+    if not table.columns:
+        return ()
+    probed = pick(len(posterior.mu), options.probe_users, Streams.of(options.seed).probes)
+    held_out = split.validation.fold_in
+    fitting = Users(posterior.mu[probed], split.train[probed])
+    return directions(fitting, Users(encode(model, held_out).mu, held_out), table)
+
+
+def _check(model: LatentModel, split: Split, catalogue: Catalogue, conditions: tuple[str, ...]) -> None:
+    if split.train.shape[0] == 0:
+        raise DecodeError("the split has no training user, so there is no posterior to decode", hint="check the data")
+    if not model.n_items == split.train.shape[1] == len(catalogue):
+        raise DecodeError(
+            f"the model has {model.n_items} items, the split {split.train.shape[1]}, the catalogue {len(catalogue)}",
+            hint="decode with the split and the catalogue that the model was trained on",
+        )
+    if len(conditions) != model.n_conditions:
+        raise DecodeError(
+            f"the model has {model.n_conditions} condition inputs, {len(conditions)} names came",
+            hint="name every condition input, in order",
+        )

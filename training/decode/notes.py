@@ -1,0 +1,86 @@
+"""What the map does not know, in plain words. Written into the map itself, so that every reader of it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bundle.factors import Factor
+from training.decode.attribute_table import AttributeTable
+from training.decode.evidence import HalfRecord
+from training.decode.options import DecodeOptions
+
+_NAMED = 20  # factors listed by number before "and n more"
+
+
+def map_notes(
+    factors: Sequence[Factor], records: Sequence[HalfRecord], table: AttributeTable, options: DecodeOptions
+) -> tuple[str, ...]:
+    """The limits of this map, one sentence or two each; never empty."""
+    notes = list(table.left_out)
+    if not table.columns:
+        notes.insert(
+            0, "The items have no attribute that can be decoded: no factor has a name. The model is unaffected."
+        )
+    notes += _inactive(factors)
+    if table.columns:
+        notes += _undecoded(factors, options)
+        notes += _ambiguous(factors, records)
+        notes += _resolution(len(records) * len(table.columns), options)
+        notes.append(
+            f"{options.level:.0%} of the cells called significant are expected to be false (false discovery rate). "
+            "A reading is an association between a factor and the items' attributes, not a cause."
+        )
+    return tuple(notes)
+
+
+def disagrees(record: HalfRecord) -> bool:
+    """Whether the half's reading rests on an attribute whose two methods name different values."""
+    return any(c.evidence.attribute == record.reading.attribute and not c.agrees for c in record.claims)
+
+
+def _inactive(factors: Sequence[Factor]) -> list[str]:
+    dead = [f.factor for f in factors if not f.active]
+    if not dead:
+        return []
+    if len(dead) == len(factors):
+        return ["No dimension is active: the model has collapsed to one list for everybody and nothing can be decoded."]
+    return [f"{len(dead)} of {len(factors)} dimensions are inactive and carry nothing: {_listed(dead)}."]
+
+
+def _undecoded(factors: Sequence[Factor], options: DecodeOptions) -> list[str]:
+    silent = [f.factor for f in factors if f.active and f.status == "undecoded"]
+    if not silent:
+        return []
+    return [
+        f"{len(silent)} active factors are not decoded: moving them changes no attribute more than chance would "
+        f"(q > {options.level:g}): {_listed(silent)}. They may still matter for the recommendations."
+    ]
+
+
+def _ambiguous(factors: Sequence[Factor], records: Sequence[HalfRecord]) -> list[str]:
+    notes = []
+    unsure = [f.factor for f in factors if f.status == "ambiguous"]
+    if unsure:
+        notes.append(f"{len(unsure)} factors are ambiguous, their name is one of several that fit: {_listed(unsure)}.")
+    split = [f"{r.factor} ({r.half})" for r in records if disagrees(r)]
+    if split:
+        notes.append(
+            "The two methods name different values for these halves, which are called ambiguous for that reason: "
+            f"{_listed(split)}."
+        )
+    return notes
+
+
+def _resolution(n_cells: int, options: DecodeOptions) -> list[str]:
+    needed = n_cells / (options.level * (options.permutations + 1))
+    if needed <= 2:
+        return []
+    return [
+        f"With {options.permutations} shuffles the smallest p-value is {1 / (options.permutations + 1):.2g}: of "
+        f"{n_cells} cells at least {int(needed) + 1} must reach it before any is called significant."
+    ]
+
+
+def _listed(names: Sequence[object]) -> str:
+    shown = ", ".join(str(n) for n in names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

@@ -1,0 +1,75 @@
+"""From evidence to a reading: decoded, ambiguous or undecoded. Nothing is named without evidence for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.factors import Evidence, Reading, Status
+
+_RANK: dict[Status, int] = {"undecoded": 0, "ambiguous": 1, "decoded": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one attribute can claim of one half of one factor.
+
+    excess  [effect, low, high] of the Jensen-Shannon divergence above its mean under the null, bits: the raw divergence
+            grows with the number of values and of changed items even when nothing is encoded, the excess does not
+    agrees  whether the value that each method names gains in the other method too
+    """
+
+    evidence: Evidence
+    excess: tuple[float, float, float]
+    agrees: bool
+
+
+def read_half(claims: Sequence[Claim], *, level: float) -> Reading:
+    """The reading of one half from its attributes' claims (at least one).
+
+    decoded: the attribute with the largest effect among those significant in the relative method, and named alike by
+    both methods. ambiguous: another significant attribute reaches into its interval, or the methods name values that
+    do not both gain. undecoded: nothing significant; effect and q are those of the best attribute, for the record.
+    """
+    significant = [c for c in claims if c.evidence.q_value <= level and c.excess[0] > 0 and c.evidence.shifted_value]
+    if not significant:
+        best = min(claims, key=lambda c: (c.evidence.q_value, -c.excess[0]))
+        return _reading("undecoded", best, None, ())
+    winner = max(significant, key=lambda c: c.excess[0])
+    rivals = tuple(c.evidence.attribute for c in significant if c is not winner and c.excess[0] >= winner.excess[1])
+    value = winner.evidence.value if winner.agrees else winner.evidence.shifted_value
+    return _reading("ambiguous" if rivals or not winner.agrees else "decoded", winner, value, rivals)
+
+
+def stronger(negative: Reading, positive: Reading) -> Reading:
+    """The half that speaks for the factor: the surer status, then the larger effect; the positive one on a tie."""
+    return max(positive, negative, key=lambda r: (_RANK[r.status], r.effect))
+
+
+def methods_agree(growth: NDArray[np.floating], lift: NDArray[np.floating], *, ordered: bool) -> bool:
+    """Whether each method's value gains in the other method too; growth, lift [n_values] of one attribute.
+
+    The value that grows most (relative) must have a lift above 1 (absolute) and the value of highest lift must grow.
+    Bins of a number are ordered: a neighbouring bin names the same end of the scale.
+    """
+    by_growth, by_lift = int(growth.argmax()), int(lift.argmax())
+    if by_growth == by_lift or (ordered and abs(by_growth - by_lift) == 1):
+        return True
+    return bool(lift[by_growth] > 1.0 and growth[by_lift] > 0.0)
+
+
+def _reading(status: Status, claim: Claim, value: str | None, rivals: tuple[str, ...]) -> Reading:
+    effect, low, high = claim.excess
+    return Reading(
+        status=status,
+        attribute=None if status == "undecoded" else claim.evidence.attribute,
+        value=None if status == "undecoded" else value,
+        effect=effect,
+        effect_low=low,
+        effect_high=high,
+        q_value=claim.evidence.q_value,
+        rivals=rivals,
+    )
