@@ -11,7 +11,20 @@ from typing import Annotated
 
 import typer
 
-from prismrec.commands import ask, data, decode, doctor, evaluate, export, load, serve, standalone, train, verify, version
+from prismrec.commands import (
+    ask,
+    data,
+    decode,
+    doctor,
+    evaluate,
+    export,
+    load,
+    serve,
+    standalone,
+    train,
+    verify,
+    version,
+)
 from prismrec.failures import INTERRUPTED, report
 from prismrec.globals import hoist
 from prismrec.session import Session
@@ -29,7 +42,7 @@ for verbs in (train, evaluate, decode, export, verify, load, serve, ask, standal
 
 
 @app.callback()
-def options(  # noqa: PLR0913 - Typer reads the options from the parameters
+def options(
     context: typer.Context,
     *,
     config: Annotated[
@@ -66,8 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with nullcontext() if asks_help else redirect_stdout(sys.stderr):
             code = app(words, prog_name="prismrec", standalone_mode=False)
-        if code == INTERRUPTED:
-            raise KeyboardInterrupt
         _STDOUT[-1].flush()
     except BrokenPipeError:  # the reader (head, less) has gone: nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
@@ -76,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return report(error, verbose="-v" in words or "--verbose" in words)
     finally:
         _STDOUT.pop()
+    if code == INTERRUPTED:
+        return report(KeyboardInterrupt(), verbose=False)
     return code if isinstance(code, int) else 0
 
 

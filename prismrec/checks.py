@@ -17,7 +17,7 @@ WORDS = {True: ("PASS", "green"), False: ("FAIL", "red"), None: ("SKIP", "yellow
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One check. passed None = not run, because an earlier one failed or it does not apply; hint: what to do on FAIL."""
+    """One check. passed None = not run (an earlier one failed, or it does not apply); hint: what to do on FAIL."""
 
     name: str
     passed: bool | None
@@ -32,7 +32,8 @@ def print_checks(session: Session, lines: Sequence[Line]) -> None:
     def show(console: Console) -> None:
         for line in lines:
             word, colour = WORDS[line.passed]
-            console.print(Text(f"{word}  ", style=colour) + Text(f"{line.name}: {line.detail}", style="default"), soft_wrap=True)
+            text = Text(f"{word}  ", style=colour) + Text(f"{line.name}: {line.detail}", style="default")
+            console.print(text, soft_wrap=True)
             if line.passed is False and line.hint:
                 console.print(Text(f"      hint: {line.hint}"), soft_wrap=True)
         ran = [line for line in lines if line.passed is not None]

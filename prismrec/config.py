@@ -20,9 +20,8 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 from prismrec.failures import CommandError
@@ -30,17 +29,16 @@ from prismrec.failures import CommandError
 SECTIONS = ("model", "fit", "protocol", "decode")
 T = TypeVar("T")
 Section = Mapping[str, Any]
-EMPTY: Section = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """What file and `--set` said, section by section, not yet checked against the keys a section has."""
 
-    model: Section = EMPTY
-    fit: Section = EMPTY
-    protocol: Section = EMPTY
-    decode: Section = EMPTY
+    model: Section = field(default_factory=dict)
+    fit: Section = field(default_factory=dict)
+    protocol: Section = field(default_factory=dict)
+    decode: Section = field(default_factory=dict)
 
     def section(self, name: str) -> Section:
         found: Section = getattr(self, name)
@@ -54,7 +52,9 @@ def read_config(path: Path | None) -> Config:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise CommandError(f"{path} is not valid TOML: {error}", hint="see docs or CONTRIBUTING.md for an example") from error
+        raise CommandError(
+            f"{path} is not valid TOML: {error}", hint="see docs or CONTRIBUTING.md for an example"
+        ) from error
     except UnicodeDecodeError as error:
         raise CommandError(f"{path} is not UTF-8 text", hint="save it as UTF-8") from error
     _refuse_unknown(content, SECTIONS, what="section", where=str(path))

@@ -2,6 +2,8 @@
 
 0  done          1  a check failed (validate, verify, doctor, parity), or prismrec itself broke
 2  bad use or bad input          130  interrupted
+
+Every error tree of this project (bundle, training, service, settings, this one) carries `message` and `hint`.
 """
 
 from __future__ import annotations
@@ -12,16 +14,21 @@ from dataclasses import dataclass
 
 import typer
 
-from bundle.errors import BundleError
-
 CHECK_FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
 EXTRA_OF = {
-    "serve": ("fastapi", "httptools", "orjson", "prometheus_client", "pydantic_settings", "structlog", "uvicorn", "uvloop"),
+    "serve": (
+        *("fastapi", "httptools", "orjson", "prometheus_client", "pydantic_settings", "structlog", "uvicorn"),
+        *(("uvloop",) if sys.platform != "win32" else ()),
+    ),
     "train": ("jinja2", "lightning", "matplotlib", "onnx", "onnxscript", "polars", "scipy", "tensorboard", "torch"),
 }
+"""The packages that an extra brings and the other does not."""
+
+OF_A_CHECK = frozenset({"ExportError"})
+"""Errors that mean "the result did not pass", not "the input was wrong"."""
 
 
 class CommandError(Exception):
@@ -44,11 +51,10 @@ class Failure:
 
 def failure_of(error: BaseException) -> Failure:
     """The failure that an exception means. Never raises; an exception nobody foresaw is said to be a defect."""
-    if isinstance(error, CommandError | BundleError):
-        return Failure(error.message, error.hint)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return Failure("interrupted", "run the same command again; `prismrec train --resume` goes on where it stopped", 130)
-    found = _usage(error) or _training(error) or _service(error) or _missing_extra(error) or _invalid(error) or _system(error)
+        hint = "run the same command again; what was finished is kept, and `prismrec train --resume` goes on"
+        return Failure("interrupted", hint, INTERRUPTED)
+    found = _ours(error) or _usage(error) or _missing_extra(error) or _invalid(error) or _system(error)
     if found is not None:
         return found
     name = type(error).__name__
@@ -68,6 +74,15 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def _ours(error: BaseException) -> Failure | None:
+    message, hint = getattr(error, "message", None), getattr(error, "hint", None)
+    if not isinstance(message, str) or not isinstance(hint, str):
+        return None
+    places = "; ".join(f"{place.pointer} {place.detail}" for place in getattr(error, "errors", ()))
+    code = CHECK_FAILED if type(error).__name__ in OF_A_CHECK else BAD_INPUT
+    return Failure(f"{message} ({places})" if places else message, hint, code)
+
+
 def _usage(error: BaseException) -> Failure | None:
     """Typer's own errors. It carries click inside, so the class is known by what BadParameter derives from."""
     if not isinstance(error, typer.BadParameter.__mro__[2]):
@@ -75,25 +90,6 @@ def _usage(error: BaseException) -> Failure | None:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "prismrec"
     return Failure(error.format_message(), f"see `{path} --help`")  # type: ignore[attr-defined]
-
-
-def _training(error: BaseException) -> Failure | None:
-    """Offline errors. Where training is not installed it has not raised them either, so it is not imported here."""
-    errors = sys.modules.get("training.errors")
-    if errors is None or not isinstance(error, errors.TrainingError):
-        return None
-    code = CHECK_FAILED if isinstance(error, errors.ExportError) else BAD_INPUT
-    return Failure(error.message, error.hint, code)
-
-
-def _service(error: BaseException) -> Failure | None:
-    errors = sys.modules.get("service.errors")
-    if errors is None or not isinstance(error, errors.ServiceError):
-        return None
-    message = getattr(error, "detail", None) or str(error)
-    places = "; ".join(f"{p.pointer} {p.detail}" for p in getattr(error, "errors", ()))
-    hint = getattr(error, "hint", None) or "see `prismrec recommend --help`"
-    return Failure(f"{message} ({places})" if places else message, hint)
 
 
 def _missing_extra(error: BaseException) -> Failure | None:
@@ -115,7 +111,8 @@ def _invalid(error: BaseException) -> Failure | None:
 def _system(error: BaseException) -> Failure | None:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return Failure(f"{where}{error.strerror or error}", "check the path, its permissions and the space left on the disk")
+        hint = "check the path, its permissions and the space left on the disk"
+        return Failure(f"{where}{error.strerror or error}", hint)
     if isinstance(error, MemoryError):
-        return Failure("the memory of this machine is not enough", "use fewer items (--set min_items=...) or a larger machine")
+        return Failure("this machine has not enough memory for that", "use a smaller data set or a larger machine")
     return None

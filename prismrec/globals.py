@@ -1,4 +1,4 @@
-"""The options that every verb takes, before or after the verb: `prismrec --json train x` is `prismrec train x --json`."""
+"""The options that every verb takes, before or after it: `prismrec --json train x` is `prismrec train x --json`."""
 
 from __future__ import annotations
 

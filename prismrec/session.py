@@ -56,12 +56,12 @@ class Session:
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar on a terminal, otherwise a line at each quarter; yields `advance(done_since_last)`."""
+        """A bar on a terminal, otherwise a line at each quarter; yields `reach(how_many_are_done)`."""
         if self.bars:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
             with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
                 task = bar.add_task(what, total=total)
-                yield lambda n: bar.advance(task, n)
+                yield lambda done: bar.update(task, completed=done)
         else:
             yield _Quarters(self.note, what, total)
 
@@ -73,10 +73,9 @@ class _Quarters:
         self._note, self._what, self._total = note, what, max(total, 1)
         self._done = 0
 
-    def __call__(self, n: int) -> None:
-        before = 4 * self._done // self._total
-        self._done += n
-        if 4 * self._done // self._total > before:
+    def __call__(self, done: int) -> None:
+        before, self._done = self._done, done
+        if 4 * done // self._total > 4 * before // self._total:
             self._note(f"{self._what}: {self._done} of {self._total}")
 
 

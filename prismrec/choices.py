@@ -1,0 +1,100 @@
+"""What training and decoding shall be: code defaults < the file of -c < `--set` < the flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from prismrec.config import Config, keys_of, read_config, with_settings
+from prismrec.session import Session
+
+if TYPE_CHECKING:
+    from training.decode.options import DecodeOptions
+    from training.options import FitOptions
+
+Device = Literal["auto", "cpu", "cuda"]
+Tracker = Literal["mlflow", "wandb"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainFlags:
+    """The command line's part of training (None = not said)."""
+
+    model: str | None = None
+    condition: str | None = None
+    settings: Sequence[str] = ()
+    device: Device = "auto"
+    threads: int | None = None
+    tracker: Tracker | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The merged options. kind: the model's; condition: the attribute a conditioned model takes."""
+
+    kind: str
+    condition: str
+    config: Config
+    flags: TrainFlags
+
+    def fit_options(self, session: Session, *, name: str, source: Path) -> FitOptions:
+        """Checked options for `training.fit.fit`. Raises ConfigError."""
+        from training.models.registry import config_for
+        from training.options import FitOptions, RunOptions, fit_config
+
+        run = RunOptions(
+            seed=session.seed or 0,
+            device=self.flags.device,
+            threads=self.flags.threads,
+            progress="none" if session.quiet else "auto" if session.bars else "plain",
+            tracker=self.flags.tracker,
+            resume=self.flags.resume,
+        )
+        model = config_for(self.kind, _without(self.config.model, "kind", "condition"))
+        fit = fit_config(self.config.fit)
+        return FitOptions(
+            name=name, source=str(source), kind=self.kind, model=model, fit=fit, run=run, condition=self.condition
+        )
+
+    def decode_options(self, session: Session) -> DecodeOptions:
+        return decode_options(session, self.config)
+
+
+def choose(session: Session, flags: TrainFlags, *, default_kind: str = "c-vae") -> Choices:
+    """Merge file, `--set` and flags. Raises CommandError or ConfigError for a model, section or key that is unknown."""
+    config = read_config(session.config)
+    kind = flags.model or str(config.model.get("kind", default_kind))
+    config = with_settings(config, flags.settings, keys=known_keys(kind))
+    condition = flags.condition or str(config.model.get("condition", "genre"))
+    return Choices(kind, condition, config, flags)
+
+
+def decode_options(session: Session, config: Config) -> DecodeOptions:
+    """Checked options for decoding; --seed is theirs too."""
+    from training.checked import checked
+    from training.decode.options import DecodeOptions
+
+    seed = {} if session.seed is None else {"seed": session.seed}
+    return checked(DecodeOptions, {**config.decode, **seed}, what="decoding")
+
+
+def known_keys(kind: str) -> dict[str, list[str]]:
+    """Every key that `--set` may name, by section."""
+    from training.data.split import Protocol
+    from training.decode.options import DecodeOptions
+    from training.models.registry import entry_for
+    from training.options import FitConfig
+
+    return {
+        "model": [*keys_of(entry_for(kind).config), "condition"],
+        "fit": keys_of(FitConfig),
+        "protocol": keys_of(Protocol),
+        "decode": keys_of(DecodeOptions),
+    }
+
+
+def _without(section: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if key not in names}

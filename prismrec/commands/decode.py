@@ -1,0 +1,79 @@
+"""`prismrec decode`: what each latent factor encodes, with the evidence, and a report with pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from prismrec import flags, stages
+from prismrec.choices import decode_options, known_keys
+from prismrec.config import read_config, with_settings
+from prismrec.globals import EPILOG
+from prismrec.session import session_of, table_of
+
+if TYPE_CHECKING:
+    from bundle.factors import FactorMap
+
+COLUMNS = (">factor", "half", "status", "reads as", ">effect", ">95 %", ">q")
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=EPILOG)(decode)
+
+
+def decode(
+    context: typer.Context,
+    run: flags.Run,
+    *,
+    report: Annotated[bool, typer.Option("--report", help="Also write report.html with the pictures.")] = False,
+    settings: flags.Set = None,
+) -> None:
+    """Map each half of each latent factor to an attribute's value, or say that it cannot be. Writes factors.json."""
+    from training.run_folder import RunFolder
+
+    session = session_of(context)
+    folder = RunFolder(run)
+    info = folder.load_info()
+    keys = {"decode": known_keys(info.kind)["decode"]}
+    config = with_settings(read_config(session.config), settings or (), keys=keys)
+    found = stages.decoded(session, folder, decode_options(session, config), again=True)
+    page = stages.reported(session, folder) if report else None
+    document = {
+        "run": str(run),
+        "factors": str(folder.factors),
+        "report": str(page) if page else None,
+        **counts(found),
+        "map": msgspec.to_builtins(found),
+    }
+
+    def show(console: Console) -> None:
+        console.print(table_of(str(folder.factors), COLUMNS, _rows(found)))
+        for note in found.notes:
+            console.print(note, soft_wrap=True, markup=False)
+        if page:
+            console.print(f"report: {page}", soft_wrap=True)
+
+    session.result(document, show)
+
+
+def counts(factors: FactorMap) -> dict[str, int]:
+    """How many halves of factors are decoded, ambiguous and undecoded, and how many factors are active."""
+    halves = [reading for factor in factors.factors for reading in (factor.negative, factor.positive)]
+    by_status = {status: sum(r.status == status for r in halves) for status in ("decoded", "ambiguous", "undecoded")}
+    return {"factors_active": sum(factor.active for factor in factors.factors), **by_status}
+
+
+def _rows(factors: FactorMap) -> Iterator[tuple[Any, ...]]:
+    """Both halves of every factor that is active or decoded; the others are counted in the notes."""
+    for factor in factors.factors:
+        for half in ("negative", "positive"):
+            reading = factor.reading(half)  # type: ignore[arg-type]
+            if reading.status == "undecoded" and not factor.active:
+                continue
+            says = f"{reading.attribute} = {reading.value}" if reading.attribute else "-"
+            interval = f"{reading.effect_low:.4f} .. {reading.effect_high:.4f}"
+            yield factor.factor, half, reading.status, says, f"{reading.effect:.4f}", interval, f"{reading.q_value:.3g}"

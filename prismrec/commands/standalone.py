@@ -1,0 +1,145 @@
+"""`prismrec standalone`: from a data folder to a service that answers, every step reused when it is done already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from bundle.reader import read_bundle
+from bundle.writer import check_target, next_version
+from prismrec import flags, stages
+from prismrec.bundles import opened_store
+from prismrec.choices import Choices, TrainFlags, choose
+from prismrec.commands.decode import counts
+from prismrec.commands.doctor import check_port
+from prismrec.commands.load import load_histories
+from prismrec.commands.serve import run_service
+from prismrec.commands.train import RUNS
+from prismrec.failures import CommandError
+from prismrec.globals import EPILOG
+from prismrec.inputs import DataChoice, Prepared, histories, prepare
+from prismrec.session import Session, session_of
+
+if TYPE_CHECKING:
+    from bundle.factors import FactorMap
+    from training.run_folder import RunFolder
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=EPILOG)(standalone)
+
+
+def standalone(  # noqa: PLR0913 - each parameter is an option
+    context: typer.Context,
+    data: flags.Data,
+    *,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The model's folder, models/<name>.")],
+    run: flags.RunOption = None,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop when everything is ready to be served.")] = False,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port (PRISMREC_PORT, else 8000).")] = None,
+    store: flags.Store = None,
+    force: flags.Force = None,
+    model: flags.Model = None,
+    condition: flags.Condition = None,
+    items: flags.Items = None,
+    max_bad: flags.MaxBad = 0.01,
+    threshold: flags.Threshold = None,
+    min_items: flags.MinItems = None,
+    heldout: flags.HeldOut = None,
+    settings: flags.Set = None,
+    device: flags.Device = "auto",
+    threads: flags.Threads = None,
+) -> None:
+    """Read, split, train, evaluate, decode, export, load the histories, serve. Run it again and it goes on."""
+    from service.settings import load_settings
+    from training.run_folder import RunFolder
+
+    session = session_of(context)
+    chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads))
+    service = load_settings(models=out.absolute().parent, model=out.name, store_url=store, port=port)
+    check_target(out.absolute(), next_version(out))
+    if not no_serve and not check_port(service.port).passed:
+        raise CommandError(f"port {service.port} is in use", hint="choose another with --port, or add --no-serve")
+    prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout), chosen.config)
+    folder = RunFolder(run or RUNS / out.name)
+    document = make(session, chosen, prepared, folder, out=out, force=force)
+    with stages.timed(session, "load histories"):
+        rows = list(histories(prepared.dataset, prepared.split.protocol.threshold))
+        document["store"] = {"url": service.store_url, **load_histories(session, rows, service.store_url)}
+    lines = curl_lines(Path(document["bundle"]), prepared.split.test.users, service.store_url, port=service.port)
+    document["try"] = lines
+    where = f"--models {out.parent} --model {out.name} --store {service.store_url} --port {service.port}"
+    document["serve"] = f"prismrec serve {where}"
+
+    def show(console: Console) -> None:
+        console.print(f"\nbundle {document['bundle_id']} in {document['bundle']}", soft_wrap=True)
+        console.print(f"report {document['report']}", soft_wrap=True)
+        if no_serve:
+            console.print(f"serve it with: {document['serve']}", soft_wrap=True)
+        console.print("try:\n  " + "\n  ".join(lines), soft_wrap=True, markup=False)
+
+    session.result(document, show)
+    if not no_serve:
+        run_service(session, service)
+
+
+def make(
+    session: Session, chosen: Choices, prepared: Prepared, run: RunFolder, *, out: Path, force: str | None
+) -> dict[str, Any]:
+    """Train, evaluate, decode, report and export; returns what was made, as --json prints it."""
+    from training.evaluate.table import table
+
+    options = chosen.fit_options(session, name=out.name, source=Path(prepared.dataset.source))
+    stages.trained(session, run, prepared, options)
+    evaluation = stages.evaluated(session, run)
+    session.note(table(evaluation))
+    factors = stages.decoded(session, run, chosen.decode_options(session))
+    found = counts(factors)
+    session.note("factors: " + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found.items()))
+    report = stages.reported(session, run)
+    bundle = read_bundle(stages.exported(session, run, out, force=force))
+    return {
+        "run": str(run.path),
+        "report": str(report),
+        "bundle": str(bundle.folder),
+        "bundle_id": bundle.bundle_id,
+        "metrics": msgspec.to_builtins(evaluation.model),
+        "baselines": msgspec.to_builtins(evaluation.baselines),
+        "factors": found,
+    }
+
+
+def curl_lines(bundle: Path, users: tuple[str, ...], store: str, *, port: int) -> list[str]:
+    """Three requests that work here: a real user, an item of their list, and a half that was decoded."""
+    from service.loader import load_bundle
+    from service.query import Query
+
+    loaded = load_bundle(bundle)
+    with opened_store(store) as opened:
+        user, history = next((u, h) for u in users if (h := opened.history(u)))
+    known = loaded.catalogue.idmap.split(history)
+    top = loaded.recommend(Query(tuple(known.indices), n=1)).items[0]
+    item = loaded.catalogue.ids[top.item_ix]
+    base = f"http://127.0.0.1:{port}"
+    pick = _pick(loaded.factors)
+    body = f'{{"picks": [{pick}], "n": 5, "seed": 7}}'
+    return [
+        f"curl '{base}/recommend/{user}?n=5'",
+        f"curl '{base}/explain/{user}?item_id={item}'",
+        f"curl '{base}/coldstart' -H 'Content-Type: application/json' -d '{body}'",
+    ]
+
+
+def _pick(factors: FactorMap) -> str:
+    """The decoded half with the largest effect, as a pick of /coldstart; the first factor when none is decoded."""
+    halves = [(factor, half) for factor in factors.factors for half in (factor.negative, factor.positive)]
+    decoded = [(half.effect, factor.factor, half) for factor, half in halves if half.status == "decoded"]
+    if not decoded:
+        return '{"factor": 0, "half": "positive"}'
+    _, number, reading = max(decoded, key=lambda found: found[0])
+    half = "negative" if factors.factors[number].negative is reading else "positive"
+    return f'{{"factor": {number}, "half": "{half}"}}'

@@ -1,0 +1,78 @@
+"""`prismrec train`: data to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from prismrec import flags, stages
+from prismrec.choices import TrainFlags, choose
+from prismrec.globals import EPILOG
+from prismrec.inputs import DataChoice, prepare
+from prismrec.session import session_of
+
+RUNS = Path("runs")
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=EPILOG)(train)
+
+
+def train(  # noqa: PLR0913 - each parameter is an option
+    context: typer.Context,
+    data: flags.Data,
+    *,
+    model: flags.Model = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The run folder (default runs/<data>-<model>).")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in the folder.")] = False,
+    condition: flags.Condition = None,
+    items: flags.Items = None,
+    max_bad: flags.MaxBad = 0.01,
+    threshold: flags.Threshold = None,
+    min_items: flags.MinItems = None,
+    heldout: flags.HeldOut = None,
+    settings: flags.Set = None,
+    device: flags.Device = "auto",
+    threads: flags.Threads = None,
+    tracker: flags.TrackerName = None,
+) -> None:
+    """Train a model (c-vae unless told otherwise). Ctrl-C keeps the best epoch; --resume goes on where it stopped."""
+    from training.run_folder import RunFolder
+
+    session = session_of(context)
+    chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads, tracker, resume))
+    prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout), chosen.config)
+    run = RunFolder(out or default_run(prepared.dataset.name, chosen.kind))
+    options = chosen.fit_options(session, name=prepared.dataset.name, source=data)
+    info = stages.train(session, run, prepared, options)
+    summary = info.summary
+    assert summary is not None
+    document = {
+        "run": str(run.path),
+        "model": info.kind,
+        "epochs": summary.epochs,
+        "best_epoch": summary.best_epoch,
+        "validation_ndcg@100": summary.best_ndcg,
+        "active_units": summary.active_units,
+        "stopped": summary.stopped,
+        "seconds": summary.seconds,
+    }
+
+    def show(console: Console) -> None:
+        console.print(
+            f"{run.path}: {info.kind}, best epoch {summary.best_epoch} of {summary.epochs},"
+            f" validation ndcg@100 {summary.best_ndcg:.4f}, {summary.active_units} active latents"
+        )
+        console.print(f"next: prismrec evaluate {run.path}")
+
+    session.result(document, show)
+
+
+def default_run(name: str, kind: str) -> Path:
+    """Where a run goes when nobody says: one place per data set and model."""
+    return RUNS / f"{name}-{kind}"

@@ -1,0 +1,64 @@
+"""The options that several verbs share, each worded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prismrec import choices
+
+Data = Annotated[
+    Path,
+    typer.Argument(metavar="DATA", help="A data folder (MovieLens, a CSV/TSV/Parquet pair) or an interactions file."),
+]
+Items = Annotated[Path | None, typer.Option(metavar="FILE", help="The items, when DATA is a file.")]
+MaxBad = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="Share of rejected lines from which reading stops with an error.")
+]
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        metavar="R|none", help="Ratings from R count as liked; none: every row. Default: by the data's format."
+    ),
+]
+MinItems = Annotated[int | None, typer.Option(min=1, help="Users with fewer liked items are left out (default 5).")]
+HeldOut = Annotated[
+    int | None, typer.Option("--heldout", min=1, help="Users in each of validation and test (default: a tenth).")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="An option of [model], [fit], [protocol] or [decode]; repeatable."),
+]
+Model = Annotated[str | None, typer.Option("--model", metavar="KIND", help="c-vae or mult-vae.")]
+Condition = Annotated[
+    str | None, typer.Option(metavar="ATTRIBUTE", help="The item attribute a c-vae takes as condition (default genre).")
+]
+Device = Annotated[choices.Device, typer.Option(help="auto: a GPU if there is one.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads for training (default: torch's choice).")]
+TrackerName = Annotated[
+    choices.Tracker | None, typer.Option("--tracker", help="Also send the curves there, if installed.")
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `prismrec train` made it.")]
+RunOption = Annotated[
+    Path | None, typer.Option("--run", metavar="FOLDER", help="The run folder (default runs/<name>).")
+]
+Force = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REASON", help="Export although the model is no better than popularity; goes into the manifest."
+    ),
+]
+Bundle = Annotated[
+    Path,
+    typer.Argument(
+        metavar="BUNDLE", help="A bundle folder (models/demo/1) or a model's (models/demo: its current one)."
+    ),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store", metavar="URL", help="Where histories live (PRISMREC_STORE_URL, else sqlite:///store.sqlite)."
+    ),
+]

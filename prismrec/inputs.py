@@ -1,0 +1,105 @@
+"""From a path to data that can be trained on, saying on the way what was read, rejected and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prismrec.config import Config, build
+from prismrec.failures import CommandError
+from prismrec.session import Session
+
+if TYPE_CHECKING:
+    from bundle.catalogue import Catalogue
+    from training.data.dataset import Dataset
+    from training.data.split import Protocol, Split
+
+
+@dataclass(frozen=True, slots=True)
+class DataChoice:
+    """Which data, and what of it: the command line's part of `read` and `Protocol` (None = not said)."""
+
+    path: Path
+    items: Path | None = None
+    max_bad: float = 0.01
+    threshold: str | None = None
+    min_items: int | None = None
+    heldout: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A data set, split, with the catalogue that is aligned with the split."""
+
+    dataset: Dataset
+    split: Split
+    catalogue: Catalogue
+
+
+def read(session: Session, choice: DataChoice) -> Dataset:
+    """The data set, with a note of what was read and one for each reason of rejection."""
+    from training.data.read import read_dataset
+
+    dataset = read_dataset(choice.path, items=choice.items, max_bad=choice.max_bad)
+    kept, n_items = len(dataset.interactions), len(dataset.items)
+    session.note(f"read {choice.path}: {kept} interactions of {dataset.n_read} lines, {n_items} items")
+    for what, rejects in (("interactions", dataset.rejects), ("items", dataset.item_rejects)):
+        for reject in rejects:
+            session.note(f"  {reject.count} {what} left out: {reject.reason} (e.g. {', '.join(reject.examples)})")
+    for sentence in dataset.notes:
+        session.note(f"  {sentence}")
+    return dataset
+
+
+def protocol_for(dataset: Dataset, config: Config, choice: DataChoice) -> Protocol:
+    """The data's own threshold < [protocol] of the file and --set < the flags."""
+    from training.data.split import Protocol
+
+    said = {"min_items": choice.min_items, "n_heldout": choice.heldout}
+    section = dict(config.protocol)
+    if "threshold" in section:
+        section["threshold"] = threshold_of(str(section["threshold"]))
+    protocol = build(Protocol, "protocol", section, said)
+    threshold: float | None = section.get("threshold", dataset.threshold)
+    if choice.threshold is not None:
+        threshold = threshold_of(choice.threshold)
+    from dataclasses import replace
+
+    return replace(protocol, threshold=threshold)
+
+
+def threshold_of(text: str) -> float | None:
+    """A number, or None for "none"."""
+    if text.strip().lower() == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise CommandError(
+            f"the threshold is {text!r}, expected a number or none", hint="for example --threshold 4"
+        ) from None
+
+
+def prepare(session: Session, choice: DataChoice, config: Config) -> Prepared:
+    """Read, split and build the catalogue, with a note of the split."""
+    from training.data.catalogue import build_catalogue
+    from training.data.split import split_dataset
+
+    dataset = read(session, choice)
+    split = split_dataset(dataset, protocol_for(dataset, config, choice))
+    parts = (len(split.train_users), len(split.validation.users), len(split.test.users), len(split.item_ids))
+    session.note("split: {} training, {} validation and {} test users; {} items".format(*parts))
+    return Prepared(dataset, split, build_catalogue(dataset, split))
+
+
+def histories(dataset: Dataset, threshold: float | None) -> Iterator[tuple[str, str, int | None]]:
+    """(user_id, item_id, timestamp) of what was liked, each user's oldest first, as the store takes them."""
+    import polars as pl
+
+    table = dataset.interactions
+    if threshold is not None:
+        table = table.filter(pl.col("rating") >= threshold)
+    table = table.sort("user_id", "timestamp", maintain_order=True, nulls_last=False)
+    return table.select("user_id", "item_id", "timestamp").iter_rows()
