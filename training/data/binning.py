@@ -35,7 +35,7 @@ def bin_numbers(numbers: NDArray[np.float64], *, decades: bool = False) -> Bins:
     else:
         distinct = np.unique(values)
         if len(distinct) <= N_BINS:
-            names = [_shown(v, distinct) for v in distinct]
+            names = list(_texts(distinct).values())
             placed = np.searchsorted(distinct, values)
         else:
             placed, names = _quantile_bins(values)
@@ -48,24 +48,20 @@ def bin_numbers(numbers: NDArray[np.float64], *, decades: bool = False) -> Bins:
 def _quantile_bins(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], list[str]]:
     cuts = np.unique(np.quantile(values, np.linspace(0.0, 1.0, N_BINS + 1)[1:-1]))
     raw = np.searchsorted(cuts, values, side="left")
-    placed = np.unique(raw, return_inverse=True)[1]  # numbers without the bins that ties left empty
-    distinct = np.unique(values)
+    placed = np.unique(raw, return_inverse=True)[1].astype(np.int64)  # without the bins that ties left empty
     ends = [(values[placed == b].min(), values[placed == b].max()) for b in range(int(placed.max()) + 1)]
-    names = [
-        _shown(low, distinct) if low == high else f"{_shown(low, distinct)} to {_shown(high, distinct)}"
-        for low, high in ends
-    ]
-    return placed, names
+    shown = _texts(np.unique(np.array(ends)))
+    return placed, [shown[low] if low == high else f"{shown[low]} to {shown[high]}" for low, high in ends]
 
 
-def _shown(value: float, distinct: NDArray[np.float64]) -> str:
-    """The shortest of 3 to 17 significant digits that does not confuse the value with its neighbours.
-
-    Neighbours further than 1 % of the range are told apart in any case, so that "3.33" is not "3.3333".
+def _texts(numbers: NDArray[np.float64]) -> dict[float, str]:
+    """A text for each of some distinct numbers: whole numbers in full, others with the fewest digits that tell them
+    apart (three at least).
     """
-    for digits in (3, 4, 6, 9):
-        text = f"{value:.{digits}g}"
-        same = distinct[[f"{v:.{digits}g}" == text for v in distinct]] if len(distinct) <= N_BINS else distinct[:1]
-        if len(same) <= 1 and "e" not in text:
-            return text
-    return f"{value:.17g}"
+    if np.all(numbers == np.round(numbers)) and np.all(np.abs(numbers) < 1e15):
+        return {float(n): str(int(n)) for n in numbers}
+    for digits in range(3, 18):
+        texts = [np.format_float_positional(n, digits, unique=False, fractional=False, trim="-") for n in numbers]
+        if len(set(texts)) == len(texts):
+            break
+    return dict(zip(numbers.tolist(), texts, strict=True))

@@ -59,14 +59,17 @@ def _attribute(items: pl.DataFrame, column: ItemColumn) -> Attribute | None:
         return None
     if column.kind == "numeric":
         return _numeric(cells, column)
-    lists = cells if column.kind == "multilabel" else cells.to_frame("v").select(
-        pl.when(pl.col("v").is_not_null()).then(pl.concat_list("v"))
-    ).to_series()  # fmt: skip
-    named = lists.to_list()
-    values = tuple(sorted({value for row in named for value in row or ()}))
+    named = [_listed(cell) for cell in cells.to_list()]
+    values = tuple(sorted({value for row in named for value in row}))
     number = {value: ix for ix, value in enumerate(values)}
-    rows = tuple(tuple(sorted(number[value] for value in row or ())) for row in named)
+    rows = tuple(tuple(sorted(number[value] for value in row)) for row in named)
     return Attribute(name=column.name, field=column.field, kind=column.kind, values=values, rows=rows)
+
+
+def _listed(cell: str | list[str] | None) -> list[str]:
+    if cell is None:
+        return []
+    return [cell] if isinstance(cell, str) else cell
 
 
 def _numeric(cells: pl.Series, column: ItemColumn) -> Attribute:

@@ -182,9 +182,9 @@ def _at_least(liked: pl.DataFrame, threshold: float) -> pl.DataFrame:
         )
     kept = liked.filter(pl.col("rating") >= threshold)
     if len(kept) == 0:
-        highest = liked["rating"].max()
         raise DataError(
-            f"no user is left after filtering: no rating reaches the threshold {threshold:g} (the highest: {highest:g})",
+            f"no user is left after filtering: no rating reaches the threshold {threshold:g}, "
+            f"the highest is {liked['rating'].max():g}",
             hint="lower the threshold, or set it to none to count every interaction",
         )
     return kept

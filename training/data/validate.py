@@ -1,0 +1,183 @@
+"""The PASS / FAIL lines of `prismrec data validate`: is this data set fit to train on, and if not, where is it not?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from training.data.catalogue import MAX_VALUES
+from training.data.dataset import Dataset, Reject
+from training.data.ids import ascending
+from training.data.rejects import RERATED, WELL_FORMED, malformed
+from training.data.split import Protocol, Split, split_dataset
+from training.errors import DataError
+
+N_EXAMPLES = 3
+EARLIEST, LATEST = 631_152_000, 4_102_444_800  # 1990 and 2100, in seconds since 1970
+DOMINANT_SHARE = 0.05  # of all interactions, by one item
+FEW_TARGETS = 50  # test users below which an average says little
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report.
+
+    name      what was looked at ("duplicate pairs")
+    passed    False = FAIL
+    count     how many things are wrong; also a passed check may count some that do no harm
+    examples  up to three ids or places ("ratings.csv:17")
+    detail    one sentence: what was found, what was expected
+    """
+
+    name: str
+    passed: bool
+    count: int
+    examples: tuple[str, ...]
+    detail: str
+
+
+def validate(dataset: Dataset, protocol: Protocol) -> tuple[Check, ...]:
+    """Every check, in a fixed order; none of them raises for bad data. Costs about one split."""
+    checks = [
+        _lines("lines readable", malformed(dataset.rejects), dataset.n_read),
+        _lines("item lines readable", malformed(dataset.item_rejects), dataset.n_items_read),
+        _duplicates(dataset),
+        _ratings(dataset, protocol),
+        _timestamps(dataset),
+        _item_rows(dataset),
+        *_attributes(dataset),
+        _popularity(dataset),
+    ]
+    try:
+        split = split_dataset(dataset, protocol)
+    except DataError as error:
+        return (*checks, Check("enough users to hold out", passed=False, count=0, examples=(), detail=error.message))
+    return (*checks, *_split_checks(split))
+
+
+def _lines(name: str, rejects: Sequence[Reject], n_read: int) -> Check:
+    count = sum(r.count for r in rejects)
+    if not count:
+        return Check(name, passed=True, count=0, examples=(), detail=f"all {n_read:,} lines are well formed")
+    reasons = "; ".join(f"{r.count:,} x {r.reason}" for r in rejects)
+    places = tuple(place for r in rejects for place in r.examples)[:N_EXAMPLES]
+    return Check(name, passed=False, count=count, examples=places, detail=f"{count:,} of {n_read:,} lines: {reasons}")
+
+
+def _duplicates(dataset: Dataset) -> Check:
+    """Mere repeats are fine (people come back); the same pair with another rating is a contradiction."""
+    repeats = [r for r in dataset.rejects if r.reason in WELL_FORMED]
+    count = sum(r.count for r in repeats)
+    detail = "; ".join(f"{r.count:,} x {r.reason}" for r in repeats) or "no user and item pair comes twice"
+    places = tuple(place for r in repeats for place in r.examples)[:N_EXAMPLES]
+    contradicts = any(r.reason == RERATED for r in repeats)
+    return Check("duplicate pairs", passed=not contradicts, count=count, examples=places, detail=detail)
+
+
+def _ratings(dataset: Dataset, protocol: Protocol) -> Check:
+    ratings = dataset.interactions["rating"]
+    given = ratings.drop_nulls()
+    if len(given) == 0:
+        needed = protocol.threshold is not None
+        detail = f"none, but the threshold is {protocol.threshold:g}" if needed else "none; every interaction counts"
+        return Check("ratings", passed=not needed, count=len(ratings) if needed else 0, examples=(), detail=detail)
+    low, high, n_values = given.min(), given.max(), given.n_unique()
+    detail = f"{len(given):,} from {low:g} to {high:g}, {n_values:,} distinct"
+    if n_values == 1:
+        detail += "; equal ratings say nothing"
+    if protocol.threshold is not None:
+        detail += f", {int((given >= protocol.threshold).sum()):,} reach the threshold {protocol.threshold:g}"
+    return Check("ratings", passed=n_values > 1, count=int(ratings.null_count()), examples=(), detail=detail)
+
+
+def _timestamps(dataset: Dataset) -> Check:
+    given = dataset.interactions.filter(pl.col("timestamp").is_not_null())
+    if len(given) == 0:
+        return Check("timestamps", passed=True, count=0, examples=(), detail="none; they are not needed")
+    odd = given.filter(~pl.col("timestamp").is_between(EARLIEST, LATEST))
+    examples = tuple(f"{u}, {i}: {t}" for u, i, _, t in odd.head(N_EXAMPLES).iter_rows())
+    detail = f"{len(odd):,} of {len(given):,} are before 1990 or after 2100"
+    return Check("timestamps", passed=len(odd) == 0, count=len(odd), examples=examples, detail=detail)
+
+
+def _item_rows(dataset: Dataset) -> Check:
+    seen = dataset.interactions.select("item_id").unique()
+    if len(dataset.items) == 0:
+        detail = f"there is no item table: {len(seen):,} items without title and attributes"
+        return Check("items described", passed=False, count=len(seen), examples=(), detail=detail)
+    bare = seen.join(dataset.items, on="item_id", how="anti")
+    detail = f"{len(bare):,} of {len(seen):,} items in interactions have no row in the item table"
+    return Check(
+        "items described", passed=len(bare) == 0, count=len(bare), examples=_ids(bare, "item_id"), detail=detail
+    )
+
+
+def _attributes(dataset: Dataset) -> list[Check]:
+    """An attribute can be decoded when most items have it and it tells items apart."""
+    if not dataset.columns and len(dataset.items):
+        detail = "the item table has no attribute column: nothing can be decoded but popularity and ratings"
+        return [Check("attributes", passed=False, count=0, examples=(), detail=detail)]
+    return [_attribute(dataset.items, column.name, column.field, column.kind) for column in dataset.columns]
+
+
+def _attribute(items: pl.DataFrame, name: str, field: str, kind: str) -> Check:
+    cells = items[field]
+    missing = items.filter(pl.col(field).is_null())
+    given = cells.drop_nulls()
+    n_values = (given.explode() if kind == "multilabel" else given).n_unique()
+    detail = f"{kind}, {n_values:,} values, missing for {len(missing):,} of {len(items):,} items"
+    too_many = kind != "numeric" and n_values > MAX_VALUES
+    if n_values < 2:
+        detail += "; it does not tell items apart and is left out"
+    elif too_many:
+        detail += f"; more than {MAX_VALUES:,} values are left out"
+    passed = n_values >= 2 and not too_many and 2 * len(missing) <= len(items)
+    return Check(
+        f"attribute {name}", passed=passed, count=len(missing), examples=_ids(missing, "item_id"), detail=detail
+    )
+
+
+def _popularity(dataset: Dataset) -> Check:
+    counts = dataset.interactions.group_by("item_id").len().sort(["len", "item_id"], descending=[True, False])
+    n = len(dataset.interactions)
+    top_share = counts["len"][0] / n
+    dominant = counts.filter(pl.col("len") > DOMINANT_SHARE * n) if len(counts) > 2 / DOMINANT_SHARE else counts.clear()
+    detail = f"the most popular of {len(counts):,} items has {top_share:.1%} of the interactions"
+    return Check(
+        "popularity", passed=len(dominant) == 0, count=len(dominant), examples=_ids(dominant, "item_id"), detail=detail
+    )
+
+
+def _split_checks(split: Split) -> list[Check]:
+    n_train, n_test = split.train.shape[0], split.test.target.shape[0]
+    n_users = n_train + n_test + split.validation.target.shape[0]
+    counts = [int(split.train.nnz), *(int(p.fold_in.nnz + p.target.nnz) for p in (split.validation, split.test))]
+    left = (
+        f"{n_users:,} users and {len(split.item_ids):,} items of the training users, {sum(counts):,} interactions "
+        f"(threshold {split.protocol.threshold}, at least {split.protocol.min_items} a user)"
+    )
+    held = f"{n_train:,} train, {len(split.validation.users):,} validate, {n_test:,} test"
+    if n_test < FEW_TARGETS:
+        held += f"; under {FEW_TARGETS} test users an average says little"
+    users = Check("users left after filtering", passed=True, count=n_users, examples=(), detail=left)
+    enough = Check("enough users to hold out", passed=n_test >= FEW_TARGETS, count=n_test, examples=(), detail=held)
+    return [users, enough, _rare_items(split)]
+
+
+def _rare_items(split: Split) -> Check:
+    rare = np.flatnonzero(np.asarray(split.train.sum(axis=0)).ravel() == 1)
+    n_items = len(split.item_ids)
+    return Check(
+        "items seen once",
+        passed=2 * len(rare) <= n_items,
+        count=len(rare),
+        examples=tuple(split.item_ids[ix] for ix in rare[:N_EXAMPLES]),
+        detail=f"{len(rare):,} of {n_items:,} items have one training user",
+    )
+
+
+def _ids(table: pl.DataFrame, column: str) -> tuple[str, ...]:
+    return tuple(ascending(table[column]).head(N_EXAMPLES).to_list())
