@@ -34,6 +34,7 @@ app = typer.Typer(
     help="Recommendations that say why: train a VAE, decode its latents, export a bundle, serve it without torch.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data.app, name="data")

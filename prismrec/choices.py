@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from prismrec.config import Config, keys_of, read_config, with_settings
+from prismrec.inputs import Prepared
 from prismrec.session import Session
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Choices:
     config: Config
     flags: TrainFlags
 
-    def fit_options(self, session: Session, *, name: str, source: Path) -> FitOptions:
-        """Checked options for `training.fit.fit`. Raises ConfigError."""
+    def fit_options(self, session: Session, prepared: Prepared, *, name: str | None = None) -> FitOptions:
+        """Checked options for `training.fit.fit`; name: what the model will be called."""
         from training.models.registry import config_for
         from training.options import FitOptions, RunOptions, fit_config
 
@@ -56,7 +56,14 @@ class Choices:
         model = config_for(self.kind, _without(self.config.model, "kind", "condition"))
         fit = fit_config(self.config.fit)
         return FitOptions(
-            name=name, source=str(source), kind=self.kind, model=model, fit=fit, run=run, condition=self.condition
+            name=name or prepared.dataset.name,
+            data_name=prepared.dataset.name,
+            source=str(prepared.path),
+            kind=self.kind,
+            model=model,
+            fit=fit,
+            run=run,
+            condition=self.condition,
         )
 
     def decode_options(self, session: Session) -> DecodeOptions:

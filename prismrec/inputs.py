@@ -31,8 +31,9 @@ class DataChoice:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A data set, split, with the catalogue that is aligned with the split."""
+    """A data set read from `path`, split, with the catalogue that is aligned with the split."""
 
+    path: Path
     dataset: Dataset
     split: Split
     catalogue: Catalogue
@@ -91,7 +92,7 @@ def prepare(session: Session, choice: DataChoice, config: Config) -> Prepared:
     split = split_dataset(dataset, protocol_for(dataset, config, choice))
     parts = (len(split.train_users), len(split.validation.users), len(split.test.users), len(split.item_ids))
     session.note("split: {} training, {} validation and {} test users; {} items".format(*parts))
-    return Prepared(dataset, split, build_catalogue(dataset, split))
+    return Prepared(choice.path, dataset, split, build_catalogue(dataset, split))
 
 
 def histories(dataset: Dataset, threshold: float | None) -> Iterator[tuple[str, str, int | None]]:

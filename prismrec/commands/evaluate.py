@@ -68,7 +68,7 @@ def _trained(session: Session, choice: DataChoice, chosen: TrainFlags, run: Path
     choices = choose(session, chosen, default_kind="mult-vae")
     prepared = prepare(session, choice, choices.config)
     folder = RunFolder(run or default_run(prepared.dataset.name, choices.kind))
-    options = choices.fit_options(session, name=prepared.dataset.name, source=choice.path)
+    options = choices.fit_options(session, prepared)
     stages.trained(session, folder, prepared, options)
     return folder
 

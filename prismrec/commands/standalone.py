@@ -93,7 +93,7 @@ def make(
     """Train, evaluate, decode, report and export; returns what was made, as --json prints it."""
     from training.evaluate.table import table
 
-    options = chosen.fit_options(session, name=out.name, source=Path(prepared.dataset.source))
+    options = chosen.fit_options(session, prepared, name=out.name)
     stages.trained(session, run, prepared, options)
     evaluation = stages.evaluated(session, run)
     session.note(table(evaluation))

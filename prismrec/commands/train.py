@@ -48,7 +48,7 @@ def train(  # noqa: PLR0913 - each parameter is an option
     chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads, tracker, resume))
     prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout), chosen.config)
     run = RunFolder(out or default_run(prepared.dataset.name, chosen.kind))
-    options = chosen.fit_options(session, name=prepared.dataset.name, source=data)
+    options = chosen.fit_options(session, prepared)
     info = stages.train(session, run, prepared, options)
     summary = info.summary
     assert summary is not None
@@ -65,7 +65,7 @@ def train(  # noqa: PLR0913 - each parameter is an option
 
     def show(console: Console) -> None:
         console.print(
-            f"{run.path}: {info.kind}, best epoch {summary.best_epoch} of {summary.epochs},"
+            f"{run.path}: {info.kind}, best epoch {summary.best_epoch} ({summary.epochs} epochs run),"
             f" validation ndcg@100 {summary.best_ndcg:.4f}, {summary.active_units} active latents"
         )
         console.print(f"next: prismrec evaluate {run.path}")
