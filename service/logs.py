@@ -27,7 +27,7 @@ def make_log(
 
     log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
         structlog.BytesLogger(stream or sys.stderr.buffer),
-        processors=[stamp, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(_dumps)],
+        processors=[stamp, structlog.processors.JSONRenderer(_dumps)],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         context_class=dict,
     )

@@ -1,0 +1,83 @@
+"""`python -m service`: the process. Settings come from PRISMREC_* variables; `prismrec serve` adds its flags."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import time
+
+import uvicorn
+from structlog.typing import FilteringBoundLogger
+
+from service.app import create_app
+from service.errors import ServiceError
+from service.logs import Bridge, make_log
+from service.settings import Settings, SettingsError, load_settings
+
+BAD_USE = 2
+CANNOT_START = 1
+BACKLOG = 512
+
+
+def main() -> int:
+    """Read the settings and serve; returns the exit code (2: a setting cannot be used)."""
+    try:
+        return serve(load_settings())
+    except ServiceError as error:
+        sys.stderr.write(f"error: {error.message}\nhint: {error.hint}\n")
+        return BAD_USE
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop. Raises SettingsError before anything is listened on; 1 when the port is taken."""
+    settings.check_exposure()
+    listening = _listen(settings.host, settings.port)
+    log = make_log(settings.log_level, clock=time.time)
+    _redirect_library_logs(log)
+    app = create_app(settings, log=log)
+    host, port = listening.getsockname()[:2]
+    log.info("listening", host=host, port=port, keys=settings.has_keys)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=settings.grace_seconds,
+        )
+    )
+    with listening:
+        server.run(sockets=[listening])
+    return 0 if server.started else CANNOT_START
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket, made before anything is loaded, so that a taken port is said at once."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}",
+            hint="set PRISMREC_PORT (or --port) to a free port, and PRISMREC_HOST to an address of this machine",
+        ) from None
+    return listening
+
+
+def _redirect_library_logs(log: FilteringBoundLogger) -> None:
+    root = logging.getLogger()
+    root.handlers[:] = [Bridge(log)]
+    root.setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

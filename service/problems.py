@@ -1,0 +1,164 @@
+"""Every error as RFC 9457 problem+json, in one shape. What the caller sent is never repeated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from service.errors import (
+    STATUS,
+    FieldError,
+    InternalError,
+    InvalidRequestError,
+    MalformedError,
+    MethodNotAllowedError,
+    NotFoundError,
+    ServiceError,
+    TooLargeError,
+    UnauthorizedError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+MAX_FIELD_ERRORS = 20
+_PLAIN_NAME = re.compile(r"[a-z][a-z_]{0,31}")
+
+
+def problem_type(code: str) -> str:
+    """The path under which the service itself explains a code."""
+    return f"/problems/{code}"
+
+
+def problem(error: ServiceError, request_id: str) -> dict[str, Any]:
+    """The members of one problem; `instance` names the request, so that it can be found in the log."""
+    found: dict[str, Any] = {
+        "type": problem_type(error.code),
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": f"urn:prismrec:request:{request_id}",
+        "code": error.code,
+        "hint": error.hint,
+    }
+    if error.errors:
+        found["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in error.errors[:MAX_FIELD_ERRORS]]
+    return found
+
+
+def problem_response(error: ServiceError, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The reply for an error, with Retry-After and WWW-Authenticate where they belong."""
+    all_headers = dict(headers or {})
+    if error.retry_after is not None:
+        all_headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, UnauthorizedError):
+        all_headers["WWW-Authenticate"] = 'ApiKey realm="prismrec"'
+    content = orjson.dumps(problem(error, request_id))
+    return Response(content, status_code=error.status, media_type=MEDIA_TYPE, headers=all_headers)
+
+
+async def on_service_error(request: Request, error: Exception) -> Response:
+    """Handler of our own errors."""
+    assert isinstance(error, ServiceError)
+    return _answer(request, error)
+
+
+async def on_validation_error(request: Request, error: Exception) -> Response:
+    """Handler of what pydantic refuses. FastAPI's own would echo the input and break on NaN."""
+    assert isinstance(error, RequestValidationError)
+    return _answer(request, invalid_request(error.errors()))
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Handler of what the router refuses: no such path, not with this method."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        allow = ", ".join(_methods_of(request))
+        return _answer(request, MethodNotAllowedError(f"this path answers {allow}"), {"Allow": allow})
+    if error.status_code == 404:
+        return _answer(request, NotFoundError("the service has no such path"))
+    if error.status_code == 413:
+        return _answer(request, TooLargeError("the body is larger than this path takes"))
+    if error.status_code < 500:
+        return _answer(request, MalformedError("the request cannot be read"))
+    return _answer(request, InternalError("the service met an error it did not foresee"))
+
+
+def invalid_request(errors: Sequence[Mapping[str, Any]]) -> InvalidRequestError:
+    """pydantic's list of errors as one InvalidRequestError with a pointer and a reason for each field."""
+    fields = tuple(_field_error(error) for error in errors[:MAX_FIELD_ERRORS])
+    count = len(errors)
+    detail = fields[0].detail if count == 1 else f"{count} fields of the request are not valid"
+    return InvalidRequestError(detail, errors=fields)
+
+
+def known_problems() -> list[ServiceError]:
+    """One error of every code, in the order of the status table: the documentation of the codes."""
+    by_code: dict[str, type[ServiceError]] = {}
+    for kind in _kinds(ServiceError):
+        by_code.setdefault(kind.code, kind)
+    return [by_code[code](by_code[code].title) for code in STATUS]
+
+
+def _kinds(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
+    for child in kind.__subclasses__():
+        if "code" in vars(child):
+            yield child
+        yield from _kinds(child)
+    yield kind
+
+
+def _answer(request: Request, error: ServiceError, headers: Mapping[str, str] | None = None) -> Response:
+    request.scope["prismrec.problem"] = error.code
+    return problem_response(error, request.scope.get("prismrec.request_id", "none"), headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """All methods of the path, not only those of the first route with it."""
+    path = request.scope["path"]
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        regex = getattr(route, "path_regex", None)
+        if regex is not None and regex.match(path):
+            found |= set(getattr(route, "methods", None) or ())
+    if "GET" in found:
+        found.add("HEAD")
+    return sorted(found)
+
+
+def _field_error(error: Mapping[str, Any]) -> FieldError:
+    """`loc` as a JSON pointer into the body; for a parameter the pointer is its name and the detail says where."""
+    place, *path = error["loc"] or ("body",)
+    message = _reason(error)
+    if place != "body":
+        name = str(path[0]) if path and _PLAIN_NAME.fullmatch(str(path[0]).replace("-", "_").lower()) else ""
+        return FieldError(f"/{name}", f"{place} parameter {name}: {message}" if name else message)
+    return FieldError(_pointer(path), message)
+
+
+def _pointer(path: Sequence[int | str]) -> str:
+    """RFC 6901; it stops at a name that is not plainly a field's, as that would repeat what was sent."""
+    parts: list[str] = []
+    for part in path:
+        if isinstance(part, str) and not _PLAIN_NAME.fullmatch(part):
+            break
+        parts.append(str(part))
+    return "".join(f"/{part}" for part in parts)
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """pydantic's sentence in the words of this API; it never holds the input."""
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return "there is no such field"
+    if kind == "missing":
+        return "this is needed"
+    if kind in {"finite_number", "float_type"}:
+        return "must be a finite number"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message.replace("Input should be", "must be").replace("should be", "must be")

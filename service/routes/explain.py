@@ -1,0 +1,163 @@
+"""/explain: why an item, or where someone stands in the decoded factors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import Path, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from service.asking import Asked, history_of, item_index, query_of
+from service.engine import LoadedBundle
+from service.explain import Extras, ItemExplanation, explain_item
+from service.limits import LIMITS
+from service.openapi import errors
+from service.operation import reply, resource
+from service.profile import Profile, profile
+from service.schemas.base import ItemId, TrueOrFalse, UserId, WholeNumber
+from service.schemas.explain import (
+    CounterfactualFound,
+    ExplainRequest,
+    FactorShare,
+    FidelityFound,
+    HistoryShare,
+    ItemExplained,
+    ProfileFactorFound,
+    ProfileFound,
+    Pull,
+    TopFactors,
+)
+from service.schemas.recommend import RecommendRequest
+from service.showing import title_of
+from service.state import state_of
+
+router = resource("explain")
+ERRORS = errors(
+    "unknown-user", "unknown-item", "no-bundle", "overloaded", "storage-unavailable", "deadline", "non-finite-score"
+)
+Explained = ItemExplained | ProfileFound
+
+
+@router.post("/explain", response_model=Explained, responses=ERRORS)
+async def explain(request: Request, asked: ExplainRequest) -> Response:
+    """With `item_id`: its score taken apart. Without: the profile of the history in decoded factors."""
+    return reply(await _explain(request, asked))
+
+
+@router.get("/explain/{user_id}", response_model=Explained, responses=ERRORS)
+async def explain_user(
+    request: Request,
+    user_id: Annotated[UserId, Path()],
+    item_id: ItemId | None = None,
+    top_factors: Annotated[TopFactors | None, WholeNumber] = None,
+    counterfactual: Annotated[bool, TrueOrFalse] = True,
+    fidelity: Annotated[bool, TrueOrFalse] = True,
+    n: Annotated[int, WholeNumber, Field(ge=1, le=LIMITS.n)] = 10,
+) -> Response:
+    """The same for the history of a stored user."""
+    asked = ExplainRequest(
+        user_id=user_id,
+        item_id=item_id,
+        top_factors=top_factors,
+        counterfactual=counterfactual,
+        fidelity=fidelity,
+        n=n,
+    )
+    return reply(await _explain(request, asked))
+
+
+async def _explain(request: Request, asked: ExplainRequest) -> Explained:
+    state = state_of(request)
+    loaded = state.slot.require()
+    request.scope["prismrec.bundle_id"] = loaded.bundle_id
+    item_ix = None if asked.item_id is None else item_index(loaded.catalogue.idmap, asked.item_id)
+    history = await history_of(state, asked.user_id, asked.history)
+    return await state.compute.run(_told, loaded, asked, history, item_ix)
+
+
+def _told(loaded: LoadedBundle, asked: ExplainRequest, history: tuple[str, ...], item_ix: int | None) -> Explained:
+    wanted = RecommendRequest(history=[], n=asked.n, condition=asked.condition, steer=asked.steer)
+    put = query_of(loaded, wanted, history)
+    if item_ix is None:
+        return _profile(loaded, put, profile(loaded, put.query))
+    extras = Extras(counterfactual=asked.counterfactual, fidelity_k=_fidelity_k(put) if asked.fidelity else None)
+    return _item(loaded, put, explain_item(loaded, put.query, item_ix, top_factors=asked.top_factors, extras=extras))
+
+
+def _fidelity_k(put: Asked) -> int | None:
+    """As many steps as the history has items, at most the bound; None when there is nothing to remove."""
+    return min(len(put.query.history), LIMITS.fidelity_k) or None
+
+
+def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplained:
+    catalogue = loaded.catalogue
+    found = told.counterfactual
+    return ItemExplained(
+        item_id=catalogue.ids[told.item_ix],
+        title=title_of(catalogue, told.item_ix),
+        score=told.score,
+        probability=told.probability,
+        rank=told.rank,
+        seen=told.seen,
+        not_listed=told.not_listed,
+        base_value=told.base_value,
+        factors=[FactorShare(**asdict(factor)) for factor in told.factors],
+        other_factors=told.other_factors,
+        n_other_factors=told.n_other_factors,
+        linear=told.linear,
+        residual=told.residual,
+        explained_share=told.explained_share,
+        history=[
+            HistoryShare(
+                item_id=catalogue.ids[h.item_ix],
+                title=title_of(catalogue, h.item_ix),
+                contribution=h.contribution,
+                linear=h.linear,
+            )
+            for h in told.history
+        ],
+        history_base=told.history_base,
+        history_residual=told.history_residual,
+        counterfactual=None
+        if found is None
+        else CounterfactualFound(
+            remove=[catalogue.ids[ix] for ix in found.remove],
+            new_rank=found.new_rank,
+            replacement=None if found.replacement is None else catalogue.ids[found.replacement],
+            valid=found.valid,
+            runs=found.runs,
+            reason=found.reason,
+        ),
+        fidelity=None if told.fidelity is None else FidelityFound(**asdict(told.fidelity)),
+        sentence=told.sentence,
+        **_common(loaded, put),
+    )
+
+
+def _profile(loaded: LoadedBundle, put: Asked, found: Profile) -> ProfileFound:
+    catalogue = loaded.catalogue
+    rows = []
+    for factor in found.factors:
+        pulls = [
+            Pull(item_id=catalogue.ids[item.item_ix], title=title_of(catalogue, item.item_ix), pull=item.pull)
+            for item in factor.items
+        ]
+        rows.append(ProfileFactorFound(**{**asdict(factor), "items": pulls}))
+    return ProfileFound(
+        factors=rows,
+        undecoded=list(found.undecoded),
+        method=found.method,
+        considered=found.considered,
+        sentence=found.sentence,
+        **_common(loaded, put),
+    )
+
+
+def _common(loaded: LoadedBundle, put: Asked) -> dict[str, Any]:
+    return {
+        "history_used": len(put.query.history),
+        "unknown_items": put.unknown_items,
+        "bundle_id": loaded.bundle_id,
+    }

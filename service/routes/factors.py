@@ -1,0 +1,111 @@
+"""/factors and /latent/map: what the latent space encodes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Path, Request
+from starlette.responses import Response
+
+from bundle.catalogue import Catalogue
+from bundle.factors import Factor, Reading
+from service.errors import UnknownFactorError
+from service.openapi import errors
+from service.operation import reply, resource
+from service.schemas.base import WholeNumber
+from service.schemas.factors import (
+    DirectionFound,
+    EvidenceFound,
+    Example,
+    FactorDetail,
+    FactorFound,
+    FactorList,
+    LatentMapReply,
+    ReadingFound,
+)
+from service.state import state_of
+
+router = resource("map")
+
+
+@router.get("/factors", response_model=FactorList, responses=errors("no-bundle"))
+async def list_factors(request: Request) -> Response:
+    """The decoded map: every factor with what its halves encode, and the directions of attribute values."""
+    loaded = state_of(request).slot.require()
+    return reply(
+        FactorList(
+            items=[FactorFound(**_factor(loaded.catalogue, factor)) for factor in loaded.factors.factors],
+            directions=[
+                DirectionFound(attribute=d.attribute, value=d.value, sd=d.sd, r2=d.r2)
+                for d in loaded.factors.directions
+            ],
+            notes=list(loaded.factors.notes),
+            bundle_id=loaded.bundle_id,
+        )
+    )
+
+
+@router.get("/factors/{factor}", response_model=FactorDetail, responses=errors("unknown-factor", "no-bundle"))
+async def get_factor(request: Request, factor: Annotated[int, WholeNumber, Path()]) -> Response:
+    """One factor with all its evidence."""
+    loaded = state_of(request).slot.require()
+    if not 0 <= factor < len(loaded.factors.factors):
+        raise UnknownFactorError(f"the model has the factors 0 to {len(loaded.factors.factors) - 1}")
+    found = loaded.factors.factors[factor]
+    return reply(
+        FactorDetail(
+            **_factor(loaded.catalogue, found),
+            quantiles=list(found.quantiles),
+            evidence=[EvidenceFound(**msgspec.structs.asdict(evidence)) for evidence in found.evidence],
+            bundle_id=loaded.bundle_id,
+        )
+    )
+
+
+@router.get("/latent/map", response_model=LatentMapReply, responses=errors("no-bundle"))
+async def latent_map(request: Request) -> Response:
+    """PCA of the training users' latents, without ids, and of the same users under each condition."""
+    loaded = state_of(request).slot.require()
+    found = loaded.bundle.latent_map
+    return reply(
+        LatentMapReply(
+            explained=list(found.explained),
+            points=[list(point) for point in found.points],
+            conditions=list(found.conditions),
+            centroids=[list(centroid) for centroid in found.centroids],
+            spreads=list(found.spreads),
+            bundle_id=loaded.bundle_id,
+        )
+    )
+
+
+def _factor(catalogue: Catalogue, factor: Factor) -> dict[str, Any]:
+    return {
+        "factor": factor.factor,
+        "active": factor.active,
+        "kl": factor.kl,
+        "mean": factor.mean,
+        "sd": factor.sd,
+        "low": factor.quantiles[2],
+        "median": factor.quantiles[50],
+        "high": factor.quantiles[98],
+        "status": factor.status,
+        "half": factor.half,
+        "attribute": factor.attribute,
+        "value": factor.value,
+        "negative": _reading(factor.negative),
+        "positive": _reading(factor.positive),
+        "examples_negative": _examples(catalogue, factor.examples_negative),
+        "examples_positive": _examples(catalogue, factor.examples_positive),
+        "stability": factor.stability,
+    }
+
+
+def _reading(reading: Reading) -> ReadingFound:
+    return ReadingFound(**{**msgspec.structs.asdict(reading), "rivals": list(reading.rivals)})
+
+
+def _examples(catalogue: Catalogue, ids: tuple[str, ...]) -> list[Example]:
+    known = catalogue.idmap.split(ids)
+    return [Example(item_id=catalogue.ids[ix], title=catalogue.titles[ix]) for ix in known.indices]

@@ -1,0 +1,55 @@
+"""/health: is the process alive, and should it be sent requests."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+from fastapi import Request
+from starlette.responses import Response
+
+from service.errors import ServiceError
+from service.openapi import errors
+from service.operation import reply, resource
+from service.schemas.bundles import Live, Ready
+from service.state import State, state_of
+
+router = resource("operations")
+STORE_SECONDS = 0.1
+_LIVE = reply(Live()).body
+NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": Ready, "description": "Not ready; `status` says why."}}
+
+
+@router.get("/health/live", response_model=Live, responses=errors())
+async def health_live() -> Response:
+    """The process answers. No I/O, no locks, no key."""
+    return Response(_LIVE, media_type="application/json")
+
+
+@router.get("/health/ready", response_model=Ready, responses={**errors(), **NOT_READY})
+async def health_ready(request: Request) -> Response:
+    """Ready: a verified bundle is loaded and warmed, and the process is not stopping.
+
+    A store that does not answer, or takes no writes, is named in `degraded`: lists for histories go on.
+    """
+    state = state_of(request)
+    now = state.slot.now
+    status: Literal["ready", "loading", "no_bundle", "draining"] = "ready"
+    if state.draining:
+        status = "draining"
+    elif now.current is None:
+        status = "loading" if now.state == "loading" else "no_bundle"
+    found = Ready(
+        status=status,
+        bundle_id=None if now.current is None else now.current.bundle_id,
+        last_reload=None if now.last_reload is None else now.last_reload.outcome,
+        degraded=[] if await _store_answers(state) else ["store"],
+    )
+    return reply(found, status=200 if status == "ready" else 503)
+
+
+async def _store_answers(state: State) -> bool:
+    try:
+        return await asyncio.wait_for(state.storage.run(state.store.ping), STORE_SECONDS)
+    except (ServiceError, TimeoutError):
+        return False

@@ -1,0 +1,118 @@
+"""/items and /conditions: the catalogue."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from service.asking import item_index
+from service.cursors import decode_offset, encode_cursor
+from service.limits import LIMITS
+from service.openapi import errors
+from service.operation import reply, resource
+from service.schemas.base import ItemId, N, WholeNumber
+from service.schemas.items import (
+    ConditionFound,
+    ConditionList,
+    ItemDetail,
+    ItemFound,
+    ItemList,
+    SimilarFound,
+    SimilarList,
+)
+from service.showing import field_names, fields_of
+from service.state import state_of
+
+router = resource("catalogue")
+Limit = Annotated[int, WholeNumber, Field(ge=1, le=LIMITS.page)]
+Cursor = Annotated[str | None, Query(max_length=256)]
+
+
+@router.get("/items", response_model=ItemList, responses=errors("no-bundle"))
+async def list_items(
+    request: Request,
+    title: Annotated[str, Query(max_length=200, description="Words that the title must have.")] = "",
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Response:
+    """The catalogue, the most popular items first; `title` searches."""
+    state = state_of(request)
+    loaded = state.slot.require()
+    offset = decode_offset(cursor, loaded.bundle_id)
+    found = state.titles.of(loaded).search(title, offset=offset, limit=limit + 1)
+    show = fields_of(loaded.catalogue, field_names(loaded.catalogue))
+    more = len(found) > limit
+    return reply(
+        ItemList(
+            items=[
+                ItemFound(item_id=loaded.catalogue.ids[ix], popularity=loaded.catalogue.popularity[ix], **show(ix))
+                for ix in found[:limit]
+            ],
+            next_cursor=encode_cursor(loaded.bundle_id, str(offset + limit)) if more else None,
+            bundle_id=loaded.bundle_id,
+        )
+    )
+
+
+@router.get("/items/{item_id}", response_model=ItemDetail, responses=errors("unknown-item", "no-bundle"))
+async def get_item(request: Request, item_id: Annotated[ItemId, Path()]) -> Response:
+    """One item with all its fields."""
+    loaded = state_of(request).slot.require()
+    ix = item_index(loaded.catalogue.idmap, item_id)
+    show = fields_of(loaded.catalogue, field_names(loaded.catalogue))
+    return reply(
+        ItemDetail(item_id=item_id, popularity=loaded.catalogue.popularity[ix], bundle_id=loaded.bundle_id, **show(ix))
+    )
+
+
+@router.get(
+    "/items/{item_id}/similar",
+    response_model=SimilarList,
+    responses=errors("unknown-item", "no-bundle", "overloaded", "deadline"),
+)
+async def similar_items(
+    request: Request, item_id: Annotated[ItemId, Path()], n: Annotated[N, WholeNumber] = 10
+) -> Response:
+    """The items nearest to one in the latent space."""
+    state = state_of(request)
+    loaded = state.slot.require()
+    ix = item_index(loaded.catalogue.idmap, item_id)
+    found = await state.compute.run(loaded.similar, ix, n)
+    show = fields_of(loaded.catalogue, field_names(loaded.catalogue))
+    return reply(
+        SimilarList(
+            items=[
+                SimilarFound(
+                    item_id=loaded.catalogue.ids[item.item_ix],
+                    rank=item.rank,
+                    similarity=item.similarity,
+                    **show(item.item_ix),
+                )
+                for item in found
+            ],
+            bundle_id=loaded.bundle_id,
+        )
+    )
+
+
+@router.get("/conditions", response_model=ConditionList, responses=errors("no-bundle"))
+async def list_conditions(request: Request) -> Response:
+    """What `condition.genres` may name, and which of it the model itself understands."""
+    loaded = state_of(request).slot.require()
+    attribute = loaded.condition_attribute
+    soft = set(loaded.soft_values)
+    counts = [] if attribute is None else attribute.members.sum(axis=0).tolist()
+    values = () if attribute is None else attribute.values
+    return reply(
+        ConditionList(
+            attribute=None if attribute is None else attribute.name,
+            items=[
+                ConditionFound(value=value, soft=value in soft, n_items=count)
+                for value, count in zip(values, counts, strict=True)
+            ],
+            bundle_id=loaded.bundle_id,
+        )
+    )

@@ -1,0 +1,83 @@
+"""The ground of all wire models, and the types that several of them share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from service.limits import LIMITS
+
+USER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+=~-]*$"
+ITEM_ID_PATTERN = r"^[^\x00-\x1f\x7f]+$"
+
+
+class Wire(BaseModel):
+    """Strict (no "10" for 10, no true for 1), closed (extra fields are refused), finite (no NaN, no infinity)."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def _as_text(value: Any) -> Any:
+    """An id that is a whole number is kept as its text; true and 1.0 are no ids."""
+    return str(value) if type(value) is int else value
+
+
+def _short_enough(value: str) -> str:
+    if len(value.encode("utf-8", "replace")) > LIMITS.id_bytes:
+        raise ValueError(f"an id has at most {LIMITS.id_bytes} bytes")
+    return value
+
+
+def _id_schema(pattern: str, example: str) -> WithJsonSchema:
+    text = {"type": "string", "minLength": 1, "maxLength": LIMITS.id_bytes, "pattern": pattern}
+    return WithJsonSchema({"anyOf": [text, {"type": "integer"}], "examples": [example]})
+
+
+UserId = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    AfterValidator(_short_enough),
+    Field(pattern=USER_ID_PATTERN, strict=True),
+    _id_schema(USER_ID_PATTERN, "42"),
+]
+"""A user's id: up to 64 bytes of letters, digits and . _ : @ + = ~ -, starting with a letter or digit."""
+
+ItemId = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    AfterValidator(_short_enough),
+    Field(pattern=ITEM_ID_PATTERN, strict=True),
+    _id_schema(ITEM_ID_PATTERN, "260"),
+]
+"""An item's id: up to 64 bytes without control characters."""
+
+N = Annotated[int, Field(ge=1, le=LIMITS.n, description="How many items are asked for.")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Shown = str | int | float | list[str] | None
+"""The value of an item's field: text, a number, several texts, or null when it is missing."""
+
+
+def _whole_number(value: Any) -> Any:
+    """A parameter's text as a number; int() alone would take "1_000", "+7" and " 7 "."""
+    if isinstance(value, str):
+        if not re.fullmatch(r"0|-?[1-9][0-9]{0,18}", value):
+            raise ValueError("must be a whole number in plain digits")
+        return int(value)
+    return value
+
+
+def _true_or_false(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in {"true", "false"}:
+            raise ValueError("must be true or false")
+        return value == "true"
+    return value
+
+
+WholeNumber = BeforeValidator(_whole_number)
+"""Marks an int that comes as text, from the path or the query."""
+
+TrueOrFalse = BeforeValidator(_true_or_false)
+"""Marks a bool that comes as text."""

@@ -1,0 +1,156 @@
+"""Requests and replies of /recommend."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+
+from bundle.factors import Half, Status
+from service.limits import LIMITS
+from service.query import Match, Mode, Source
+from service.schemas.base import ItemId, N, Name, Shown, UserId, Wire
+from service.schemas.problem import Problem
+
+Strength = Annotated[float, Field(ge=-LIMITS.steer_strength, le=LIMITS.steer_strength)]
+FactorName = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,5})$")]
+History = Annotated[list[ItemId], Field(max_length=LIMITS.history)]
+Fields = Annotated[list[Name], Field(max_length=32)]
+RESERVED = frozenset({"item_id", "rank", "score", "probability", "similarity", "reasons"})
+"""Names of an item's own members; a catalogue column of such a name is not shown."""
+
+
+class ConditionAsked(Wire):
+    """What the items should be. genres: values of the attribute that the model is conditioned on (/conditions)."""
+
+    genres: Annotated[list[Name], Field(min_length=1, max_length=LIMITS.condition_values)]
+    match: Annotated[Match, Field(description="Whether an item must have any or all of them.")] = "any"
+    mode: Annotated[Mode, Field(description="soft: the model's input; strict: a mask; both.")] = "soft"
+
+
+class Steer(Wire):
+    """A push in the latent space, in standard deviations of each factor or direction.
+
+    lock: attributes that should stay as they are; their directions are projected out of the push.
+    """
+
+    factors: Annotated[dict[FactorName, Strength], Field(max_length=LIMITS.steer_terms)] = Field(default_factory=dict)
+    attributes: Annotated[
+        dict[Name, Strength], Field(max_length=LIMITS.steer_terms, description='"attribute:value" -> strength')
+    ] = Field(default_factory=dict)
+    lock: Annotated[list[Name], Field(max_length=LIMITS.steer_terms)] = Field(default_factory=list)
+
+
+class RecommendRequest(Wire):
+    """A list for a stored user, for a history, or for both: the history is then added to the stored one."""
+
+    user_id: UserId | None = None
+    history: History | None = None
+    n: N = 10
+    offset: Annotated[int, Field(ge=0, le=LIMITS.offset)] = 0
+    condition: ConditionAsked | None = None
+    exclude_seen: bool = True
+    exclude_items: Annotated[list[ItemId], Field(max_length=LIMITS.exclude)] = Field(default_factory=list)
+    candidates: Annotated[list[ItemId], Field(max_length=LIMITS.candidates)] | None = None
+    steer: Steer | None = None
+    explain: bool = False
+    fields: Fields = Field(default_factory=lambda: ["title"])
+
+    @model_validator(mode="after")
+    def _someone(self) -> RecommendRequest:
+        if self.user_id is None and self.history is None:
+            raise ValueError("user_id or history is needed")
+        return self
+
+
+class FactorReason(Wire):
+    """One z_i's share of a score; attribute and value are null where the factor is not decoded."""
+
+    factor: int
+    half: Half
+    contribution: float
+    attribute: str | None
+    value: str | None
+    status: Status
+
+
+class HistoryReason(Wire):
+    """One history item's share of a score."""
+
+    item_id: str
+    title: str | None
+    contribution: float
+
+
+class Reasons(Wire):
+    """The largest contributions of both views of the score, and a sentence built from them."""
+
+    factors: list[FactorReason]
+    history: list[HistoryReason]
+    sentence: str
+
+
+class ListedItem(Wire):
+    """An item of a list; the fields asked for stand beside these members."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Shown]
+
+    item_id: str
+    rank: int
+    score: Annotated[float, Field(description="The logit; of a popularity list the share of the interactions.")]
+    probability: Annotated[float, Field(ge=0, le=1.0000001)]
+    reasons: Reasons | None = None
+
+
+class Recommendation(Wire):
+    """source says what made the list: the model, or popularity when nothing personal was known or asked."""
+
+    items: list[ListedItem]
+    requested: int
+    returned: int
+    offset: int
+    source: Source
+    short_reason: Annotated[str | None, Field(description="Why the list is shorter than n.")]
+    condition_satisfied: Annotated[float | None, Field(description="Share of the list that satisfies the condition.")]
+    history_used: Annotated[int, Field(description="Items of the history that the model knows.")]
+    unknown_items: Annotated[list[str], Field(description="Ids of the request and history that the model lacks.")]
+    bundle_id: str
+
+
+class Refused:
+    """Stands in a batch for an entry that is not valid, so that the others are still answered."""
+
+    def __init__(self, errors: list[Any]) -> None:
+        self.errors = errors
+
+
+def _keep_refusal(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError as error:
+        return Refused(list(error.errors(include_input=False, include_url=False, include_context=False)))
+
+
+class BatchRequest(Wire):
+    """Many requests, answered one by one from the same bundle."""
+
+    requests: Annotated[
+        list[Annotated[RecommendRequest, WrapValidator(_keep_refusal)]],
+        Field(min_length=1, max_length=LIMITS.batch),
+    ]
+
+
+class BatchResult(Wire):
+    """Either a result or a problem."""
+
+    status: Literal["ok", "problem"]
+    result: Recommendation | None = None
+    problem: Problem | None = None
+
+
+class BatchReply(Wire):
+    """results[i] answers requests[i]."""
+
+    results: list[BatchResult]
+    bundle_id: str

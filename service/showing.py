@@ -1,0 +1,47 @@
+"""From the engine's indices to the wire: ids, titles, the fields asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bundle.catalogue import Attribute, Catalogue
+from service.errors import FieldError, InvalidRequestError
+from service.schemas.base import Shown
+from service.schemas.recommend import RESERVED
+
+TITLE = "title"
+Fields = Callable[[int], dict[str, Any]]
+"""item_ix -> field -> Shown (Any, because it goes into a model as its extra members)."""
+
+
+def title_of(catalogue: Catalogue, item_ix: int) -> str | None:
+    """The item's title, or None."""
+    return catalogue.titles[item_ix]
+
+
+def field_names(catalogue: Catalogue) -> list[str]:
+    """All that can be asked for in `fields`: the title and the columns of the attributes."""
+    return [TITLE, *(a.field for a in catalogue.attributes if a.field not in RESERVED | {TITLE})]
+
+
+def fields_of(catalogue: Catalogue, names: Sequence[str]) -> Fields:
+    """A function item_ix -> the named fields. Raises InvalidRequestError for a field that the items do not have."""
+    columns: dict[str, Attribute] = {a.field: a for a in catalogue.attributes}
+    allowed = field_names(catalogue)
+    missing = [place for place, name in enumerate(names) if name not in allowed]
+    if missing:
+        detail = f"the items have no such field; they have {', '.join(allowed)}"
+        raise InvalidRequestError(detail, errors=[FieldError(f"/fields/{place}", detail) for place in missing])
+
+    def show(item_ix: int) -> dict[str, Any]:
+        return {
+            name: catalogue.titles[item_ix] if name == TITLE else _plain(columns[name].shown(item_ix)) for name in names
+        }
+
+    return show
+
+
+def _plain(value: list[str] | str | float | None) -> Shown:
+    """A whole number without its .0: a year is 1995."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
