@@ -32,7 +32,6 @@ from prismrec.session import Session
 app = typer.Typer(
     name="prismrec",
     help="Recommendations that say why: train a VAE, decode its latents, export a bundle, serve it without torch.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -74,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 (a check failed), 2 (bad use or input) or 130 (interrupted)."""
     # Read by OpenMP when torch is imported: waiting threads sleep instead of spinning on cores that others use too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    words = hoist(sys.argv[1:] if argv is None else argv)
+    words = hoist(sys.argv[1:] if argv is None else argv) or ["--help"]
     asks_help = not {"-h", "--help", "--show-completion"}.isdisjoint(words)
     _STDOUT.append(sys.stdout)
     try:

@@ -15,9 +15,7 @@ from prismrec.globals import EPILOG
 from prismrec.inputs import DataChoice, protocol_for, read
 from prismrec.session import session_of, table_of
 
-app = typer.Typer(
-    name="data", help="Make, convert, describe and check data.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(name="data", help="Make, convert, describe and check data.", rich_markup_mode=None)
 
 
 @app.command(epilog=EPILOG)

@@ -1,0 +1,103 @@
+"""The service's replies as tables for a terminal. Nothing is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from prismrec.session import table_of
+
+Reply = Mapping[str, Any]
+
+
+def show_list(console: Console, reply: Reply) -> None:
+    """A list with scores; with reasons, a sentence below it for each item."""
+    console.print(_items(f"by {reply['source']}, bundle {reply['bundle_id']}", reply))
+    for item in reply["items"]:
+        if item.get("reasons"):
+            _say(console, f"{item['rank']}. {item['reasons']['sentence']}")
+    _notes(console, reply)
+
+
+def show_coldstart(console: Console, reply: Reply) -> None:
+    """The list, what each pick became, and the share of the attribute in the list beside the catalogue's."""
+    console.print(_items(f"{reply['samples']} samples, seed {reply['seed']}, bundle {reply['bundle_id']}", reply))
+    for pick in reply["picks"]:
+        what = f"factor {pick['factor']} {pick['half']}" if pick["factor"] is not None else "a direction"
+        note = f" ({pick['note']})" if pick["note"] else ""
+        _say(console, f"picked: {what}, strength {pick['strength']:g}: {_reads(pick)}{note}")
+    for share in reply["shares"]:
+        name = f"{share['attribute']} {share['value']}"
+        _say(console, f"{name}: {share['in_list']:.0%} of the list, {share['in_catalogue']:.0%} of the catalogue")
+    _notes(console, reply)
+
+
+def show_explained(console: Console, reply: Reply) -> None:
+    """The score as a sum over factors, the same score as a sum over the history, and what would change it."""
+    rank = f"rank {reply['rank']}" if reply["rank"] else f"not listed ({reply['not_listed']})"
+    _say(console, f"{reply['item_id']} {reply['title'] or ''}: {rank}, score {reply['score']:.4f}")
+    _say(console, reply["sentence"])
+    rows: list[tuple[Any, ...]] = [("", "base value", "", f"{reply['base_value']:+.4f}")]
+    rows += [
+        (f["factor"], _reads(f), f"{f['half']}, {f['percentile']:.0f} %", f"{f['contribution']:+.4f}")
+        for f in reply["factors"]
+    ]
+    if reply["n_other_factors"]:
+        rows.append(("", f"{reply['n_other_factors']} other factors", "", f"{reply['other_factors']:+.4f}"))
+    rows += [("", name, "", f"{reply[name]:+.4f}") for name in ("linear", "residual")]
+    rows.append(("", "score", "", f"{reply['score']:+.4f}"))
+    console.print(table_of("by factor", (">factor", "reads as", "half, percentile", ">contribution"), rows))
+    rows = [(h["item_id"], h["title"] or "", f"{h['contribution']:+.4f}") for h in reply["history"]]
+    rows = [("", "base value", f"{reply['history_base']:+.4f}"), *rows]
+    rows.append(("", "residual", f"{reply['history_residual']:+.4f}"))
+    console.print(table_of("by history", ("item", "title", ">contribution"), rows))
+    found = reply["counterfactual"]
+    if found and found["remove"]:
+        to = f"rank {found['new_rank']}" if found["new_rank"] else "no rank"
+        _say(console, f"without {', '.join(found['remove'])} it would have {to}")
+    _notes(console, reply)
+
+
+def show_profile(console: Console, reply: Reply) -> None:
+    """Where somebody stands in the decoded factors."""
+    rows = [
+        (f["factor"], _reads(f), f["half"], f"{f['z']:+.3f}", f"{f['percentile']:.0f} %", _pulls(f))
+        for f in reply["factors"]
+    ]
+    columns = (">factor", "reads as", "half", ">z", ">percentile", "because of")
+    console.print(table_of(f"profile, bundle {reply['bundle_id']}", columns, rows))
+    _say(console, reply["sentence"])
+    _notes(console, reply)
+
+
+def _items(title: str, reply: Reply) -> Any:
+    rows = [
+        (i["rank"], i["item_id"], i.get("title") or "", f"{i['score']:.4f}", f"{i['probability']:.5f}")
+        for i in reply["items"]
+    ]
+    return table_of(title, (">rank", "item", "title", ">score", ">probability"), rows)
+
+
+def _reads(part: Reply) -> str:
+    named = f"{part['attribute']} {part['value']}" if part["attribute"] else ""
+    return f"{named} ({part['status']})" if named and part["status"] != "decoded" else named or str(part["status"])
+
+
+def _pulls(factor: Reply) -> str:
+    return ", ".join(f"{pull['title'] or pull['item_id']} {pull['pull']:+.2f}" for pull in factor["items"][:3])
+
+
+def _notes(console: Console, reply: Reply) -> None:
+    """What the reader should know of the reply: what was short, unknown, or only partly satisfied."""
+    if reply.get("short_reason"):
+        _say(console, f"{reply['returned']} of {reply['requested']}: {reply['short_reason']}")
+    if reply.get("condition_satisfied") is not None:
+        _say(console, f"condition satisfied by {reply['condition_satisfied']:.0%} of the list")
+    if reply.get("unknown_items"):
+        _say(console, f"not in the catalogue: {', '.join(reply['unknown_items'])}")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, soft_wrap=True, markup=False)

@@ -1,0 +1,121 @@
+"""`prismrec recommend | explain | coldstart`: the service's answers from the shell, as tables or (--json) as they are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from prismrec import flags, inprocess
+from prismrec.commands.answers import show_coldstart, show_explained, show_list, show_profile
+from prismrec.failures import CommandError
+from prismrec.globals import EPILOG
+from prismrec.session import session_of
+
+User = Annotated[str | None, typer.Argument(metavar="[USER]", help="A user of the store.")]
+History = Annotated[
+    str | None, typer.Option(metavar="ID,ID,...", help="Items liked; without USER, or added to the stored history.")
+]
+Genres = Annotated[
+    list[str] | None, typer.Option("--genres", metavar="VALUE", help="A condition value (see /conditions); repeatable.")
+]
+Match = Annotated[Literal["any", "all"], typer.Option(help="Whether an item must have any or all of them.")]
+Mode = Annotated[
+    Literal["soft", "strict", "both"], typer.Option(help="soft: the model's input; strict: a filter; both.")
+]
+Count = Annotated[int, typer.Option("-n", min=1, help="Length of the list.")]
+
+
+def register(app: typer.Typer) -> None:
+    for verb in (recommend, explain, coldstart):
+        app.command(epilog=EPILOG)(verb)
+
+
+def recommend(  # noqa: PLR0913 - each parameter is an option
+    context: typer.Context,
+    bundle: flags.Bundle,
+    user: User = None,
+    *,
+    history: History = None,
+    n: Count = 10,
+    genres: Genres = None,
+    match: Match = "any",
+    mode: Mode = "soft",
+    why: Annotated[bool, typer.Option("--explain", help="A sentence of reasons with each item.")] = False,
+    store: flags.Store = None,
+) -> None:
+    """A list for a stored user, a history, or both."""
+    body = {
+        **_someone(user, history),
+        "n": n,
+        **_condition(genres, match, mode),
+        "explain": why,
+    }
+    reply = inprocess.ask(bundle, store, "/recommend", body)
+    session_of(context).result(reply, lambda console: show_list(console, reply))
+
+
+def explain(
+    context: typer.Context,
+    bundle: flags.Bundle,
+    user: User = None,
+    *,
+    item: Annotated[
+        str | None, typer.Option(metavar="ID", help="Why this item; without it, the user's profile.")
+    ] = None,
+    history: History = None,
+    top_factors: Annotated[int | None, typer.Option(min=1, help="How many factors are told apart.")] = None,
+    store: flags.Store = None,
+) -> None:
+    """Why an item: its score taken apart by factors and by history. Without --item: a profile in decoded factors."""
+    body = _someone(user, history) | _said(item_id=item, top_factors=top_factors)
+    reply = inprocess.ask(bundle, store, "/explain", body)
+    show = show_explained if item is not None else show_profile
+    session_of(context).result(reply, lambda console: show(console, reply))
+
+
+def coldstart(
+    context: typer.Context,
+    bundle: flags.Bundle,
+    picks: Annotated[
+        list[str],
+        typer.Argument(metavar="PICK...", help="FACTOR:positive|negative, or ATTRIBUTE:VALUE (genre:Comedy)."),
+    ],
+    *,
+    n: Count = 10,
+    samples: Annotated[int, typer.Option(min=1, help="Points drawn from the chosen half.")] = 32,
+    strength: Annotated[float, typer.Option(min=0.0, help="1 samples the half as it is.")] = 1.0,
+    store: flags.Store = None,
+) -> None:
+    """A list for somebody new, sampled from a chosen half of chosen factors; --seed makes it repeatable."""
+    session = session_of(context)
+    asked = [{**_pick(pick), "strength": strength} for pick in picks]
+    body = {"picks": asked, "n": n, "samples": samples, "seed": session.seed or 0}
+    reply = inprocess.ask(bundle, store, "/coldstart", body)
+    session.result(reply, lambda console: show_coldstart(console, reply))
+
+
+def _someone(user: str | None, history: str | None) -> dict[str, Any]:
+    if user is None and history is None:
+        raise CommandError("nobody is asked for", hint="give a USER of the store, or --history ID,ID,...")
+    items = None if history is None else [item.strip() for item in history.split(",") if item.strip()]
+    return _said(user_id=user, history=items)
+
+
+def _condition(genres: list[str] | None, match: str, mode: str) -> dict[str, Any]:
+    return {"condition": {"genres": genres, "match": match, "mode": mode}} if genres else {}
+
+
+def _pick(text: str) -> dict[str, Any]:
+    name, colon, what = text.partition(":")
+    if not colon or not name or not what:
+        raise CommandError(
+            f"the pick {text!r} is not of the form NAME:WHAT", hint="for example 7:positive, or genre:Comedy"
+        )
+    if name.isascii() and name.isdigit():
+        return {"factor": int(name), "half": what}
+    return {"attribute": name, "value": what}
+
+
+def _said(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
