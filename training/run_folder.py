@@ -145,10 +145,7 @@ class RunFolder:
             staged.replace(path)
         except OSError as error:
             staged.unlink(missing_ok=True)
-            raise FitError(
-                f"{path} ({len(content)} bytes) cannot be written: {error.strerror}",
-                hint="free some space and --resume",
-            ) from error
+            raise _unwritable(path, error, n_bytes=len(content)) from error
 
     def save_info(self, info: RunInfo) -> None:
         self.write(self.info, encode(info))
@@ -166,7 +163,10 @@ class RunFolder:
                 hint="build the catalogue with `build_catalogue(dataset, split)`",
             )
         self.write(self.items, encode(catalogue))
-        save_split(split, self.split)
+        try:
+            save_split(split, self.split)
+        except OSError as error:
+            raise _unwritable(self.split, error) from error
 
     def load_split(self) -> Split:
         from training.data.split_file import load_split
@@ -195,6 +195,11 @@ class RunFolder:
                 f"the files of {self.path} are not of one run (items or fingerprint differ)", hint="train the run again"
             )
         return LoadedRun(info, split, catalogue, load_model(info, self.require(self.best), n_items=len(catalogue)))
+
+
+def _unwritable(path: Path, error: OSError, *, n_bytes: int | None = None) -> FitError:
+    size = "" if n_bytes is None else f" ({n_bytes} bytes)"
+    return FitError(f"{path}{size} cannot be written: {error.strerror}", hint="make room or check the folder's rights")
 
 
 def _decode(path: Path, kind: type[Part]) -> Part:

@@ -57,12 +57,13 @@ def ndcg(hits: NDArray[np.bool_], n_target: NDArray[np.int64], k: int) -> PerUse
     discount = 1.0 / np.log2(np.arange(2, k + 2))
     gain: PerUser = (hits[:, :k] * discount[: hits[:, :k].shape[1]]).sum(axis=1)
     ideal = np.cumsum(discount)[np.minimum(k, n_target) - 1]
-    return gain / ideal
+    found: PerUser = gain / ideal
+    return found
 
 
 def hit_rate(hits: NDArray[np.bool_], k: int) -> PerUser:
     """1 for each user with at least one hit among the first k, else 0."""
-    return hits[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
 def reciprocal_rank(hits: NDArray[np.bool_], k: int) -> PerUser:
