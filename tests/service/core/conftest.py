@@ -1,0 +1,33 @@
+"""One planted bundle, loaded once; it is never changed by a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.engine import LoadedBundle
+from service.loader import load_bundle
+from tests.builders import BuilderModel, builder_model, make_bundle
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def loaded(folder: Path) -> LoadedBundle:
+    return load_bundle(folder)
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> LoadedBundle:
+    """A model without conditions."""
+    return load_bundle(make_bundle(tmp_path_factory.mktemp("plain"), n_conditions=0))
+
+
+@pytest.fixture(scope="session")
+def twin() -> BuilderModel:
+    """The numpy twin of `loaded`: the true answers."""
+    return builder_model()

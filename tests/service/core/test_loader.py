@@ -1,0 +1,74 @@
+"""A bundle is loaded only when everything about it is true."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bundle.errors import BundleError, GoldenError, GraphError
+from bundle.manifest import GoldenCase
+from bundle.writer import write_bundle
+from service.loader import load_bundle
+from tests.builders import DAMAGES, BuilderModel, builder_model, damage, make_bundle, make_payload
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_load_bundle_damaged_in_any_way_is_refused_with_its_reason(tmp_path: Path, kind: str) -> None:
+    folder = damage(make_bundle(tmp_path / "models"), kind)
+    with pytest.raises(BundleError) as caught:
+        load_bundle(folder)
+    assert caught.value.reason == DAMAGES[kind]
+
+
+def test_load_bundle_undamaged_loads_and_keeps_no_second_copy_of_the_graphs(folder: Path) -> None:
+    loaded = load_bundle(folder)
+    assert len(loaded.bundle_id) == 16
+    assert dict(loaded.bundle.graphs) == {}
+
+
+def _written(root: Path, model: BuilderModel, **changes: object) -> Path:
+    """A bundle whose manifest is changed before the hashes are made."""
+    payload, manifest_of = make_payload(model)
+
+    def edited(entries):
+        manifest = manifest_of(entries)
+        return type(manifest)(**{f: changes.get(f, getattr(manifest, f)) for f in manifest.__struct_fields__})
+
+    return write_bundle(root / "demo", "1", payload, edited)
+
+
+def test_load_bundle_whose_golden_top_is_not_the_top_is_refused(tmp_path: Path) -> None:
+    model = builder_model()
+    logits = model.logits(model.encode((0, 1)))
+    worst = int(np.argmin(logits))
+    case = GoldenCase(history=(0, 1), condition=(), top_items=(worst,), scores=(float(logits[worst]),), tolerance=1e-4)
+    with pytest.raises(GoldenError, match="outside the top"):
+        load_bundle(_written(tmp_path, model, golden=(case,)))
+
+
+def test_load_bundle_of_another_opset_than_it_says_is_refused(tmp_path: Path) -> None:
+    folder = make_bundle(tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["graphs"]["decoder"]["opset"] = 19
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(GraphError, match="opset"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("file", ["encoder.onnx", "decoder.onnx", "explainer.onnx"])
+def test_load_bundle_with_a_graph_of_another_size_is_refused(tmp_path: Path, file: str) -> None:
+    model, other = builder_model(), builder_model(n_latent=5, n_items=51)
+    payload, manifest_of = make_payload(model)
+    payload = {**payload, file: make_payload(other)[0][file]}
+    with pytest.raises(GraphError, match="shape"):
+        load_bundle(write_bundle(tmp_path / "demo", "1", payload, manifest_of))
+
+
+def test_load_bundle_with_the_explainer_of_another_model_is_refused(tmp_path: Path) -> None:
+    payload, manifest_of = make_payload(builder_model())
+    payload = {**payload, "explainer.onnx": make_payload(builder_model(seed=1))[0]["explainer.onnx"]}
+    with pytest.raises(GoldenError, match="not of one model"):
+        load_bundle(write_bundle(tmp_path / "demo", "1", payload, manifest_of))
