@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HINTS = {
     "unknown-user": "load histories with `prismrec load DATA`, name the store with --store, or give --history",
+    "invalid-request": "see the verb's --help for what each option takes",
     "unknown-item": "item ids are the data's own; `prismrec recommend` prints them",
 }
 
@@ -82,6 +83,8 @@ async def post(app: ASGIApp, path: str, body: bytes) -> Reply:
 
 
 def _refused(problem: Mapping[str, Any]) -> CommandError:
+    """The problem in one line, with the places at fault where they say more than the detail."""
     places = "; ".join(f"{place['pointer']} {place['detail']}" for place in problem.get("errors", ()))
-    message = f"{problem['title']}: {problem['detail']}" + (f" ({places})" if places else "")
+    told = places or problem["detail"]
+    message = f"{problem['title']}: {told}"
     return CommandError(message, hint=HINTS.get(problem["code"], problem.get("hint", "see --help")))

@@ -1,4 +1,4 @@
-"""`prismrec recommend | explain | coldstart`: the service's answers from the shell, as tables or (--json) as they are."""
+"""`prismrec recommend | explain | coldstart`: what the service answers, from the shell; --json gives its very reply."""
 
 from __future__ import annotations
 

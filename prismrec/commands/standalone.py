@@ -12,6 +12,7 @@ from rich.console import Console
 from bundle.reader import read_bundle
 from bundle.writer import check_target, next_version
 from prismrec import flags, stages
+from prismrec.announce import when_ready
 from prismrec.bundles import opened_store
 from prismrec.choices import Choices, TrainFlags, choose
 from prismrec.commands.decode import counts
@@ -27,6 +28,9 @@ from prismrec.session import Session, session_of
 if TYPE_CHECKING:
     from bundle.factors import FactorMap
     from training.run_folder import RunFolder
+
+Made = dict[str, Any]
+"""What was made, as --json prints it: paths, ids, figures, commands."""
 
 
 def register(app: typer.Typer) -> None:
@@ -70,26 +74,38 @@ def standalone(  # noqa: PLR0913 - each parameter is an option
     with stages.timed(session, "load histories"):
         rows = list(histories(prepared.dataset, prepared.split.protocol.threshold))
         document["store"] = {"url": service.store_url, **load_histories(session, rows, service.store_url)}
-    lines = curl_lines(Path(document["bundle"]), prepared.split.test.users, service.store_url, port=service.port)
-    document["try"] = lines
     where = f"--models {out.parent} --model {out.name} --store {service.store_url} --port {service.port}"
     document["serve"] = f"prismrec serve {where}"
-
-    def show(console: Console) -> None:
-        console.print(f"\nbundle {document['bundle_id']} in {document['bundle']}", soft_wrap=True)
-        console.print(f"report {document['report']}", soft_wrap=True)
-        if no_serve:
-            console.print(f"serve it with: {document['serve']}", soft_wrap=True)
-        console.print("try:\n  " + "\n  ".join(lines), soft_wrap=True, markup=False)
-
-    session.result(document, show)
+    document["try"] = curl_lines(document, prepared.split.test.users, port=service.port)
+    session.result(document, lambda console: show_made(console, document, served=not no_serve))
     if not no_serve:
+        when_ready(f"http://127.0.0.1:{service.port}", lambda: say_ready(session, document, service.port))
         run_service(session, service)
+
+
+def show_made(console: Console, document: Made, *, served: bool) -> None:
+    """What there is now and, unless it is being served anyway, how to serve it and what to try then."""
+    console.print(f"bundle {document['bundle_id']} in {document['bundle']}", soft_wrap=True)
+    console.print(f"report {document['report']}", soft_wrap=True)
+    if not served:
+        console.print(f"serve it with: {document['serve']}", soft_wrap=True)
+        console.print("then try:\n  " + "\n  ".join(document["try"]), soft_wrap=True, markup=False)
+
+
+def say_ready(session: Session, document: Made, port: int) -> None:
+    """The address and three requests, said when they work."""
+    lines = [f"ready: http://127.0.0.1:{port}/ (the API's pages: /docs); try:", *document["try"]]
+    text = "\n  ".join(lines) + "\n"
+    if session.json:
+        session.note(text)
+    else:
+        session.stdout.write(text)
+        session.stdout.flush()
 
 
 def make(
     session: Session, chosen: Choices, prepared: Prepared, run: RunFolder, *, out: Path, force: str | None
-) -> dict[str, Any]:
+) -> Made:
     """Train, evaluate, decode, report and export; returns what was made, as --json prints it."""
     from training.evaluate.table import table
 
@@ -113,13 +129,13 @@ def make(
     }
 
 
-def curl_lines(bundle: Path, users: tuple[str, ...], store: str, *, port: int) -> list[str]:
+def curl_lines(document: Made, users: tuple[str, ...], *, port: int) -> list[str]:
     """Three requests that work here: a real user, an item of their list, and a half that was decoded."""
     from service.loader import load_bundle
     from service.query import Query
 
-    loaded = load_bundle(bundle)
-    with opened_store(store) as opened:
+    loaded = load_bundle(Path(document["bundle"]))
+    with opened_store(document["store"]["url"]) as opened:
         user, history = next((u, h) for u in users if (h := opened.history(u)))
     known = loaded.catalogue.idmap.split(history)
     top = loaded.recommend(Query(tuple(known.indices), n=1)).items[0]
