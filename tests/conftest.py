@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.demo import Demo, make_demo
+
 DATA_VARIABLE = "PRISMREC_TEST_DATA"
 EXPECTED = ("ml-100k", "ml-1m", "ml-latest-small")
 
@@ -23,3 +25,9 @@ def movielens() -> Path:
     if not any((folder / name).is_dir() for name in EXPECTED):
         pytest.skip(f"NO MOVIELENS DATA: {folder} has none of {', '.join(EXPECTED)}; set {DATA_VARIABLE} to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """A bundle, a run and a store made by `prismrec standalone` on tiny synthetic data; takes about 20 seconds."""
+    return make_demo(tmp_path_factory.mktemp("demo"))

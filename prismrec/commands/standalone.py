@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import typer
@@ -144,8 +145,8 @@ def curl_lines(document: Made, users: tuple[str, ...], *, port: int) -> list[str
     pick = _pick(loaded.factors)
     body = f'{{"picks": [{pick}], "n": 5, "seed": 7}}'
     return [
-        f"curl '{base}/recommend/{user}?n=5'",
-        f"curl '{base}/explain/{user}?item_id={item}'",
+        f"curl '{base}/recommend/{quote(user, safe='')}?n=5'",
+        f"curl '{base}/explain/{quote(user, safe='')}?item_id={quote(item, safe='')}'",
         f"curl '{base}/coldstart' -H 'Content-Type: application/json' -d '{body}'",
     ]
 

@@ -1,0 +1,56 @@
+"""A tiny demo made by the real command in a fresh process: data, run, bundle and store, once for the whole session."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TINY = (
+    *("--set", "hidden=32", "--set", "latent=6", "--set", "fit.epochs=4", "--set", "fit.batch_size=50"),
+    *("--set", "permutations=60", "--set", "bootstraps=40", "--set", "users=50", "--set", "samples=16"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """root: the folder that commands run in; models/demo/1, runs/demo, data and store.sqlite are below it."""
+
+    root: Path
+    document: dict[str, Any]
+
+    @property
+    def bundle(self) -> Path:
+        return self.root / "models" / "demo" / "1"
+
+    @property
+    def store(self) -> str:
+        return f"sqlite:///{self.root / 'store.sqlite'}"
+
+
+def command(*words: str, cwd: Path, timeout: float = 240.0) -> subprocess.CompletedProcess[str]:
+    """`prismrec <words>` in its own process, two threads at most, warnings of this process' environment left out."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PRISMREC_")}
+    environment |= {"OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+    return subprocess.run(
+        [sys.executable, "-m", "prismrec", *words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def make_demo(root: Path) -> Demo:
+    """Synthetic data, then `standalone --no-serve`; the assertion carries what the command said."""
+    synth = command("data", "synth", "data", "--name", "demo", "--users", "300", "--items", "80", cwd=root)
+    assert synth.returncode == 0, synth.stderr
+    made = command("standalone", "data", "--out", "models/demo", "--no-serve", "--json", *TINY, cwd=root)
+    assert made.returncode == 0, made.stderr
+    return Demo(root, json.loads(made.stdout))

@@ -1,0 +1,152 @@
+"""Bad use and bad input: exit code 2, one `error:` line, one `hint:` line, no traceback, nothing on stdout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prismrec.__main__ import main
+from tests.builders import damage, make_bundle
+
+HEADER = "user_id,item_id,rating\n"
+GOOD = HEADER + "".join(f"u{u},i{i},5\n" for u in range(12) for i in range(6))
+
+DATA = {
+    "empty": "",
+    "header only": HEADER,
+    "no such columns": "who,what\n1,2\n",
+    "binary": "\x00\x01\x02" * 50,
+    "one column": "user_id\n1\n2\n",
+    "NaN ratings": HEADER + "".join(f"u{u},i{i},nan\n" for u in range(9) for i in range(6)),
+    "words for ratings": HEADER + "u1,i1,good\nu2,i2,bad\n",
+    "one user": HEADER + "".join(f"u,i{i},5\n" for i in range(30)),
+    "one item": HEADER + "".join(f"u{u},i,5\n" for u in range(30)),
+    "nobody liked anything": HEADER + "".join(f"u{u},i{i},1\n" for u in range(12) for i in range(6)),
+    "nobody is left": HEADER + "".join(f"u{u},i{u},5\n" for u in range(30)),
+}
+
+
+def refused(words: list[str], capsys) -> str:
+    code = main(words)
+    captured = capsys.readouterr()
+    errors = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+    hints = [line for line in captured.err.splitlines() if line.startswith("hint: ")]
+    assert code == 2, captured.err
+    assert len(errors) == 1
+    assert len(hints) == 1
+    assert captured.err.splitlines()[-1] == hints[0]
+    assert len(hints[0]) > len("hint: ")
+    assert "prismrec broke" not in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+    return captured.err
+
+
+def write(folder: Path, content: str) -> Path:
+    folder.mkdir()
+    (folder / "interactions.csv").write_text(content, "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_train_on_bad_data_is_refused_and_leaves_nothing(kind, tmp_path, capsys):
+    data = write(tmp_path / "data", DATA[kind])
+    refused(["train", str(data), "--model", "mult-vae", "--threshold", "4", "-o", str(tmp_path / "run")], capsys)
+    assert not (tmp_path / "run" / "best.pt").exists()
+
+
+def test_describe_of_good_data_is_not_refused(tmp_path, capsys):
+    """The control: the same form of data, with enough in it."""
+    data = write(tmp_path / "data", GOOD)
+    assert main(["data", "describe", str(data), "--heldout", "2", "--json"]) == 0
+    assert '"n_items": 6' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train"],
+        ["nonsense"],
+        ["train", "DATA", "--nonsense"],
+        ["train", "DATA", "--seed", "x"],
+        ["train", "DATA", "--model", "oracle"],
+        ["train", "DATA", "--set", "latnt=3"],
+        ["train", "DATA", "--set", "latent=-3"],
+        ["train", "DATA", "--set", "latent=many"],
+        ["train", "DATA", "--condition", "colour"],
+        ["train", "DATA", "--threshold", "high"],
+        ["train", "DATA", "--heldout", "1000"],
+        ["train", "nowhere"],
+        ["train", "DATA", "-c", "nowhere.toml"],
+        ["evaluate", "nowhere"],
+        ["decode", "nowhere"],
+        ["export", "nowhere"],
+        ["verify", "nowhere"],
+        ["recommend", "nowhere", "u1"],
+        ["load", "nowhere"],
+        ["load", "DATA", "--store", "mysql://host/x"],
+        ["standalone", "DATA"],
+        ["standalone", "DATA", "--out", "models/..bad"],
+        ["data", "describe", "nowhere"],
+        ["data"],
+    ],
+    ids=" ".join,
+)
+def test_bad_use_is_refused(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "DATA", GOOD)
+    refused(words, capsys)
+
+
+def test_synth_over_something_else_is_refused(tmp_path, capsys):
+    (tmp_path / "precious.txt").write_text("mine")
+    refused(["data", "synth", str(tmp_path), "--replace"], capsys)
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("section", ["[modle]\nlatent = 3\n", "[model]\nlatnt = 3\n", "[fit]\nepoch = 1\n", "[model\n"])
+def test_config_file_with_an_unknown_key_is_refused(section, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "DATA", GOOD)
+    (tmp_path / "c.toml").write_text(section)
+    refused(["train", "DATA", "--model", "mult-vae", "-c", "c.toml"], capsys)
+
+
+@pytest.fixture
+def bundle(tmp_path) -> Path:
+    return make_bundle(tmp_path / "models")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["recommend"],
+        ["recommend", "nobody"],
+        ["recommend", "--history", "{item}", "--genres", "No such genre"],
+        ["recommend", "--history", "{item}", "-n", "0"],
+        ["recommend", "--history", "{item}", "-n", "100000"],
+        ["explain", "--history", "{item}", "--item", "no-such-item"],
+        ["coldstart"],
+        ["coldstart", "7"],
+        ["coldstart", "99:positive"],
+        ["coldstart", "0:upwards"],
+        ["coldstart", "genre:No such genre"],
+        ["coldstart", "0:positive", "--strength", "nan"],
+    ],
+    ids=" ".join,
+)
+def test_asking_for_what_is_not_there_is_refused(words, bundle, tmp_path, monkeypatch, capsys):
+    from bundle.reader import read_bundle
+
+    monkeypatch.chdir(tmp_path)
+    item = read_bundle(bundle).catalogue.ids[0]
+    verb, *rest = [word.format(item=item) for word in words]
+    refused([verb, str(bundle), *rest], capsys)
+
+
+@pytest.mark.parametrize("kind", ["flipped-bit", "missing-file"])
+def test_asking_a_damaged_bundle_is_refused(kind, bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    damage(bundle, kind)
+    refused(["recommend", str(bundle), "--history", "1"], capsys)
