@@ -154,15 +154,12 @@ def canonical_bytes(model: onnx.ModelProto, file: str) -> bytes:
     made = onnx.ModelProto()
     made.CopyFrom(model)
     made.ir_version = IR_VERSION
-    made.producer_name, made.producer_version, made.doc_string = "prismrec", "", ""
-    made.ClearField("metadata_props")
-    made.graph.name, made.graph.doc_string = file.removesuffix(".onnx"), ""
-    for part in (made.graph, *made.graph.node, *made.graph.initializer):
+    made.producer_name, made.graph.name = "prismrec", file.removesuffix(".onnx")
+    made.ClearField("producer_version")
+    values = (*made.graph.input, *made.graph.output, *made.graph.value_info)
+    for part in (made, made.graph, *made.graph.node, *made.graph.initializer, *values):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
-    for value in (*made.graph.input, *made.graph.output, *made.graph.value_info):
-        value.ClearField("metadata_props")
-        value.ClearField("doc_string")
     for ix, node in enumerate(made.graph.node):
         node.name = f"{node.op_type}_{ix}"
     _check(made, file)

@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from bundle import files
 from training.errors import ExportError
@@ -28,6 +29,15 @@ TIE = 1e-6
 swap places: float32 sums taken in another order do that."""
 MAX_RESIDUAL = 1e-4
 """Of an explanation's sum from the score, relative to the largest of 1, |score| and |base|."""
+ORT_ERRORS = (
+    ort_state.Fail,
+    ort_state.InvalidArgument,
+    ort_state.InvalidGraph,
+    ort_state.InvalidProtobuf,
+    ort_state.NotImplemented,
+    ort_state.RuntimeException,
+)
+"""onnxruntime's own errors have no common base."""
 SIZES = (1, 2, 7)
 """Batch sizes; the last ones cut the golden users into uneven parts."""
 
@@ -94,20 +104,30 @@ def check_parity(model: LatentModel, content: Mapping[str, bytes], users: Sequen
     """
     if not users:
         raise ExportError("there are no golden users to compare on", hint="give at least one history")
+    try:
+        parity = _measure(model, content, users, np.random.default_rng(seed))
+    except ORT_ERRORS as error:
+        raise ExportError(
+            f"onnxruntime refuses the exported graphs: {type(error).__name__}: {error}",
+            hint="report it with the versions of torch, onnx and onnxruntime",
+        ) from error
+    _judge(parity)
+    return parity
+
+
+def _measure(
+    model: LatentModel, content: Mapping[str, bytes], users: Sequence[GoldenUser], rng: np.random.Generator
+) -> Parity:
     onnx_model = OnnxModel(content, n_conditions=model.n_conditions)
     reference = torch_logits(model, users)
     if not np.isfinite(reference).all():
         raise ExportError("the model gives NaN or infinite logits", hint="train it again with a lower learning rate")
     worst, swapped = 0.0, 0
     for size in SIZES:
-        batches = [onnx_model.logits(users[i : i + size]) for i in range(0, len(users), size)]
-        answered = np.concatenate(batches)
+        answered = np.concatenate([onnx_model.logits(users[i : i + size]) for i in range(0, len(users), size)])
         worst = max(worst, _difference(reference, answered))
         swapped += sum(_compare_top(a, b) for a, b in zip(reference, answered, strict=True))
-    found = _explanations(model, onnx_model, users, np.random.default_rng(seed))
-    parity = Parity(len(users), worst, *found, swapped)
-    _judge(parity)
-    return parity
+    return Parity(len(users), worst, *_explanations(model, onnx_model, users, rng), swapped)
 
 
 def torch_logits(model: LatentModel, users: Sequence[GoldenUser], *, shift: Floats | None = None) -> Floats:
