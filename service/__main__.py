@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 import time
+from types import FrameType
 
 import uvicorn
 from structlog.typing import FilteringBoundLogger
@@ -14,6 +15,7 @@ from service.app import create_app
 from service.errors import ServiceError
 from service.logs import Bridge, make_log
 from service.settings import Settings, SettingsError, load_settings
+from service.state import State
 
 BAD_USE = 2
 CANNOT_START = 1
@@ -38,7 +40,7 @@ def serve(settings: Settings) -> int:
     app = create_app(settings, log=log)
     host, port = listening.getsockname()[:2]
     log.info("listening", host=host, port=port, keys=settings.has_keys)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
             loop="uvloop",
@@ -52,9 +54,21 @@ def serve(settings: Settings) -> int:
             timeout_graceful_shutdown=settings.grace_seconds,
         )
     )
+    server.state = app.state.prismrec
     with listening:
         server.run(sockets=[listening])
     return 0 if server.started else CANNOT_START
+
+
+class _Server(uvicorn.Server):
+    """Tells the readiness check that the process is stopping, as soon as it is told so itself."""
+
+    state: State | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.state is not None:
+            self.state.draining = True
+        super().handle_exit(sig, frame)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -14,6 +14,8 @@ from service.schemas.recommend import ConditionAsked, RecommendRequest, Steer
 from service.state import State
 from service.steer import shift_of
 
+NO_HISTORY = "the store has no history of this user; send their items in `history`, or ask /coldstart"
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -32,7 +34,7 @@ async def history_of(state: State, user_id: str | None, given: Sequence[str] | N
     if user_id is not None:
         stored = await state.read(state.store.history, user_id)
         if stored is None and given is None:
-            raise UnknownUserError("the store has no history of this user")
+            raise UnknownUserError(NO_HISTORY)
     return (*(stored or ()), *(given or ()))[-LIMITS.history :]
 
 

@@ -113,7 +113,8 @@ class _Exchange:
     @property
     def route(self) -> str:
         """The template of the route that matched; a path nobody has would make a metric series of its own."""
-        return str(getattr(self.scope.get("route"), "path", UNMATCHED))
+        page = self.scope.get("prismrec.page")
+        return str(page or getattr(self.scope.get("route"), "path", UNMATCHED))
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -27,6 +27,7 @@ from service.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 MAX_FIELD_ERRORS = 20
+_SHOULD = re.compile(r"^\w+ should")
 _PLAIN_NAME = re.compile(r"[a-z][a-z_]{0,31}")
 
 
@@ -157,8 +158,7 @@ def _reason(error: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         return "there is no such field"
     if kind == "missing":
-        return "this is needed"
+        return "this is needed" if len(error["loc"]) > 1 else "a JSON body is needed"
     if kind in {"finite_number", "float_type"}:
         return "must be a finite number"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return message.replace("Input should be", "must be").replace("should be", "must be")
+    return _SHOULD.sub("must", str(error["msg"]).removeprefix("Value error, "))

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from service.openapi import build_openapi
+from service.state import state_of
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -34,7 +35,8 @@ def pages(app: FastAPI, *, docs: bool) -> Iterator[BaseRoute]:
 
 
 def _page(path: str, content: bytes, suffix: str) -> Route:
-    async def page(_: Request) -> Response:
+    async def page(request: Request) -> Response:
+        request.scope["prismrec.page"] = path
         return Response(content, media_type=MEDIA[suffix], headers=HEADERS)
 
     return Route(path, page, methods=["GET"])
@@ -43,9 +45,10 @@ def _page(path: str, content: bytes, suffix: str) -> Route:
 def _openapi(app: FastAPI) -> Route:
     made: list[bytes] = []
 
-    async def document(_: Request) -> Response:
+    async def document(request: Request) -> Response:
+        request.scope["prismrec.page"] = "/openapi.json"
         if not made:
-            made.append(orjson.dumps(build_openapi(app)))
+            made.append(await state_of(request).compute.run(lambda: orjson.dumps(build_openapi(app))))
         return Response(made[0], media_type="application/json")
 
     return Route("/openapi.json", document, methods=["GET"])

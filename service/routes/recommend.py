@@ -17,7 +17,7 @@ from service.openapi import errors
 from service.operation import reply, resource
 from service.problems import invalid_request, problem
 from service.query import Match, Mode, Ranking
-from service.schemas.base import N, TrueOrFalse, UserId, WholeNumber
+from service.schemas.base import N, Name, TrueOrFalse, UserId, WholeNumber
 from service.schemas.problem import Problem
 from service.schemas.recommend import (
     BatchReply,
@@ -51,7 +51,7 @@ async def recommend_user(
     user_id: Annotated[UserId, Path()],
     n: Annotated[N, WholeNumber] = 10,
     offset: Annotated[int, WholeNumber, Field(ge=0, le=LIMITS.offset)] = 0,
-    genres: Annotated[list[str] | None, Query(max_length=LIMITS.condition_values)] = None,
+    genres: Annotated[list[Name] | None, Query(max_length=LIMITS.condition_values)] = None,
     match: Match = "any",
     mode: Mode = "soft",
     explain: Annotated[bool, TrueOrFalse] = False,

@@ -1,0 +1,62 @@
+// The service's API for the page: one function to ask, one element to build, nothing from elsewhere.
+
+const key = () => document.getElementById("key")?.value ?? "";
+
+export class Problem extends Error {
+  constructor(problem) { super(problem.detail ?? "the service did not answer"); this.problem = problem; }
+}
+
+export async function ask(path, body, signal) {
+  const headers = { accept: "application/json" };
+  if (key()) headers["X-API-Key"] = key();
+  const options = { headers, signal };
+  if (body !== undefined) {
+    headers["content-type"] = "application/json";
+    Object.assign(options, { method: "POST", body: JSON.stringify(body) });
+  }
+  const reply = await fetch(path, options);
+  const answer = await reply.json().catch(() => ({ detail: `the service answered ${reply.status}` }));
+  if (!reply.ok) throw new Problem(answer);
+  return answer;
+}
+
+// h("p", {class: "note"}, "text", node, ...): text is always text, never markup.
+export function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+  }
+  node.append(...children.flat(3).filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+export function report(error) {
+  if (error?.name === "AbortError") return;
+  const line = document.getElementById("trouble");
+  const hint = error instanceof Problem ? error.problem.hint : "";
+  line.textContent = [error.message, hint].filter(Boolean).join(" · ");
+  line.hidden = false;
+}
+
+export function clearTrouble() { document.getElementById("trouble").hidden = true; }
+
+// Runs the latest call only: an older answer that comes late is dropped.
+export function latest(run) {
+  let controller = null;
+  return async (...values) => {
+    controller?.abort();
+    const mine = (controller = new AbortController());
+    try {
+      const answer = await run(mine.signal, ...values);
+      if (mine === controller) clearTrouble();
+      return answer;
+    } catch (error) { report(error); }
+  };
+}
+
+export function later(milliseconds, run) {
+  let timer = 0;
+  return (...values) => { clearTimeout(timer); timer = setTimeout(() => run(...values), milliseconds); };
+}

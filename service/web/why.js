@@ -1,0 +1,53 @@
+// Why an item: the score taken apart by factors, by history items, and what would take it out of the list.
+
+import { ask, h, latest } from "/web/api.js";
+import { bar, factorName, figure, percent, titleOf } from "/web/parts.js";
+
+function byFactors(told) {
+  const scale = Math.max(...told.factors.map((f) => Math.abs(f.contribution)), Math.abs(told.base_value), Math.abs(told.score), 1e-9);
+  return [h("h3", {}, "The score by factors"), bar("where everybody starts (z = 0)", told.base_value, scale, "faint"),
+    told.factors.map((f) => bar(factorName(f), f.contribution, scale, f.status === "undecoded" ? "faint" : "",
+      `${factorName(f)}; z = ${figure(f.z, 2)}, above ${f.percentile.toFixed(0)} % of users`)),
+    told.n_other_factors ? bar(`${told.n_other_factors} other factors`, told.other_factors, scale, "faint") : null,
+    told.linear ? bar("directly from the history", told.linear, scale) : null,
+    bar("score", told.score, scale, "total"),
+    h("p", { class: "note" }, `${percent(told.explained_share)} of the contributions are carried by decoded factors; left unexplained: ${told.residual.toExponential(1)}.`)];
+}
+
+function byHistory(told) {
+  if (!told.history.length) return null;
+  const scale = Math.max(...told.history.map((item) => Math.abs(item.contribution)), 1e-9);
+  return [h("h3", {}, "The score by what they liked"), told.history.slice(0, 8).map((item) => bar(titleOf(item), item.contribution, scale)),
+    told.history.length > 8 ? h("p", { class: "note" }, `and ${told.history.length - 8} more`) : null];
+}
+
+function counterfactual(told) {
+  const found = told.counterfactual;
+  if (!found) return null;
+  const titles = new Map(told.history.map((item) => [item.item_id, titleOf(item)]));
+  const text = found.valid
+    ? `Without ${found.remove.map((id) => titles.get(id) ?? id).join(" and ")} it would ${found.new_rank ? `fall to rank ${found.new_rank}` : "leave the list"}.`
+    : found.reason ?? "No small set of items was found without which it leaves the list.";
+  return [h("h3", {}, "What would change it"), h("p", { class: "note" }, text)];
+}
+
+function fidelity(told) {
+  const found = told.fidelity;
+  if (!found) return null;
+  const rows = [["deletion ↓", "del_at_k"], ["insertion ↑", "ins_at_k"]].map(([name, key]) => [h("dt", {}, name), h("dd", {}, figure(found.explanation[key], 2)), h("dd", {}, figure(found.random[key], 2))]);
+  return [h("h3", {}, "How faithful this is"), h("dl", { class: "figures" }, h("dt", { class: "head" }, `first ${found.k} items`), h("dd", { class: "head" }, "this order"), h("dd", { class: "head" }, "at random"), rows)];
+}
+
+export function whyCard() {
+  const inside = h("div", {});
+  const card = h("section", { class: "card", "aria-live": "polite" }, h("h2", {}, "Why"), inside);
+  const clear = () => inside.replaceChildren(h("p", { class: "note" }, "Choose an item of the list."));
+  const show = latest(async (signal, asked, item) => {
+    const { steer, ...rest } = asked;
+    const told = await ask("/explain", steer ? { ...rest, steer } : rest, signal);
+    inside.replaceChildren(...[h("div", { class: "title" }, titleOf(item)), h("p", { class: "sentence" }, told.sentence),
+      byFactors(told), byHistory(told), counterfactual(told), fidelity(told)].flat(3).filter(Boolean));
+  });
+  clear();
+  return { card, show, clear };
+}
