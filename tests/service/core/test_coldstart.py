@@ -1,0 +1,141 @@
+"""Cold starts: the asked half is sampled, reproducibly, and undecoded picks are said to be so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from service.coldstart import Pick, sample_coldstart
+from service.engine import LoadedBundle
+from service.errors import InvalidRequestError
+from service.limits import LIMITS
+from service.picks import resolve_picks, sample_points
+from tests.builders import BuilderModel
+
+COMEDY = Pick(attribute="genre", value="Comedy")
+
+
+def test_sample_points_lie_in_the_picked_half_and_nowhere_else(loaded: LoadedBundle) -> None:
+    median = loaded.factors.factors[0].quantiles[50]
+    for half, sign in (("positive", 1), ("negative", -1)):
+        picks = resolve_picks(loaded, [Pick(factor=0, half=half)])
+        z = sample_points(loaded, picks, samples=500, seed=3)
+        assert z.shape == (500, 4)
+        assert (sign * (z[:, 0] - median) >= 0).all()
+        assert (z[:, 1:] == 0).all()
+        # uniform over the half: the quartiles of the half are those of the factor
+        wanted = np.sort([loaded.factors.factors[0].quantiles[50 + sign * q] for q in (12, 25, 38)])
+        assert np.allclose(np.quantile(z[:, 0], [0.25, 0.5, 0.75]), wanted, atol=0.15)
+
+
+def test_sample_points_strength_scales_the_distance_from_the_median(loaded: LoadedBundle) -> None:
+    once, twice = (
+        sample_points(loaded, resolve_picks(loaded, [Pick(factor=0, half="positive", strength=s)]), samples=50, seed=3)
+        for s in (1.0, 2.0)
+    )
+    median = loaded.factors.factors[0].quantiles[50]
+    assert np.allclose(twice[:, 0] - median, 2 * (once[:, 0] - median), atol=1e-5)
+
+
+def test_sample_coldstart_half_moves_the_list_to_its_genre(loaded: LoadedBundle) -> None:
+    """Both halves, so that each is the other's control."""
+    for half, value in (("positive", "Comedy"), ("negative", "Horror")):
+        found = sample_coldstart(loaded, [Pick(factor=0, half=half)], n=10, seed=1)
+        (share,) = found.shares
+        assert (share.attribute, share.value) == ("genre", value)
+        assert share.in_list > 0.8 > share.in_catalogue
+
+
+def test_sample_coldstart_equals_the_twin(loaded: LoadedBundle, twin: BuilderModel) -> None:
+    found = sample_coldstart(loaded, [COMEDY], n=5, samples=8, seed=4)
+    z = sample_points(loaded, found.picks, samples=8, seed=4).astype(float)
+    logits = twin.logits(z)
+    merged = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).mean(0)
+    assert [item.item_ix for item in found.items] == np.argsort(-merged, kind="stable")[:5].tolist()
+    assert np.allclose([item.probability for item in found.items], np.sort(merged)[::-1][:5], rtol=1e-4)
+    assert np.allclose([item.score for item in found.items], np.log(np.sort(merged)[::-1][:5]), atol=1e-4)
+
+
+def test_sample_coldstart_same_seed_is_identical_and_another_is_not(loaded: LoadedBundle) -> None:
+    first, again, other = (sample_coldstart(loaded, [COMEDY], seed=seed, samples=4) for seed in (7, 7, 8))
+    assert first == again
+    assert first.items != other.items
+
+
+def test_sample_coldstart_attribute_takes_the_decoded_half_and_says_so(loaded: LoadedBundle) -> None:
+    (pick,) = sample_coldstart(loaded, [COMEDY]).picks
+    assert (pick.via, pick.factor, pick.half, pick.status, pick.note) == ("factor", 0, "positive", "decoded", None)
+
+
+def test_sample_coldstart_attribute_whose_factor_is_taken_goes_by_its_direction(loaded: LoadedBundle) -> None:
+    found = sample_coldstart(loaded, [Pick(factor=0, half="negative"), COMEDY])
+    assert [(p.via, p.factor) for p in found.picks] == [("factor", 0), ("direction", None)]
+    assert [s.value for s in found.shares] == ["Horror", "Comedy"]
+
+
+def test_sample_coldstart_undecoded_and_ambiguous_picks_are_answered_and_flagged(loaded: LoadedBundle) -> None:
+    found = sample_coldstart(loaded, [Pick(factor=3, half="positive"), Pick(factor=2, half="positive")])
+    undecoded, ambiguous = found.picks
+    assert undecoded.status == "undecoded"
+    assert "not known" in (undecoded.note or "")
+    assert ambiguous.status == "ambiguous"
+    assert "rating" in (ambiguous.note or "")
+    assert len(found.items) == 10
+
+
+def test_sample_coldstart_strict_condition_and_exclusions_hold(loaded: LoadedBundle) -> None:
+    condition = loaded.condition(["Horror"], mode="strict")
+    found = sample_coldstart(loaded, [COMEDY], n=50, condition=condition, exclude=frozenset({2, 5}))
+    items = {item.item_ix for item in found.items}
+    assert not items & {2, 5}
+    assert found.condition_satisfied == 1.0
+    assert found.short_reason
+
+
+def test_sample_coldstart_soft_condition_moves_the_samples(loaded: LoadedBundle) -> None:
+    pick = [Pick(factor=1, half="positive")]
+    plain = sample_coldstart(loaded, pick, n=10)
+    soft = sample_coldstart(loaded, pick, n=10, condition=loaded.condition(["Horror"]))
+    assert plain.items != soft.items
+    assert (soft.condition_satisfied or 0) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("picks", "pointer", "says"),
+    [
+        ([], "/picks", "1 to 16"),
+        ([COMEDY] * (LIMITS.picks + 1), "/picks", "1 to 16"),
+        ([Pick()], "/picks/0", "either"),
+        ([Pick(factor=0)], "/picks/0", "either"),
+        ([Pick(factor=0, half="positive", attribute="genre", value="Comedy")], "/picks/0", "either"),
+        ([Pick(attribute="genre")], "/picks/0", "either"),
+        ([Pick(factor=4, half="positive")], "/picks/0/factor", "0 to 3"),
+        ([Pick(factor=-1, half="positive")], "/picks/0/factor", "0 to 3"),
+        ([Pick(factor=0, half="left")], "/picks/0/half", "negative or positive"),
+        ([Pick(attribute="colour", value="red")], "/picks/0/attribute", "genre, year, rating"),
+        ([Pick(attribute="genre", value="Western")], "/picks/0/value", "Comedy, Drama, Horror"),
+        ([Pick(attribute="year", value="1980s")], "/picks/0/value", "no half"),
+        ([COMEDY, COMEDY], "/picks/1", "twice"),
+        ([Pick(factor=0, half="positive")] * 2, "/picks/1", "twice"),
+        ([Pick(factor=0, half="positive"), Pick(factor=0, half="negative")], "/picks/1", "contradict"),
+        ([Pick(factor=0, half="positive", strength=0.0)], "/picks/0/strength", "above 0"),
+        ([Pick(factor=0, half="positive", strength=3.1)], "/picks/0/strength", "at most 3"),
+        ([Pick(factor=0, half="positive", strength=float("nan"))], "/picks/0/strength", "above 0"),
+    ],
+)
+def test_sample_coldstart_bad_picks_name_the_field_and_the_way_out(loaded, picks, pointer, says) -> None:
+    with pytest.raises(InvalidRequestError, match=says) as caught:
+        sample_coldstart(loaded, picks)
+    assert caught.value.errors[0].pointer == pointer
+
+
+@pytest.mark.parametrize(("samples", "seed"), [(0, 0), (LIMITS.samples + 1, 0), (1, -1), (1, 2**63)])
+def test_sample_coldstart_past_a_limit_is_refused(loaded: LoadedBundle, samples: int, seed: int) -> None:
+    with pytest.raises(InvalidRequestError):
+        sample_coldstart(loaded, [COMEDY], samples=samples, seed=seed)
+
+
+def test_sample_coldstart_at_every_limit_answers(loaded: LoadedBundle) -> None:
+    found = sample_coldstart(loaded, [COMEDY], n=LIMITS.n, samples=LIMITS.samples, seed=2**63 - 1)
+    assert len(found.items) == 50
+    assert "50 of 500" in (found.short_reason or "")

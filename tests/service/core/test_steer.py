@@ -1,0 +1,120 @@
+"""Steering in standard deviations: it moves what was asked and leaves what was locked."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.engine import LoadedBundle
+from service.errors import InvalidRequestError
+from service.limits import LIMITS
+from service.query import Query
+from service.steer import shift_of
+
+
+def with_directions(loaded: LoadedBundle, *directions: tuple[str, str, list[float]]) -> LoadedBundle:
+    """The same bundle with other probe directions (unit length, sd 2)."""
+    like = loaded.factors.directions[0]
+    made = tuple(
+        msgspec.structs.replace(
+            like, attribute=a, value=v, vector=tuple((np.array(d) / np.linalg.norm(d)).tolist()), sd=2.0
+        )
+        for a, v, d in directions
+    )
+    factors = msgspec.structs.replace(loaded.factors, directions=made)
+    return LoadedBundle(dataclasses.replace(loaded.bundle, factors=factors), loaded._graphs)
+
+
+def test_shift_of_factors_and_attributes_is_their_sum_in_sd(loaded: LoadedBundle) -> None:
+    sd = loaded.factors.factors[1].sd
+    shift = shift_of(loaded, factors={"1": -1.5}, attributes={"genre:Comedy": 0.5})
+    assert shift is not None
+    assert shift.dtype == np.float32
+    assert shift.tolist() == pytest.approx([0.5, -1.5 * sd, 0, 0])
+
+
+def test_shift_of_nothing_is_none(loaded: LoadedBundle) -> None:
+    assert shift_of(loaded) is None
+    assert shift_of(loaded, factors={"1": 0.0}, lock=["year"]) is None
+
+
+def test_shift_of_an_attribute_raises_its_share_in_the_list(loaded: LoadedBundle) -> None:
+    genre = loaded.catalogue.attribute("genre")
+    assert genre is not None
+    shares = []
+    for strength in (-3.0, 0.0, 3.0):
+        shift = shift_of(loaded, attributes={"genre:Comedy": strength})
+        answer = loaded.recommend(Query(history=(0, 2, 1), n=10, shift=shift))
+        shares.append(np.mean([0 in genre.rows[item.item_ix] for item in answer.items]))
+    assert shares[0] < shares[1] < shares[2]
+
+
+@given(tilt=st.floats(-0.9, 0.9), strength=st.floats(0.1, 3.0))
+def test_shift_of_a_locked_attribute_drifts_less_than_unlocked(loaded, tilt: float, strength: float) -> None:
+    tilted = with_directions(loaded, ("genre", "Comedy", [1, tilt, 0, 0]), ("year", "1980s", [0, 1, 0, 0]))
+    free = shift_of(tilted, attributes={"genre:Comedy": strength})
+    locked = shift_of(tilted, attributes={"genre:Comedy": strength}, lock=["year"])
+    assert free is not None
+    assert locked is not None
+    assert abs(locked[1]) < 1e-6
+    assert abs(free[1]) == pytest.approx(abs(2 * strength * tilt / np.hypot(1, tilt)), abs=1e-5)
+
+
+def test_shift_of_with_several_locked_directions_is_at_right_angles_to_all(loaded: LoadedBundle) -> None:
+    rng = np.random.default_rng(1)
+    locked = [("year", f"{d}", rng.normal(size=4).tolist()) for d in range(2)]
+    locked.append(("year", "twice", locked[0][2]))  # the same direction twice must not matter
+    bent = with_directions(loaded, ("genre", "Comedy", [1, 1, 1, 1]), *locked)
+    shift = shift_of(bent, attributes={"genre:Comedy": 1.0}, lock=["year"])
+    assert shift is not None
+    for direction in bent.factors.directions[1:]:
+        assert abs(float(np.dot(shift, direction.vector))) < 1e-6
+
+
+def test_shift_of_a_lock_that_leaves_nothing_is_refused(loaded: LoadedBundle) -> None:
+    with pytest.raises(InvalidRequestError, match="no way to move") as caught:
+        shift_of(loaded, factors={"1": 1.0}, lock=["year"])
+    assert caught.value.errors[0].pointer == "/steer/lock"
+
+
+@pytest.mark.parametrize("t", [LIMITS.steer_strength, -LIMITS.steer_strength])
+def test_shift_of_at_the_limit_is_taken(loaded: LoadedBundle, t: float) -> None:
+    assert shift_of(loaded, factors={"0": t}) is not None
+
+
+@pytest.mark.parametrize("t", [3.001, -3.001, float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", ["factors", "attributes"])
+def test_shift_of_past_the_limit_names_the_field(loaded: LoadedBundle, kind: str, t: float) -> None:
+    with pytest.raises(InvalidRequestError, match="between -3 and 3") as caught:
+        shift_of(loaded, **{kind: {"0" if kind == "factors" else "genre:Comedy": t}})
+    assert caught.value.errors[0].pointer == f"/steer/{kind}"
+
+
+@pytest.mark.parametrize("name", ["4", "-1", "x", "", "1.0", "²", "9" * 5000])
+def test_shift_of_an_unknown_factor_names_the_allowed_ones(loaded: LoadedBundle, name: str) -> None:
+    with pytest.raises(InvalidRequestError, match="0 to 3"):
+        shift_of(loaded, factors={name: 1.0})
+
+
+@pytest.mark.parametrize("name", ["genre:Western", "colour:red", "genre", ":", ""])
+def test_shift_of_an_unknown_attribute_names_the_allowed_ones(loaded: LoadedBundle, name: str) -> None:
+    with pytest.raises(InvalidRequestError, match="genre:Comedy") as caught:
+        shift_of(loaded, attributes={name: 1.0})
+    assert "Western" not in caught.value.detail
+
+
+def test_shift_of_an_unknown_or_steered_lock_is_refused(loaded: LoadedBundle) -> None:
+    with pytest.raises(InvalidRequestError, match="can lock genre, year"):
+        shift_of(loaded, factors={"0": 1.0}, lock=["colour"])
+    with pytest.raises(InvalidRequestError, match="steered and locked"):
+        shift_of(loaded, attributes={"genre:Comedy": 1.0}, lock=["genre"])
+
+
+def test_shift_of_too_many_terms_is_refused(loaded: LoadedBundle) -> None:
+    with pytest.raises(InvalidRequestError, match="terms"):
+        shift_of(loaded, factors={str(i): 1.0 for i in range(LIMITS.steer_terms + 1)})
