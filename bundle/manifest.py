@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import re
 from typing import Any, Literal
 
 import msgspec
 
 from bundle import FORMAT_VERSION, files
-from bundle.errors import ContentError, ManifestError
+from bundle.errors import ContentError, HashError, ManifestError
 
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_TOLERANCE = 1e-2
 """A golden case that allows more than this would prove nothing."""
+
+_UNSEALED = "0" * 64
+_DIGEST = re.compile(rb'"digest"\s*:\s*"([0-9a-f]{64})"')
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -108,12 +113,16 @@ class Trainer(_Part, frozen=True):
     libraries: dict[str, str]
 
 
-class Manifest(_Part, frozen=True):
+class Manifest(_Part, frozen=True, kw_only=True):
     """All that is known of a bundle but its weights.
 
-    created is RFC 3339 UTC; forced = the reason given for exporting a model that would have been refused, or None.
+    digest   sha256 of this file's bytes with the 64 digits of `digest` itself replaced by zeros (see `seal`); as
+             `files` holds the other hashes, it covers the whole bundle. First in the file
+    created  RFC 3339 UTC
+    forced   the reason given for exporting a model that would have been refused, or None
     """
 
+    digest: str = _UNSEALED
     format_version: Literal[1]
     name: str
     version: str
@@ -190,6 +199,21 @@ def encode(part: msgspec.Struct) -> bytes:
     return (readable if len(readable) < MAX_MANIFEST_BYTES else raw) + b"\n"
 
 
+def seal(manifest: Manifest) -> bytes:
+    """The bytes of manifest.json, with the digest that makes a change of any one of them visible."""
+    return seal_bytes(encode(msgspec.structs.replace(manifest, digest=_UNSEALED)))
+
+
+def seal_bytes(raw: bytes) -> bytes:
+    """The same text with the right digest in place of the one it has. ManifestError when it has no place for one."""
+    found = _DIGEST.search(raw)
+    if found is None:
+        raise ManifestError("manifest.json has no digest of 64 hex digits")
+    before, after = raw[: found.start(1)], raw[found.end(1) :]
+    digest = hashlib.sha256(before + _UNSEALED.encode() + after).hexdigest()
+    return before + digest.encode() + after
+
+
 def _finite(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
@@ -199,7 +223,10 @@ def _finite(value: object) -> bool:
 
 
 def parse_manifest(raw: bytes) -> Manifest:
-    """Parse and check a manifest; every defect is a ManifestError that names it. At most 1 MiB is read."""
+    """Parse and check a sealed manifest; at most 1 MiB is read.
+
+    Raises ManifestError, which names the defect, or HashError when all is well-formed but the digest is another.
+    """
     if len(raw) > MAX_MANIFEST_BYTES:
         raise ManifestError(f"manifest.json has {len(raw)} bytes, at most {MAX_MANIFEST_BYTES} are allowed")
     try:
@@ -218,6 +245,8 @@ def parse_manifest(raw: bytes) -> Manifest:
     except (msgspec.DecodeError, RecursionError) as error:
         raise ManifestError(f"manifest.json does not fit the format: {error}") from error
     manifest.check()
+    if seal_bytes(raw) != raw:
+        raise HashError("manifest.json is not what was written (its own sha256 differs)")
     return manifest
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from bundle import files
 from bundle.content import check_content
 from bundle.errors import ContentError, FilesError
-from bundle.manifest import FileEntry, Manifest, encode, parse_manifest
+from bundle.manifest import FileEntry, Manifest, parse_manifest, seal
 
 LOCK = ".lock"
 """Held while a version is written into a model's folder; the file itself stays and means nothing."""
@@ -83,7 +83,7 @@ def write_bundle(
     if set(payload) != set(files.PAYLOAD):
         raise FilesError(f"a bundle holds {sorted(files.PAYLOAD)}, got {sorted(payload)}")
     check_target(model_folder, version)
-    manifest = encode(make_manifest(file_entries(payload)))
+    manifest = seal(make_manifest(file_entries(payload)))
     _check_parts(model_folder.name, version, manifest, payload)
     needed = len(manifest) + sum(map(len, payload.values()))
     if needed > files.MAX_BUNDLE_BYTES:

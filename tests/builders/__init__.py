@@ -11,8 +11,17 @@ inactive and undecoded. Further latents are active and undecoded.
 
 from __future__ import annotations
 
-from tests.builders.damage import DAMAGES, damage
+from tests.builders.damage import DAMAGES, damage, edit_manifest
 from tests.builders.folder import builder_catalogue, make_bundle, make_payload
 from tests.builders.model import BuilderModel, builder_model
 
-__all__ = ["DAMAGES", "BuilderModel", "builder_catalogue", "builder_model", "damage", "make_bundle", "make_payload"]
+__all__ = [
+    "DAMAGES",
+    "BuilderModel",
+    "builder_catalogue",
+    "builder_model",
+    "damage",
+    "edit_manifest",
+    "make_bundle",
+    "make_payload",
+]

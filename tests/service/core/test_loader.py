@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from bundle.errors import BundleError, GoldenError, GraphError
 from bundle.manifest import GoldenCase
 from bundle.writer import write_bundle
 from service.loader import load_bundle
-from tests.builders import DAMAGES, BuilderModel, builder_model, damage, make_bundle, make_payload
+from tests.builders import DAMAGES, BuilderModel, builder_model, damage, edit_manifest, make_bundle, make_payload
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
@@ -51,9 +50,7 @@ def test_load_bundle_whose_golden_top_is_not_the_top_is_refused(tmp_path: Path) 
 
 def test_load_bundle_of_another_opset_than_it_says_is_refused(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path)
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    manifest["graphs"]["decoder"]["opset"] = 19
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    edit_manifest(folder, lambda manifest: manifest["graphs"]["decoder"].update(opset=19))
     with pytest.raises(GraphError, match="opset"):
         load_bundle(folder)
 
