@@ -74,7 +74,7 @@ def catalogue_of(split: Split, *, n_blocks: int = 4) -> Catalogue:
     return Catalogue(
         ids=split.item_ids,
         titles=(None,) * n,
-        popularity=tuple(float(share) for share in counts / counts.sum()),
+        popularity=tuple(float(share) for share in counts / max(counts.sum(), 1)),
         attributes=(genre,),
     )
 
