@@ -57,7 +57,8 @@ def load_split(path: Path) -> Split:
     are numbers and become text.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here, because np.load leaves a file open that turns out not to be a zip
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         if "item_movie_id" in arrays:
             return _assemble(arrays, "item_movie_id", _REFERENCE_PROTOCOL)
