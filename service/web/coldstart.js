@@ -39,14 +39,16 @@ export async function coldstartView(view) {
     return node;
   };
   const active = map.items.filter((factor) => factor.active);
-  const halves = (wanted) => active.flatMap((factor) => ["positive", "negative"].filter((half) => (factor[half].status !== "undecoded") === wanted)
-    .map((half) => chip(`${half === "positive" ? "+" : "-"} ${factor.factor}`, { factor: factor.factor, half }, label(factor, half))));
+  const halves = (wanted) => active.flatMap((factor) => ["positive", "negative"].map((half) => ({ factor, half })))
+    .filter(({ factor, half }) => (factor[half].status !== "undecoded") === wanted)
+    .sort((a, b) => b.factor[b.half].effect - a.factor[a.half].effect)
+    .map(({ factor, half }) => chip(`${half === "positive" ? "+" : "-"} ${factor.factor}`, { factor: factor.factor, half }, label(factor, half)));
   const values = map.directions.map((d) => chip(`value ${d.attribute}:${d.value}`, { attribute: d.attribute, value: d.value }, `${d.value}`));
   const undecoded = halves(false);
 
   view.className = "two";
   view.replaceChildren(h("div", {}, h("section", { class: "card" }, h("h2", {}, "Halves of the spectrum"), h("div", { class: "chips" }, halves(true)),
-    undecoded.length ? h("details", {}, h("summary", { class: "muted" }, `${undecoded.length} halves that are not decoded`), h("div", { class: "chips" }, undecoded)) : null),
+    undecoded.length ? h("details", {}, h("summary", { class: "muted" }, `not decoded (${undecoded.length})`), h("div", { class: "chips" }, undecoded)) : null),
   values.length ? h("section", { class: "card" }, h("h2", {}, "Or values"), h("div", { class: "chips" }, values)) : null,
   h("section", { class: "card" }, h("h2", {}, "Sampling"), h("label", {}, h("span", { class: "muted" }, "strength"), strength), h("label", { class: "row" }, h("span", { class: "muted" }, "seed"), seed))),
   h("section", { class: "card" }, h("h2", {}, "The list"), shares, list));

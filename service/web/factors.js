@@ -13,7 +13,8 @@ const draw = (tag, attributes, text) => {
 
 function scatter(map) {
   const [wide, high, edge] = [640, 420, 26];
-  const all = [...map.points, ...map.centroids];
+  const ends = map.centroids.flatMap((p, i) => [-1, 1].map((side) => [p[0] + side * (map.spreads[i] ?? 0), p[1] + side * (map.spreads[i] ?? 0)]));
+  const all = [...map.points, ...map.centroids, ...ends];
   const range = (axis) => { const values = all.map((p) => p[axis]); return [Math.min(...values), Math.max(...values)]; };
   const [xs, ys] = [range(0), range(1)];
   const x = (p) => edge + ((p[0] - xs[0]) / (xs[1] - xs[0] || 1)) * (wide - 2 * edge);
@@ -21,9 +22,9 @@ function scatter(map) {
   const unit = (wide - 2 * edge) / (xs[1] - xs[0] || 1);
   const svg = draw("svg", { viewBox: `0 0 ${wide} ${high}`, class: "map", role: "img", "aria-label": "PCA of the users' latents" });
   svg.append(draw("line", { class: "axis", x1: edge, y1: high - edge, x2: wide - edge, y2: high - edge }), draw("line", { class: "axis", x1: edge, y1: edge, x2: edge, y2: high - edge }));
-  for (const p of map.points.slice(0, 3000)) svg.append(draw("circle", { class: "point", cx: x(p), cy: y(p), r: 2.2 }));
+  for (const p of map.points.slice(0, 3000)) svg.append(draw("circle", { class: "point", cx: x(p), cy: y(p), r: 3 }));
   map.centroids.forEach((p, i) => {
-    svg.append(draw("circle", { class: "spread", cx: x(p), cy: y(p), r: Math.max(3, Math.min(120, (map.spreads[i] ?? 0) * unit)) }),
+    svg.append(draw("circle", { class: "spread", cx: x(p), cy: y(p), r: Math.max(3, (map.spreads[i] ?? 0) * unit) }),
       draw("circle", { class: "centre", cx: x(p), cy: y(p), r: 4 }), draw("text", { x: x(p) + 7, y: y(p) - 6 }, map.conditions[i]));
   });
   return svg;
@@ -41,7 +42,7 @@ export async function factorsView(view) {
     h("td", {}, half(factor.negative), examples(factor.examples_negative)), h("td", {}, half(factor.positive), examples(factor.examples_positive)),
     h("td", { class: "number" }, figure(factor.kl, 2)), h("td", {}, factor.active ? "active" : h("span", { class: "muted" }, "inactive")),
     h("td", { class: "number" }, factor.stability === null ? "–" : factor.stability.toFixed(2))));
-  view.className = "two";
+  view.className = "two map";
   const share = latent.explained.slice(0, 2).map((part) => `${(100 * part).toFixed(0)} %`).join(" and ");
   view.replaceChildren(
     h("div", {}, latent.points.length && latent.points[0].length > 1 ? h("section", { class: "card" }, h("h2", {}, "Users in the latent space"), scatter(latent),

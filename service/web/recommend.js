@@ -1,7 +1,7 @@
 // The first view: who, under which condition, steered where; the list that follows; why an item is in it.
 
 import { ask, clearTrouble, h, later, latest, report } from "/web/api.js";
-import { bar, conditionCard, facts, factorName, figure, percent, searchBox, titleOf } from "/web/parts.js";
+import { bar, conditionCard, facts, factorName, percent, searchBox, titleOf } from "/web/parts.js";
 import { steerCard } from "/web/steer.js";
 import { whyCard } from "/web/why.js";
 
@@ -34,10 +34,8 @@ function whoCard(onChange) {
   return { card, value };
 }
 
-function reasonBars(item) {
-  const factors = item.reasons?.factors ?? [];
-  const scale = Math.max(...factors.map((f) => Math.abs(f.contribution)), 1e-9);
-  return factors.map((f) => bar(factorName(f), f.contribution, scale, f.status === "undecoded" ? "faint" : ""));
+function reasonBars(item, scale) {
+  return (item.reasons?.factors ?? []).map((f) => bar(factorName(f), f.contribution, scale, f.status === "undecoded" ? "faint" : ""));
 }
 
 function moveOf(item, before) {
@@ -66,11 +64,12 @@ export async function recommendView(view) {
 
   const draw = (found, reference) => {
     const known = reference && new Map(reference.items.map((item) => [item.item_id, item]));
+    const scale = Math.max(...found.items.flatMap((item) => (item.reasons?.factors ?? []).map((f) => Math.abs(f.contribution))), 1e-9);
     list.replaceChildren(...found.items.map((item) => {
       const move = moveOf(item, known);
       const row = h("li", { class: `item ${move?.classList.contains("in") ? "new" : ""} ${item.item_id === chosen ? "chosen" : ""}`, tabindex: "0", onclick: () => showWhy(item),
         onkeydown: (event) => { if (event.key === "Enter") showWhy(item); } },
-      h("span", { class: "rank" }, item.rank), h("div", {}, h("div", { class: "title" }, titleOf(item)), facts(item), reasonBars(item)),
+      h("span", { class: "rank" }, item.rank), h("div", {}, h("div", { class: "title" }, titleOf(item)), facts(item), reasonBars(item, scale)),
       h("div", { class: "row" }, move, h("span", { class: "muted", title: "probability" }, percent(item.probability))));
       row.dataset.id = item.item_id;
       return row;
@@ -106,5 +105,3 @@ export async function recommendView(view) {
   clearTrouble();
   renew();
 }
-
-export { figure };

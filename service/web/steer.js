@@ -2,6 +2,8 @@
 
 import { h } from "/web/api.js";
 
+const SHOWN = 6;
+
 const end = (reading) => (reading.value ? h("span", {}, reading.value + (reading.status === "ambiguous" ? "?" : "")) : h("span", { class: "unnamed" }, "not decoded"));
 
 export function steerCard(map, onChange) {
@@ -22,7 +24,9 @@ export function steerCard(map, onChange) {
     return h("div", { class: "slider", title }, h("div", { class: "ends" }, ends[0], output, ends[1]), input);
   };
 
-  const named = map.items.filter((f) => f.active && f.status !== "undecoded");
+  const effect = (f) => Math.max(f.negative.effect, f.positive.effect);
+  const named = map.items.filter((f) => f.active && f.status !== "undecoded").sort((a, b) => effect(b) - effect(a))
+    .map((f) => slider(factors, String(f.factor), [end(f.negative), end(f.positive)], `factor ${f.factor}, in standard deviations`));
   const reset = h("button", { class: "plain", type: "button", onclick: () => {
     for (const store of [factors, attributes]) store.clear();
     for (const { input, output } of sliders) { input.value = "0"; output.textContent = "0"; }
@@ -42,7 +46,8 @@ export function steerCard(map, onChange) {
   const card = h("section", { class: "card" },
     h("div", { class: "row apart" }, h("h2", {}, "Steer"), reset),
     named.length ? null : h("p", { class: "note" }, "No factor of this model is decoded; directions still steer."),
-    named.map((f) => slider(factors, String(f.factor), [end(f.negative), end(f.positive)], `factor ${f.factor}, in standard deviations`)),
+    named.slice(0, SHOWN),
+    named.length > SHOWN ? h("details", {}, h("summary", { class: "muted" }, `${named.length - SHOWN} more factors`), named.slice(SHOWN)) : null,
     directions.length ? [shown, add] : null,
     locks.length ? h("div", { class: "chips" }, h("span", { class: "muted" }, "keep fixed"), locks.map((name) => {
       const chip = h("button", { class: "chip", type: "button", "aria-pressed": "false", onclick: () => {

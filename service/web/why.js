@@ -5,7 +5,7 @@ import { bar, factorName, figure, percent, titleOf } from "/web/parts.js";
 
 function byFactors(told) {
   const scale = Math.max(...told.factors.map((f) => Math.abs(f.contribution)), Math.abs(told.base_value), Math.abs(told.score), 1e-9);
-  return [h("h3", {}, "The score by factors"), bar("where everybody starts (z = 0)", told.base_value, scale, "faint"),
+  return [h("h3", {}, "The score by factors"), bar("start (z = 0)", told.base_value, scale, "faint"),
     told.factors.map((f) => bar(factorName(f), f.contribution, scale, f.status === "undecoded" ? "faint" : "",
       `${factorName(f)}; z = ${figure(f.z, 2)}, above ${f.percentile.toFixed(0)} % of users`)),
     told.n_other_factors ? bar(`${told.n_other_factors} other factors`, told.other_factors, scale, "faint") : null,
