@@ -65,7 +65,7 @@ def half_records(
                 factor=cell.change.factor,
                 half=cell.change.half,
                 claims=claims,
-                reading=read_half(claims, level=options.level) if claims else _NOTHING,
+                reading=read_half(claims, level=options.level, min_effect=options.min_effect) if claims else _NOTHING,
                 examples=_examples(cell, ids, options.examples),
             )
         )

@@ -53,7 +53,8 @@ def _undecoded(factors: Sequence[Factor], options: DecodeOptions) -> list[str]:
         return []
     return [
         f"{len(silent)} active factors are not decoded: moving them changes no attribute more than chance would "
-        f"(q > {options.level:g}): {_listed(silent)}. They may still matter for the recommendations."
+        f"(q > {options.level:g}) or by too little to be worth a name (less than {options.min_effect:g} bits): "
+        f"{_listed(silent)}. They may still matter for the recommendations."
     ]
 
 

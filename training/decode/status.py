@@ -27,21 +27,23 @@ class Claim:
     agrees: bool
 
 
-def read_half(claims: Sequence[Claim], *, level: float) -> Reading:
+def read_half(claims: Sequence[Claim], *, level: float, min_effect: float) -> Reading:
     """The reading of one half from its attributes' claims (at least one).
 
-    decoded: the attribute with the largest effect among those significant in the relative method, and named alike by
-    both methods. ambiguous: another significant attribute reaches into its interval, or the methods name values that
-    do not both gain. undecoded: nothing significant; effect and q are those of the best attribute, for the record.
+    decoded: the attribute with the largest effect among those that count in the relative method (significant, and with
+    an effect of at least min_effect bits: with enough items a change that no user would see is significant too), named
+    alike by both methods. ambiguous: another attribute that counts reaches into its interval, or the methods name
+    values that do not both gain. undecoded: nothing counts; effect and q are those of the best attribute. The value is
+    the one that grows most over real users; that of highest lift hangs on what the one list at z = 0 happens to hold.
     """
-    significant = [c for c in claims if c.evidence.q_value <= level and c.excess[0] > 0 and c.evidence.shifted_value]
+    significant = [c for c in claims if c.evidence.q_value <= level and c.excess[0] >= min_effect]
+    significant = [c for c in significant if c.evidence.shifted_value is not None]
     if not significant:
         best = min(claims, key=lambda c: (c.evidence.q_value, -c.excess[0]))
-        return _reading("undecoded", best, None, ())
+        return _reading("undecoded", best, ())
     winner = max(significant, key=lambda c: c.excess[0])
     rivals = tuple(c.evidence.attribute for c in significant if c is not winner and c.excess[0] >= winner.excess[1])
-    value = winner.evidence.value if winner.agrees else winner.evidence.shifted_value
-    return _reading("ambiguous" if rivals or not winner.agrees else "decoded", winner, value, rivals)
+    return _reading("ambiguous" if rivals or not winner.agrees else "decoded", winner, rivals)
 
 
 def stronger(negative: Reading, positive: Reading) -> Reading:
@@ -61,12 +63,12 @@ def methods_agree(growth: NDArray[np.floating], lift: NDArray[np.floating], *, o
     return bool(lift[by_growth] > 1.0 and growth[by_lift] > 0.0)
 
 
-def _reading(status: Status, claim: Claim, value: str | None, rivals: tuple[str, ...]) -> Reading:
+def _reading(status: Status, claim: Claim, rivals: tuple[str, ...]) -> Reading:
     effect, low, high = claim.excess
     return Reading(
         status=status,
         attribute=None if status == "undecoded" else claim.evidence.attribute,
-        value=None if status == "undecoded" else value,
+        value=None if status == "undecoded" else claim.evidence.shifted_value,
         effect=effect,
         effect_low=low,
         effect_high=high,

@@ -18,29 +18,37 @@ def _claim(attribute: str, effect: float, *, q: float = 0.001, low: float | None
     return Claim(evidence, (effect, effect - 0.1 if low is None else low, effect + 0.1), agrees)
 
 
-def test_read_half_clear_winner_is_decoded_with_the_lifted_value():
-    reading = read_half([_claim("genre", 0.5), _claim("year", 0.1)], level=0.05)
-    assert (reading.status, reading.attribute, reading.value, reading.rivals) == ("decoded", "genre", "lifted", ())
+def test_read_half_clear_winner_is_decoded_with_the_value_that_grows():
+    reading = read_half([_claim("genre", 0.5), _claim("year", 0.1)], level=0.05, min_effect=0.01)
+    assert (reading.status, reading.attribute, reading.value, reading.rivals) == ("decoded", "genre", "grows", ())
 
 
 def test_read_half_rival_within_the_interval_is_ambiguous():
-    reading = read_half([_claim("genre", 0.5), _claim("year", 0.41)], level=0.05)
+    reading = read_half([_claim("genre", 0.5), _claim("year", 0.41)], level=0.05, min_effect=0.01)
     assert (reading.status, reading.attribute, reading.rivals) == ("ambiguous", "genre", ("year",))
 
 
 def test_read_half_insignificant_rival_does_not_count():
-    assert read_half([_claim("genre", 0.5), _claim("year", 0.49, q=0.2)], level=0.05).status == "decoded"
+    assert (
+        read_half([_claim("genre", 0.5), _claim("year", 0.49, q=0.2)], level=0.05, min_effect=0.01).status == "decoded"
+    )
 
 
 def test_read_half_methods_disagree_is_ambiguous_and_keeps_the_tested_value():
-    reading = read_half([_claim("genre", 0.5, agrees=False)], level=0.05)
+    reading = read_half([_claim("genre", 0.5, agrees=False)], level=0.05, min_effect=0.01)
     assert (reading.status, reading.value) == ("ambiguous", "grows")
 
 
 def test_read_half_large_but_insignificant_effect_is_undecoded_without_a_name():
-    reading = read_half([_claim("genre", 0.9, q=0.06)], level=0.05)
+    reading = read_half([_claim("genre", 0.9, q=0.06)], level=0.05, min_effect=0.01)
     assert (reading.status, reading.attribute, reading.value) == ("undecoded", None, None)
     assert reading.effect == 0.9
+
+
+def test_read_half_significant_but_tiny_effect_is_undecoded():
+    tiny = _claim("genre", 0.0099, low=0.0098)
+    assert read_half([tiny], level=0.05, min_effect=0.01).status == "undecoded"
+    assert read_half([tiny], level=0.05, min_effect=0.0).status == "decoded"
 
 
 @pytest.mark.parametrize(
@@ -48,7 +56,7 @@ def test_read_half_large_but_insignificant_effect_is_undecoded_without_a_name():
     [(("genre", 0.2, 0.001), ("year", 0.3, 0.001), "year"), (("genre", 0.2, 0.001), ("year", 0.3, 0.5), "genre")],
 )
 def test_stronger_takes_the_surer_status_then_the_larger_effect(negative, positive, expected):
-    low, high = (read_half([_claim(a, e, q=q)], level=0.05) for a, e, q in (negative, positive))
+    low, high = (read_half([_claim(a, e, q=q)], level=0.05, min_effect=0.01) for a, e, q in (negative, positive))
     assert stronger(low, high).attribute == expected
 
 

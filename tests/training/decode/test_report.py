@@ -1,0 +1,148 @@
+"""The report of a run made by hand: self-contained, honest, with every picture."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+from markupsafe import escape
+
+from bundle.catalogue import Catalogue
+from bundle.factors import FactorMap
+from bundle.manifest import Conditions, Data
+from tests.training.decode.planted import QUICK, planted_world, with_attributes
+from training.data.split import Protocol
+from training.decode.map import Decoded, decode
+from training.decode.report import render, select
+from training.epochs import EpochFigures, append_epoch
+from training.run_folder import LoadedRun, RunFolder
+from training.run_info import RunInfo
+
+
+def _info(values: tuple[str, ...]) -> RunInfo:
+    return RunInfo(
+        name="hand-made <model>",
+        kind="linear",
+        config={"latent": 5},
+        fit={},
+        seeds={"train": 0, "split": 1},
+        device="cpu",
+        data=Data(
+            name="planted", fingerprint="f", n_users=250, n_items=240, n_interactions=5000, threshold=None, min_items=5
+        ),
+        source="x",
+        protocol=Protocol(),
+        conditions=Conditions(attribute="genre" if values else None, values=values),
+        libraries={},
+        git=None,
+        complete=True,
+    )
+
+
+def _metrics(run: RunFolder) -> None:
+    for epoch in range(3):
+        append_epoch(
+            run.metrics,
+            EpochFigures(
+                epoch=epoch, step=epoch, loss=9.0 - epoch, reconstruction=8.0 - epoch, kl=1.0, beta=0.1 * epoch,
+                ndcg=0.3 + 0.01 * epoch, best=True, active_units=4, seconds=1.0, kl_per_latent=(0.2,) * 5,
+            ),
+        )  # fmt: skip
+
+
+@pytest.fixture
+def parts(tmp_path) -> tuple[LoadedRun, Decoded, RunFolder]:
+    world, values = planted_world(shift=3.0), ("Comedy", "Horror")
+    decoded = decode(world.model, world.split, world.catalogue, QUICK, conditions=values)
+    run = RunFolder(tmp_path)
+    _metrics(run)
+    return LoadedRun(_info(values), world.split, world.catalogue, world.model), decoded, run
+
+
+def test_report_has_every_picture_and_reading(parts):
+    loaded, decoded, run = parts
+    html = render(loaded, decoded.factors, run)
+    assert html.count("<svg") == 5
+    for section in ("limits", "table", "heat", "change", "strips", "directions", "users", "kl", "curves"):
+        assert f'id="{section}"' in html
+    for factor in decoded.factors.factors[:3]:
+        assert factor.positive.value in html
+    assert all(str(escape(note)) in html for note in decoded.factors.notes)
+
+
+def test_report_refers_to_nothing_outside_and_runs_nothing(parts):
+    html = render(*_swapped(parts))
+    assert not re.search(r"https?:|//www|@import|url\((?!#)|<script|<link|<img|src=", html)
+    assert "<metadata" not in html
+    assert re.search(r"https?:", "http:")  # the pattern can match
+
+
+def _swapped(parts):
+    loaded, decoded, run = parts
+    return loaded, decoded.factors, run
+
+
+def test_report_ids_inside_pictures_that_are_referred_to_are_unique(parts):
+    html = render(*_swapped(parts))
+    referred = set(re.findall(r'(?:href="|url\()#([\w-]+)', html))
+    defined = re.findall(r'\bid="([\w-]+)"', html)
+    clashes = {i for i in referred if defined.count(i) != 1 and not i.startswith("DejaVuSans")}
+    assert referred
+    assert not clashes
+
+
+def test_report_is_the_same_again(parts):
+    assert render(*_swapped(parts)) == render(*_swapped(parts))
+
+
+def test_report_titles_and_names_are_escaped(parts):
+    loaded, decoded, run = parts
+    c = loaded.catalogue
+    nasty = Catalogue(
+        ids=c.ids, titles=("<script>alert(1)</script>",) * len(c), popularity=c.popularity, attributes=c.attributes
+    )
+    html = render(LoadedRun(loaded.info, loaded.split, nasty, loaded.model), decoded.factors, run)
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "hand-made &lt;model&gt;" in html
+
+
+def test_report_without_attributes_or_metrics_says_so(tmp_path):
+    world = with_attributes(planted_world())
+    found = decode(world.model, world.split, world.catalogue, QUICK).factors
+    html = render(LoadedRun(_info(()), world.split, world.catalogue, world.model), found, RunFolder(tmp_path))
+    assert "no attribute that can be decoded" in html
+    assert "has no metrics.jsonl" in html
+    assert 'id="heat"' not in html
+    assert html.count("<svg") == 2
+
+
+def test_report_all_dimensions_dead_still_renders(tmp_path):
+    world = planted_world()
+    world.model.alive[:] = 0.0
+    found = decode(world.model, world.split, world.catalogue, QUICK).factors
+    html = render(LoadedRun(_info(()), world.split, world.catalogue, world.model), found, RunFolder(tmp_path))
+    assert "No dimension is active" in html
+    assert "0 of 5" in html
+
+
+def test_select_many_factors_keeps_the_decoded_and_counts_the_rest(parts):
+    factors = parts[1].factors.factors
+    many = tuple(msgspec.structs.replace(factors[i % 4], factor=i) for i in range(40))
+    shown = select(many, at_most=12)
+    assert (len(shown.factors), shown.n_active, shown.left_out) == (12, 40, 28)
+    assert {f.status for f in shown.factors} == {"decoded"}
+    assert [f.factor for f in shown.factors] == sorted(f.factor for f in shown.factors)
+
+
+def test_report_cap_is_stated_on_the_page(parts, monkeypatch):
+    monkeypatch.setattr("training.decode.report.MOST_FACTORS", 2)
+    loaded, decoded, run = parts
+    assert "2 of 4 active factors" in render(loaded, decoded.factors, run)
+
+
+def test_strips_shares_follow_the_planted_poles(parts):
+    html = render(*_swapped(parts))
+    assert html.index("genre: Comedy") < html.index("genre: Horror →")
+    assert isinstance(parts[1].factors, FactorMap)
