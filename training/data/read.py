@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
+
 from training.data import movielens
 from training.data.converted import DATASET_FILE, read_converted
 from training.data.dataset import Dataset
@@ -92,7 +94,10 @@ def _assemble(name: str, parts: Parts, max_bad: float) -> Dataset:
         reasons = "; ".join(f"{r.count:,} x {r.reason}" for r in read.rejects)
         raise DataError(f"{name}: none of {read.n_read:,} lines is usable: {reasons}", hint="check the file's form")
     if parts.items is None:
-        items, notes = read.table.select("item_id").clear().with_columns(title=None), ("there is no item table",)
+        items, notes = (
+            read.table.select("item_id").clear().with_columns(title=pl.lit(None, dtype=pl.String)),
+            ("there is no item table",),
+        )
     else:
         check_share("items", n_read=parts.items.n_read, rejects=parts.items.rejects, max_bad=max_bad)
         items, notes = parts.items.table, parts.items.notes

@@ -6,7 +6,7 @@ an axis of the items (mean 0, standard deviation 1 over the catalogue):
     year    positive = recent, negative = old
     rating  positive = highly rated, negative = poorly rated
 A user draws a history without replacement from softmax(sum_f strength_f taste_f axis_f + popularity + noise).
-The strengths differ by a factor of two each, because the axes of a VAE line up with factors of unequal strength and
+The strengths differ by a factor of two or more, because the axes of a VAE line up with factors of unequal strength and
 rotate freely among equal ones (Rolinek et al. 2019, arXiv 1812.06775).
 """
 
@@ -43,9 +43,9 @@ class SynthConfig(BaseModel):
     mean_history: float = Field(40.0, ge=5.0, description="mean history length (lognormal)")
     history_sigma: float = Field(0.5, ge=0.0, le=2.0, description="spread of the log of the history length")
     min_history: int = Field(10, ge=1, description="shortest history")
-    genre_strength: float = Field(1.8, ge=0.0, le=10.0, description="how strongly the genre taste tilts the choice")
-    year_strength: float = Field(0.9, ge=0.0, le=10.0, description="how strongly the year taste tilts the choice")
-    rating_strength: float = Field(0.45, ge=0.0, le=10.0, description="how strongly the rating taste tilts the choice")
+    genre_strength: float = Field(1.6, ge=0.0, le=10.0, description="how strongly the genre taste tilts the choice")
+    year_strength: float = Field(0.7, ge=0.0, le=10.0, description="how strongly the year taste tilts the choice")
+    rating_strength: float = Field(0.35, ge=0.0, le=10.0, description="how strongly the rating taste tilts the choice")
     noise: float = Field(0.3, ge=0.0, le=10.0, description="standard deviation of each user's own whim for each item")
     correlation: float = Field(0.0, gt=-0.5, lt=1.0, description="correlation of any two of a user's tastes")
     popularity_skew: float = Field(0.3, ge=0.0, le=3.0, description="Zipf exponent of the items' base popularity")

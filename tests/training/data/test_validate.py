@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import dataclasses
+
+import polars as pl
+import pytest
+
+from tests.training.data.data_builders import everyone_likes, make_dataset
+from training.data.dataset import Dataset, ItemColumn, Reject
+from training.data.rejects import REPEATED, RERATED
+from training.data.split import Protocol
+from training.data.synth import SynthConfig, synthesise
+from training.data.validate import Check, validate
+
+ALL = Protocol(threshold=None)
+GENRE = (ItemColumn("genre", "genre", "categorical"),)
+
+
+def check(dataset: Dataset, name: str, protocol: Protocol = ALL) -> Check:
+    return {c.name: c for c in validate(dataset, protocol)}[name]
+
+
+def with_items(genres: list[str | None], *, rows: list[tuple[str, str, float | None]] | None = None) -> Dataset:
+    n = len(genres)
+    items = pl.DataFrame(
+        {"item_id": [str(k) for k in range(n)], "title": ["t"] * n, "genre": pl.Series(genres, dtype=pl.String)}
+    )
+    return make_dataset(everyone_likes(600, n) if rows is None else rows, items=items, columns=GENRE)
+
+
+@pytest.fixture(scope="module")
+def good() -> Dataset:
+    return synthesise(SynthConfig(n_users=600, n_items=60, mean_history=12)).dataset
+
+
+def test_good_data_passes_every_check(good):
+    checks = validate(good, ALL)
+
+    assert [c.name for c in checks if not c.passed] == []
+    assert len({c.name for c in checks}) == len(checks) >= 10
+    assert all(c.detail for c in checks)
+
+
+def test_malformed_lines_fail_with_count_and_places(good):
+    rejects = (Reject("blank line", 3, ("a.csv:7",)), Reject(REPEATED, 9, ("a.csv:8",)))
+    dataset = dataclasses.replace(good, rejects=rejects, n_read=good.n_read + 12)
+
+    found = check(dataset, "lines readable")
+
+    assert (found.passed, found.count, found.examples) == (False, 3, ("a.csv:7",))
+    assert "3 x blank line" in found.detail
+
+
+@pytest.mark.parametrize(("reason", "passed"), [(REPEATED, True), (RERATED, False)])
+def test_repeats_are_reported_and_contradictions_fail(good, reason, passed):
+    found = check(dataclasses.replace(good, rejects=(Reject(reason, 4, ("a.csv:8",)),)), "duplicate pairs")
+
+    assert (found.passed, found.count, found.examples) == (passed, 4, ("a.csv:8",))
+
+
+@pytest.mark.parametrize(
+    ("rating", "protocol", "passed"),
+    [
+        (None, ALL, True),
+        (None, Protocol(), False),
+        (5.0, Protocol(), False),  # all ratings equal
+    ],
+)
+def test_ratings_are_checked_against_the_threshold(rating, protocol, passed):
+    assert check(make_dataset(everyone_likes(30, 8, rating=rating)), "ratings", protocol).passed is passed
+
+
+def test_implausible_timestamps_fail_with_examples(good):
+    stamps = pl.Series([5, 1_500_000_000] + [None] * (len(good.interactions) - 2), dtype=pl.Int64)
+    dataset = dataclasses.replace(good, interactions=good.interactions.with_columns(timestamp=stamps))
+
+    found = check(dataset, "timestamps")
+
+    assert (found.passed, found.count) == (False, 1)
+    assert found.examples[0].endswith(": 5")
+
+
+def test_items_without_a_row_fail_with_their_ids():
+    found = check(with_items(["a", "b", "a"] * 2, rows=everyone_likes(30, 8)), "items described")
+
+    assert (found.passed, found.count, found.examples) == (False, 2, ("6", "7"))
+    assert not check(make_dataset(everyone_likes(30, 8)), "items described").passed
+
+
+@pytest.mark.parametrize(
+    ("genres", "passed", "count"),
+    [(["a", "b"] * 4, True, 0), (["a"] * 8, False, 0), ([None] * 5 + ["a", "b", "c"], False, 5)],
+)
+def test_attribute_fails_when_it_tells_nothing_or_is_mostly_missing(genres, passed, count):
+    found = check(with_items(genres), "attribute genre")
+
+    assert (found.passed, found.count) == (passed, count)
+
+
+def test_item_that_dominates_fails():
+    rows = [(str(u), str(i), None) for u in range(300) for i in ([0] + [(u * 7 + k) % 99 + 1 for k in range(6)])]
+
+    found = check(make_dataset(rows), "popularity")
+
+    assert (found.passed, found.examples) == (False, ("0",))
+
+
+@pytest.mark.parametrize("rows", [[("u", "i", None)], everyone_likes(1, 8), everyone_likes(40, 2)])
+def test_data_that_cannot_be_split_fails_instead_of_raising(rows):
+    found = validate(make_dataset(rows), ALL)[-1]
+
+    assert (found.name, found.passed) == ("enough users to hold out", False)
+    assert found.detail
+
+
+def test_few_test_users_fail():
+    found = check(make_dataset(everyone_likes(40, 8)), "enough users to hold out")
+
+    assert (found.passed, found.count) == (False, 4)
