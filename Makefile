@@ -45,7 +45,7 @@ $(STAMP): pyproject.toml requirements.lock | $(BIN)/python
 
 demo: setup
 	$(BIN)/prismrec data synth runs/demo-data --name demo --replace
-	$(BIN)/prismrec standalone runs/demo-data --out models/demo --run runs/demo --port $(PORT)
+	$(BIN)/prismrec standalone runs/demo-data -c demo.toml --out models/demo --run runs/demo --port $(PORT)
 
 test: setup
 	$(BIN)/python -m pytest $(TESTS)

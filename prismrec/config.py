@@ -53,7 +53,8 @@ def read_config(path: Path | None) -> Config:
         content = tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise CommandError(
-            f"{path} is not valid TOML: {error}", hint="see docs or CONTRIBUTING.md for an example"
+            f"{path} is not valid TOML: {error}",
+            hint="write sections [model], [fit], [protocol], [decode] with lines key = value",
         ) from error
     except UnicodeDecodeError as error:
         raise CommandError(f"{path} is not UTF-8 text", hint="save it as UTF-8") from error
