@@ -35,7 +35,7 @@ def bin_numbers(numbers: NDArray[np.float64], *, decades: bool = False) -> Bins:
     else:
         distinct = np.unique(values)
         if len(distinct) <= N_BINS:
-            names = list(_texts(distinct).values())
+            names = _names([(v, v) for v in distinct])
             placed = np.searchsorted(distinct, values)
         else:
             placed, names = _quantile_bins(values)
@@ -50,18 +50,24 @@ def _quantile_bins(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], list
     raw = np.searchsorted(cuts, values, side="left")
     placed = np.unique(raw, return_inverse=True)[1].astype(np.int64)  # without the bins that ties left empty
     ends = [(values[placed == b].min(), values[placed == b].max()) for b in range(int(placed.max()) + 1)]
-    shown = _texts(np.unique(np.array(ends)))
-    return placed, [shown[low] if low == high else f"{shown[low]} to {shown[high]}" for low, high in ends]
+    return placed, _names(ends)
 
 
-def _texts(numbers: NDArray[np.float64]) -> dict[float, str]:
-    """A text for each of some distinct numbers: whole numbers in full, others with the fewest digits that tell them
-    apart (three at least).
+def _names(ends: list[tuple[float, float]]) -> list[str]:
+    """A distinct name for each bin: whole numbers in full, others with the fewest digits that do (three at least).
+
+    Neighbours may meet in the same rounded number: "3.2 to 3.5", "3.5 to 3.9".
     """
-    if np.all(numbers == np.round(numbers)) and np.all(np.abs(numbers) < 1e15):
-        return {float(n): str(int(n)) for n in numbers}
+    names: list[str] = []
+    whole = all(float(n).is_integer() and abs(n) < 1e15 for pair in ends for n in pair)
     for digits in range(3, 18):
-        texts = [np.format_float_positional(n, digits, unique=False, fractional=False, trim="-") for n in numbers]
-        if len(set(texts)) == len(texts):
+        texts = [tuple(str(int(n)) if whole else _rounded(n, digits) for n in pair) for pair in ends]
+        names = [low if low == high else f"{low} to {high}" for low, high in texts]
+        told_apart = all((a == b) == (low == high) for (a, b), (low, high) in zip(texts, ends, strict=True))
+        if told_apart and len(set(names)) == len(names):
             break
-    return dict(zip(numbers.tolist(), texts, strict=True))
+    return names
+
+
+def _rounded(number: float, digits: int) -> str:
+    return np.format_float_positional(number, digits, unique=False, fractional=False, trim="-")

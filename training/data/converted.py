@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +54,9 @@ def read_converted(folder: Path) -> Dataset:
         raise DataError(
             f"{DATASET_FILE}: format {header.format_version}, this release reads {FORMAT_VERSION}", hint=_AGAIN
         )
-    item_schema = {"item_id": pl.String(), "title": pl.String()} | {c.field: _DTYPES[c.kind] for c in header.columns}
+    item_schema: dict[str, pl.DataType] = {"item_id": pl.String(), "title": pl.String()} | {
+        c.field: _DTYPES[c.kind] for c in header.columns
+    }
     interactions = _table(folder / INTERACTIONS_FILE, dict(INTERACTION_SCHEMA), header.n_interactions)
     items = _table(folder / ITEMS_FILE, item_schema, header.n_items)
     return Dataset(
@@ -71,7 +74,7 @@ def read_converted(folder: Path) -> Dataset:
     )
 
 
-def _table(path: Path, schema: dict[str, pl.DataType | type[pl.DataType]], n_rows: int) -> pl.DataFrame:
+def _table(path: Path, schema: Mapping[str, pl.DataType | type[pl.DataType]], n_rows: int) -> pl.DataFrame:
     try:
         table = pl.read_parquet(path)
     except (PolarsError, OSError) as error:

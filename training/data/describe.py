@@ -87,5 +87,5 @@ def singular_values(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
         return np.sort(np.asarray(found, dtype=np.float64))[::-1]
     precise = matrix.astype(np.float64)
     gram = precise @ precise.T if matrix.shape[0] == side else precise.T @ precise
-    squares = np.linalg.eigvalsh(gram.toarray())[::-1]
-    return np.sqrt(np.clip(squares, 0.0, None))
+    squares: NDArray[np.float64] = np.linalg.eigvalsh(gram.toarray())[::-1]
+    return np.sqrt(np.maximum(squares, 0.0))

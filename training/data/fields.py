@@ -49,9 +49,8 @@ def split_fields(block: Block, layout: Layout, tally: Tally) -> pl.DataFrame:
 
 def reason_of(rules: dict[str, pl.Expr]) -> pl.Expr:
     """The column `_reason`: the first rule that a row breaks, or null."""
-    return pl.coalesce(
-        [pl.when(broken).then(pl.lit(reason)) for reason, broken in rules.items()] or [pl.lit(None, dtype=pl.String)]
-    ).alias("_reason")
+    broken_rules: list[pl.Expr] = [pl.when(broken).then(pl.lit(reason)) for reason, broken in rules.items()]
+    return pl.coalesce(broken_rules).alias("_reason")
 
 
 def split_header(line: str, separator: str) -> tuple[str, ...] | None:
@@ -83,7 +82,7 @@ def _split_quoted(frame: pl.DataFrame, layout: Layout, tally: Tally) -> pl.DataF
         else:
             rows.append((line, *fields))
     tally.add(pl.DataFrame(bad, schema={"_line": pl.UInt32, "_reason": pl.String}, orient="row"))
-    schema = {"_line": frame.schema["_line"], **dict.fromkeys(layout.columns, pl.String)}
+    schema: dict[str, pl.DataType] = {"_line": pl.UInt32(), **dict.fromkeys(layout.columns, pl.String())}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

@@ -110,12 +110,10 @@ def _with_seconds(frame: pl.DataFrame) -> pl.DataFrame:
     real = text.cast(pl.Float64, strict=False)
     stamp = pl.coalesce(text.cast(pl.Int64, strict=False), real.floor().cast(pl.Int64, strict=False))
     frame = frame.with_columns(stamp.alias("_stamp"))
-    unit, seconds = pl.when(pl.col("_stamp") < 0), pl.when(pl.col("_stamp") < 0)
-    names, values = unit.then(None), seconds.then(None)
-    for limit, divisor, name in _UNITS:
-        names = names.when(pl.col("_stamp") < limit).then(pl.lit(name))
-        values = values.when(pl.col("_stamp") < limit).then(pl.col("_stamp") // divisor)
-    frame = frame.with_columns(names.otherwise(None).alias("unit"), values.otherwise(None).alias("_seconds"))
+    size = pl.when(pl.col("_stamp") >= 0).then(pl.col("_stamp"))
+    names: list[pl.Expr] = [pl.when(size < limit).then(pl.lit(name)) for limit, _, name in _UNITS]
+    values: list[pl.Expr] = [pl.when(size < limit).then(size // divisor) for limit, divisor, _ in _UNITS]
+    frame = frame.with_columns(pl.coalesce(names).alias("unit"), pl.coalesce(values).alias("_seconds"))
     if not frame.select((pl.col("_stamp").is_null() & (text != "")).any()).item():
         return frame
     return frame.with_columns(

@@ -18,7 +18,8 @@ import polars as pl
 from training.data import movielens
 from training.data.converted import DATASET_FILE, read_converted
 from training.data.dataset import Dataset
-from training.data.parts import Parts
+from training.data.ids import ascending
+from training.data.parts import Interactions, Items, Parts
 from training.data.rejects import check_max_bad, check_share
 from training.data.tabular import form_of, read_general
 from training.errors import DataError
@@ -93,28 +94,31 @@ def _assemble(name: str, parts: Parts, max_bad: float) -> Dataset:
     if len(read.table) == 0:
         reasons = "; ".join(f"{r.count:,} x {r.reason}" for r in read.rejects)
         raise DataError(f"{name}: none of {read.n_read:,} lines is usable: {reasons}", hint="check the file's form")
-    if parts.items is None:
-        items, notes = (
-            read.table.select("item_id").clear().with_columns(title=pl.lit(None, dtype=pl.String)),
-            ("there is no item table",),
-        )
-    else:
-        check_share("items", n_read=parts.items.n_read, rejects=parts.items.rejects, max_bad=max_bad)
-        items, notes = parts.items.table, parts.items.notes
-        bare = read.table.select("item_id").unique().join(items, on="item_id", how="anti")
-        if len(bare):
-            examples = ", ".join(bare["item_id"].sort().head(3))
-            notes = (*notes, f"{len(bare):,} items occur in interactions but have no item row ({examples}); kept")
+    items = parts.items or _NO_ITEMS
+    check_share("items", n_read=items.n_read, rejects=items.rejects, max_bad=max_bad)
     return Dataset(
         name=name,
         source=parts.source,
         interactions=read.table,
-        items=items,
-        columns=parts.items.columns if parts.items else (),
+        items=items.table,
+        columns=items.columns,
         threshold=parts.threshold,
         n_read=read.n_read,
         rejects=read.rejects,
-        n_items_read=parts.items.n_read if parts.items else 0,
-        item_rejects=parts.items.rejects if parts.items else (),
-        notes=(*read.notes, *notes),
+        n_items_read=items.n_read,
+        item_rejects=items.rejects,
+        notes=(*read.notes, *items.notes, *_without_row(read, items)),
     )
+
+
+_NO_ITEMS = Items(
+    pl.DataFrame(schema={"item_id": pl.String, "title": pl.String}), (), 0, (), ("there is no item table",)
+)
+
+
+def _without_row(read: Interactions, items: Items) -> tuple[str, ...]:
+    bare = read.table.select("item_id").unique().join(items.table, on="item_id", how="anti")
+    if not len(bare) or not items.n_read:
+        return ()
+    examples = ", ".join(ascending(bare["item_id"]).head(3))
+    return (f"{len(bare):,} items occur in interactions but have no item row ({examples}); kept",)

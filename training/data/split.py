@@ -164,7 +164,7 @@ def _positives(dataset: Dataset, protocol: Protocol) -> _Positives:
     liked = liked.unique(["user_id", "item_id"], keep="first", maintain_order=True)
     active = liked.group_by("user_id").len().filter(pl.col("len") >= protocol.min_items)
     if len(active) == 0:
-        most = liked.group_by("user_id").len()["len"].max() if len(liked) else 0
+        most = max(liked.group_by("user_id").len()["len"].to_list(), default=0)
         raise DataError(
             f"no user is left after filtering: none has {protocol.min_items} interactions that count (at most {most})",
             hint="lower the threshold or the least number of items a user must have, or give more data",
@@ -184,7 +184,7 @@ def _at_least(liked: pl.DataFrame, threshold: float) -> pl.DataFrame:
     if len(kept) == 0:
         raise DataError(
             f"no user is left after filtering: no rating reaches the threshold {threshold:g}, "
-            f"the highest is {liked['rating'].max():g}",
+            f"the highest is {max(liked['rating'].drop_nulls().to_list()):g}",
             hint="lower the threshold, or set it to none to count every interaction",
         )
     return kept

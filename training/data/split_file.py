@@ -26,9 +26,9 @@ Arrays = Mapping[str, NDArray[np.generic]]
 def save_split(split: Split, path: Path) -> None:
     """Write the split to `path` (.npz), atomically. Raises OSError when the disk refuses."""
     arrays: dict[str, NDArray[np.generic]] = {
-        "format": np.int64(FORMAT_VERSION),
-        "protocol": np.str_(json.dumps(dataclasses.asdict(split.protocol))),
-        "fingerprint": np.str_(split.fingerprint),
+        "format": np.array(FORMAT_VERSION),
+        "protocol": np.array(json.dumps(dataclasses.asdict(split.protocol))),
+        "fingerprint": np.array(split.fingerprint),
         "item_id": np.array(split.item_ids, dtype=np.str_),
         "train_user_id": np.array(split.train_users, dtype=np.str_),
         "val_user_id": np.array(split.validation.users, dtype=np.str_),

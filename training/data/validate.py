@@ -84,13 +84,20 @@ def _ratings(dataset: Dataset, protocol: Protocol) -> Check:
         needed = protocol.threshold is not None
         detail = f"none, but the threshold is {protocol.threshold:g}" if needed else "none; every interaction counts"
         return Check("ratings", passed=not needed, count=len(ratings) if needed else 0, examples=(), detail=detail)
-    low, high, n_values = given.min(), given.max(), given.n_unique()
-    detail = f"{len(given):,} from {low:g} to {high:g}, {n_values:,} distinct"
+    ratings_given = given.to_numpy()
+    n_values = given.n_unique()
+    detail = f"{len(given):,} from {ratings_given.min():g} to {ratings_given.max():g}, {n_values:,} distinct"
     if n_values == 1:
         detail += "; equal ratings say nothing"
     if protocol.threshold is not None:
         detail += f", {int((given >= protocol.threshold).sum()):,} reach the threshold {protocol.threshold:g}"
-    return Check("ratings", passed=n_values > 1, count=int(ratings.null_count()), examples=(), detail=detail)
+    return Check(
+        "ratings",
+        passed=n_values > 1 or protocol.threshold is None,
+        count=int(ratings.null_count()),
+        examples=(),
+        detail=detail,
+    )
 
 
 def _timestamps(dataset: Dataset) -> Check:

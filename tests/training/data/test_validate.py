@@ -64,6 +64,7 @@ def test_repeats_are_reported_and_contradictions_fail(good, reason, passed):
         (None, ALL, True),
         (None, Protocol(), False),
         (5.0, Protocol(), False),  # all ratings equal
+        (5.0, ALL, True),
     ],
 )
 def test_ratings_are_checked_against_the_threshold(rating, protocol, passed):
