@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import sparse
 
 from training.data.split import Split
 from training.errors import ConfigError
@@ -59,11 +60,9 @@ class Ease:
 
 
 def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Inverse of a positive definite matrix, which is overwritten: half the work of a general one."""
-    factor, _ = linalg.lapack.dpotrf(matrix.T, lower=1, overwrite_a=1)
-    inverse, _ = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
-    lower: NDArray[np.float64] = np.tril(inverse)
-    return lower + np.tril(lower, -1).T
+    """Inverse of a positive definite matrix, by Cholesky: half the work of a general one, and torch's is the faster."""
+    inverse: NDArray[np.float64] = torch.cholesky_inverse(torch.linalg.cholesky(torch.from_numpy(matrix))).numpy()
+    return inverse
 
 
 def fit_popularity(split: Split) -> Baseline:
@@ -71,7 +70,7 @@ def fit_popularity(split: Split) -> Baseline:
 
 
 def fit_ease(split: Split) -> Baseline:
-    """EASE with the penalty of LAMBDAS that has the best ndcg@100 on the validation users. ConfigError if too large."""
+    """EASE with the best ndcg@100 on the validation users, trying LAMBDAS while it rises; ConfigError if too large."""
     n_items = split.train.shape[1]
     if n_items > MAX_EASE_ITEMS:
         gigabytes = 24 * n_items**2 / 1e9
@@ -86,8 +85,9 @@ def fit_ease(split: Split) -> Baseline:
     for penalty in LAMBDAS:
         ease = Ease(gram, penalty)
         found = float(measure(ease, validation).values["ndcg@100"].mean())
-        if best is None or found > best[0]:
-            best = (found, penalty, ease)
+        if best is not None and found < best[0]:
+            break  # the figure rises to one peak and falls: the rest of the grid would only cost time
+        best = (found, penalty, ease)
     assert best is not None
     return Baseline(best[2], {"lambda": best[1]})
 

@@ -7,10 +7,11 @@ import pytest
 from scipy import sparse
 
 from tests.training.boards import blocks, checkerboard
+from training.data.split import HeldOut
 from training.errors import ConfigError
 from training.evaluate import baselines
 from training.evaluate.baselines import Ease, fit_baseline
-from training.evaluate.measure import measure
+from training.evaluate.measure import Measured, measure
 
 
 def gram_of(train: sparse.csr_matrix) -> np.ndarray:
@@ -43,14 +44,23 @@ def test_ease_solves_the_checkerboard_and_popularity_cannot() -> None:
     assert measure(popularity.scorer, split.test).values["ndcg@10"].mean() < 0.8
 
 
-def test_ease_chooses_its_penalty_on_the_validation_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    split = blocks(50, keep=0.5)
-    monkeypatch.setattr(baselines, "LAMBDAS", (1e9, 5.0))
-    by_validation = {
-        penalty: measure(Ease(gram_of(split.train), penalty), split.validation).values["ndcg@100"].mean()
-        for penalty in (1e9, 5.0)
-    }
-    assert fit_baseline("ease", split).settings == {"lambda": max(by_validation, key=lambda p: by_validation[p])}
+def test_ease_takes_the_penalty_at_the_peak_of_the_validation_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    split, asked = checkerboard(), []
+    figures = {1.0: 0.3, 2.0: 0.5, 4.0: 0.4, 8.0: 0.9}  # the last is past the peak and never tried
+
+    def told(ease: Ease, heldout: HeldOut) -> Measured:
+        assert heldout.users == split.validation.users
+        asked.append(ease)
+        return Measured(
+            {"ndcg@100": np.array([list(figures.values())[len(asked) - 1]])}, np.empty((1, 0), dtype=np.int64)
+        )
+
+    monkeypatch.setattr(baselines, "LAMBDAS", tuple(figures))
+    monkeypatch.setattr(baselines, "measure", told)
+    chosen = fit_baseline("ease", split)
+    assert chosen.settings == {"lambda": 2.0}
+    assert chosen.scorer is asked[1]
+    assert len(asked) == 3
 
 
 def test_gram_in_blocks_equals_the_whole_product(monkeypatch: pytest.MonkeyPatch) -> None:
