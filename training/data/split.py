@@ -102,10 +102,9 @@ def split_dataset(dataset: Dataset, protocol: Protocol) -> Split:
         )
     column_of = np.full(len(positives.items), -1, dtype=np.int64)
     column_of[kept] = np.arange(len(kept))
-    known = column_of[positives.item] >= 0
-    positives = _Positives(
-        positives.users, positives.items.gather(kept), positives.user[known], column_of[positives.item[known]]
-    )
+    column = column_of[positives.item]
+    known = column >= 0
+    positives = _Positives(positives.users, positives.items.gather(kept), positives.user[known], column[known])
     return assemble_split(
         item_ids=tuple(positives.items.to_list()),
         train_users=tuple(positives.users.gather(train_users).to_list()),
