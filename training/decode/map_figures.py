@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from bundle.factors import Evidence, Factor, Half
 from training.decode.figures import BLUE, INK, MARKERS, MUTED, ORANGE, SERIES, new_figure, style, svg_of
@@ -25,7 +26,7 @@ def cell(factor: Factor, attribute: str, half: Half) -> Evidence | None:
 def change_bars(factors: Sequence[Factor], attributes: Sequence[str]) -> str:
     """Magnitude of change of the information gain, one row of bars per attribute, both halves, 95 % intervals."""
     with style("change"):
-        figure = new_figure(10.5, 0.6 + 1.75 * len(attributes))
+        figure = new_figure(11.0, 0.6 + 1.75 * len(attributes))
         rows = figure.subplots(len(attributes), 1, sharex=True, squeeze=False)[:, 0]
         x = np.arange(len(factors))
         for axes, attribute in zip(rows, attributes, strict=True):
@@ -49,18 +50,21 @@ def heat_map(factors: Sequence[Factor], attributes: Sequence[str], *, options: D
     """Jensen-Shannon divergence (bits) of each factor's halves by attribute; a dot marks what counts (q and size)."""
     with style("heat"):
         columns = [(a, h) for a in attributes for h in HALVES]
-        figure = new_figure(min(10.5, 2.2 + 1.15 * len(columns)), 1.3 + 0.27 * len(factors))
+        figure = new_figure(min(11.0, 2.2 + 1.15 * len(columns)), 1.3 + 0.27 * len(factors))
         axes = figure.subplots()
         cells = [[cell(f, a, h) for a, h in columns] for f in factors]
         js = np.array([[e.js if e else np.nan for e in row] for row in cells])
         top = max(float(np.nanmax(js, initial=0.0)), 1e-3)
+        digits = 2 if top >= 0.1 else 3
         image = axes.pcolormesh(js, cmap="cividis", vmin=0.0, vmax=top, edgecolors="white", linewidth=0.6)
         for i, row in enumerate(cells):
             for j, e in enumerate(row):
                 if e is not None:
                     mark = "\u25cf " if e.q_value <= options.level and e.js >= options.min_effect else ""
                     ink = "#ffffff" if e.js < 0.55 * top else INK
-                    axes.text(j + 0.5, i + 0.5, f"{mark}{e.js:.2f}", ha="center", va="center", color=ink, fontsize=8)
+                    axes.text(
+                        j + 0.5, i + 0.5, f"{mark}{e.js:.{digits}f}", ha="center", va="center", color=ink, fontsize=8
+                    )
         axes.set_xticks(np.arange(len(columns)) + 0.5, [f"{a}\n{h}" for a, h in columns])
         axes.set_yticks(np.arange(len(factors)) + 0.5, [f"z{f.factor}" for f in factors])
         axes.invert_yaxis()
@@ -75,33 +79,51 @@ def heat_map(factors: Sequence[Factor], attributes: Sequence[str], *, options: D
 
 
 def users_map(projection: Projection) -> str:
-    """Users on the first principal axes, alone (grey) and under each condition, with the conditions' centroids."""
+    """Users on the first principal axes, alone (grey) and under each condition, with the conditions' centroids.
+
+    With more than eight conditions their clouds would hide each other: then only the centroids are drawn, close up.
+    """
     with style("users"):
         n_axes = projection.unconditioned.shape[1]
         pairs = [(0, 1), (2, 3)] if n_axes >= 4 else [(0, min(1, n_axes - 1))]
         n_legend = len(projection.conditions) + 1
-        figure = new_figure(10.5 if len(pairs) == 2 else 6.5, 4.4 + 0.22 * max(0, (n_legend - 1) // 6))
+        figure = new_figure(11.0 if len(pairs) == 2 else 6.5, 4.4 + 0.22 * max(0, (n_legend - 1) // 6))
         panels = figure.subplots(1, len(pairs), squeeze=False)[0]
         for axes, pair in zip(panels, pairs, strict=True):
-            _cloud(axes, projection, pair)
+            _users(axes, projection, pair)
+            _conditions(axes, projection, pair)
+            axes.set_xlabel(f"component {pair[0] + 1} ({projection.explained[pair[0]]:.0%} of the variance)")
+            axes.set_ylabel(f"component {pair[1] + 1} ({projection.explained[pair[1]]:.0%})")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(6, n_legend), markerscale=1.0)
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(6, n_legend))
         return svg_of(figure, label="Principal components of users under each condition")
 
 
-def _cloud(axes: Axes, projection: Projection, pair: tuple[int, int]) -> None:
-    own = projection.unconditioned[: 3 * _POINTS, list(pair)]
-    axes.plot(own[:, 0], own[:, 1], "o", color="#b8c1ca", markersize=2.5, alpha=0.7, linestyle="none")
+def _users(axes: Axes, projection: Projection, pair: tuple[int, int]) -> None:
+    own = projection.unconditioned[:, list(pair)]
+    shown = own[: 3 * _POINTS]
+    axes.plot(shown[:, 0], shown[:, 1], "o", color="#b8c1ca", markersize=2.5, alpha=0.7, linestyle="none")
+    _centre(axes, own, ("X", "#6b7780"), "no condition")
+
+
+def _conditions(axes: Axes, projection: Projection, pair: tuple[int, int]) -> None:
     for c, name in enumerate(projection.conditions):
         colour, marker = SERIES[c % len(SERIES)], MARKERS[(c // len(SERIES)) % len(MARKERS)]
-        cloud = projection.conditioned[c][:_POINTS, list(pair)]
-        axes.plot(cloud[:, 0], cloud[:, 1], marker, color=colour, markersize=2.2, alpha=0.35, linestyle="none")
-        centre = projection.conditioned[c][:, list(pair)].mean(axis=0)
-        axes.plot([centre[0]], [centre[1]], marker, color=colour, markersize=9, markeredgecolor="white",
-                  linestyle="none", zorder=5, label=name)  # fmt: skip
-    centre = own.mean(axis=0)
-    axes.plot([centre[0]], [centre[1]], "X", color="#6b7780", markersize=9, markeredgecolor="white", linestyle="none",
-              zorder=5, label="no condition")  # fmt: skip
-    shares = [f"{projection.explained[i]:.0%}" for i in pair]
-    axes.set(xlabel=f"component {pair[0] + 1} ({shares[0]} of the variance)",
-             ylabel=f"component {pair[1] + 1} ({shares[1]})")  # fmt: skip
+        cloud = projection.conditioned[c][:, list(pair)]
+        if len(projection.conditions) <= len(SERIES):
+            shown = cloud[:_POINTS]
+            axes.plot(shown[:, 0], shown[:, 1], marker, color=colour, markersize=2.2, alpha=0.35, linestyle="none")
+        _centre(axes, cloud, (marker, colour), name)
+    if len(projection.conditions) > len(SERIES):
+        centres = np.vstack([projection.conditioned.mean(axis=1), projection.unconditioned.mean(axis=0)])[:, list(pair)]
+        margin = 0.25 * np.maximum(np.ptp(centres, axis=0), 1e-3)
+        low, high = centres.min(axis=0) - margin, centres.max(axis=0) + margin
+        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+
+
+def _centre(axes: Axes, cloud: NDArray[np.float64], look: tuple[str, str], name: str) -> None:
+    """A large mark at the mean of cloud [n, 2]; look = (marker, colour)."""
+    x, y = cloud.mean(axis=0)
+    marker, colour = look
+    axes.plot([x], [y], marker, color=colour, markersize=9, markeredgecolor="white", linestyle="none", zorder=5,
+              label=name)  # fmt: skip

@@ -18,7 +18,8 @@ class DecodeOptions(ModelConfig):
     )
     bootstraps: int = Field(default=1000, ge=20, le=100_000, description="resamples behind each 95 % interval")
     level: float = Field(default=0.05, gt=0.0, lt=1.0, description="false discovery rate (Benjamini-Hochberg)")
-    min_effect: float = Field(default=0.01, ge=0.0, le=1.0, description="bits; a smaller effect is not worth a name")
+    # 0.005 bits: a value that has a fifth of the list gains 7 points, 0.7 items of a top-10.
+    min_effect: float = Field(default=0.005, ge=0.0, le=1.0, description="bits; a smaller effect is not worth a name")
     tail: float = Field(default=0.025, gt=0.0, lt=0.5, description="z_i is moved to this quantile and to 1 minus it")
     active_kl: float = Field(
         default=0.01, ge=0.0, description="at or below this mean KL (nats) a dimension is inactive"

@@ -16,7 +16,7 @@ _FLOOR = 1e-4  # nats: the bottom of the logarithmic axis
 def curves(epochs: Sequence[EpochFigures]) -> str:
     """Loss, KL with its weight beta, and validation ndcg@100 by epoch; the best epoch is marked."""
     with style("curves"):
-        figure = new_figure(10.5, 2.9)
+        figure = new_figure(11.0, 2.9)
         left, middle, right = figure.subplots(1, 3)
         x = [e.epoch for e in epochs]
         left.plot(x, [e.loss for e in epochs], color=BLUE, label="loss")
@@ -43,7 +43,7 @@ def curves(epochs: Sequence[EpochFigures]) -> str:
 def kl_per_dimension(factors: Sequence[Factor], *, active_kl: float) -> str:
     """KL of each dimension, largest first, on a logarithmic axis with the line above which a dimension is active."""
     with style("kl"):
-        figure = new_figure(10.5, 2.7)
+        figure = new_figure(11.0, 2.7)
         axes = figure.subplots()
         ordered = sorted(factors, key=lambda f: -f.kl)
         heights = [max(f.kl, _FLOOR) for f in ordered]
