@@ -1,4 +1,4 @@
-"""The real application over a small planted bundle, called in process: no socket, no lifespan, one event loop a client."""
+"""The real application over a small planted bundle, called in process: no socket, no lifespan, a loop per client."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def open_client(folder: Path, *, slot: Slot | None = None, **settings: Any) -> I
         slot = Slot(load_bundle(make_bundle(models)))
     made = Settings(models=models, store_url=f"sqlite:///{folder / 'store.sqlite'}", poll_seconds=0, **settings)
     store = open_store(made.store_url, clock=lambda: START)
-    app = create_app(made, slot=slot, store=store, log=make_log("info", stream=log, clock=lambda: START), clock=lambda: START)
+    app = create_app(
+        made, slot=slot, store=store, log=make_log("info", stream=log, clock=lambda: START), clock=lambda: START
+    )
     with AppClient(app, log) as client:
         yield client
 

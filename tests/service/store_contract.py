@@ -1,0 +1,119 @@
+"""What every engine of the store must do. A test file of an engine subclasses StoreContract and gives `store`."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from service.errors import ConflictError, StorageUnavailableError
+from service.store.protocol import Interaction, Receipt, Store, Write
+
+NOW = 1_700_000_000
+MAX_HISTORY = 5
+"""The bound that the fixture `store` must be made with."""
+
+
+def write(user_id: str, *items: str, key: str = "key", start: int | None = NOW) -> Write:
+    taken = tuple(Interaction(item, None if start is None else start + place) for place, item in enumerate(items))
+    return Write(user_id, taken, key)
+
+
+class StoreContract:
+    def test_history_of_an_unknown_user_is_none(self, store: Store) -> None:
+        assert store.history("nobody") is None
+        assert store.interactions("nobody") is None
+
+    def test_append_is_read_back_oldest_first(self, store: Store) -> None:
+        receipt = store.append(
+            Write("1", (Interaction("b", NOW + 5), Interaction("a", NOW), Interaction("c", NOW + 5)), "k")
+        )
+        assert receipt == Receipt(3, 0, ())
+        assert store.history("1") == ("a", "b", "c")
+        assert store.interactions("1") == (Interaction("a", NOW), Interaction("b", NOW + 5), Interaction("c", NOW + 5))
+
+    def test_append_without_a_time_keeps_the_time_of_the_write(self, store: Store) -> None:
+        store.append(write("1", "a", start=None))
+        assert store.interactions("1") == (Interaction("a", NOW),)
+
+    def test_append_counts_what_is_there_and_what_is_named_twice_as_duplicates(self, store: Store) -> None:
+        store.append(write("1", "a", "b", key="one"))
+        assert store.append(write("1", "b", "c", "c", key="two")) == Receipt(1, 2, ())
+        assert store.history("1") == ("a", "b", "c")
+
+    def test_repeated_key_answers_the_same_and_stores_nothing(self, store: Store) -> None:
+        asked = Write("1", (Interaction("a", NOW), Interaction("x", NOW)), "k", ("x",))
+        first = store.append(asked)
+        store.erase("2")
+        again = store.append(asked)
+        assert again == Receipt(first.stored, first.duplicates, ("x",), replayed=True)
+        assert store.history("1") == ("a", "x")
+
+    def test_repeated_key_with_another_write_is_a_conflict(self, store: Store) -> None:
+        store.append(write("1", "a"))
+        for other in (write("1", "b"), write("2", "a"), write("1", "a", start=NOW + 1)):
+            with pytest.raises(ConflictError):
+                store.append(other)
+        assert store.history("1") == ("a",)
+        assert store.history("2") is None
+
+    def test_history_over_the_bound_keeps_the_latest(self, store: Store) -> None:
+        store.append(write("1", *"abcde", key="one"))
+        store.append(write("1", "f", "g", key="two", start=NOW + 100))
+        assert store.history("1") == tuple("cdefg")
+        store.append(write("1", "old", key="three", start=NOW - 100))
+        assert store.history("1") == tuple("cdefg")
+
+    def test_load_many_stores_rows_once_and_cuts_histories(self, store: Store) -> None:
+        rows = [("1", item, NOW + place) for place, item in enumerate("abcdefg")] + [("2", "a", None), ("2", "a", None)]
+        seen: list[int] = []
+        loaded = store.load_many(rows, on_batch=seen.append)
+        assert (loaded.read, loaded.stored, loaded.dropped) == (9, 8, 2)
+        assert seen[-1] == 9
+        assert store.history("1") == tuple("cdefg")
+        again = store.load_many([("2", "a", NOW)])
+        assert (again.read, again.stored, again.dropped) == (1, 0, 0)
+
+    def test_erase_forgets_the_user_and_their_keys(self, store: Store) -> None:
+        store.append(write("1", "a", key="one"))
+        store.append(write("2", "b", key="two"))
+        assert store.erase("1")
+        assert store.history("1") is None
+        assert not store.erase("1")
+        assert store.history("2") == ("b",)
+        assert not store.append(write("1", "a", key="one")).replayed
+
+    def test_users_are_listed_in_pages(self, store: Store) -> None:
+        for user in ("10", "2", "1"):
+            store.append(write(user, "a", "b", key=user))
+        page = store.users(2)
+        assert [(user.user_id, user.n_items) for user in page] == [("1", 2), ("10", 2)]
+        assert [user.user_id for user in store.users(2, page[-1].user_id)] == ["2"]
+
+    def test_odd_ids_are_only_text(self, store: Store) -> None:
+        odd = ("x'; DROP TABLE history; --", "é" * 20, "%", "a b")
+        store.append(write("u", *odd))
+        assert store.history("u") == odd
+
+    def test_writes_from_many_threads_are_all_there(self, store: Store) -> None:
+        def work(user: int) -> None:
+            for step in range(4):
+                store.append(write(str(user), f"i{step}", key=f"{user}-{step}", start=NOW + step))
+
+        threads = [threading.Thread(target=work, args=(user,)) for user in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [store.history(str(user)) for user in range(4)] == [("i0", "i1", "i2", "i3")] * 4
+
+    def test_ping_says_that_the_store_answers(self, store: Store) -> None:
+        assert store.ping()
+
+    def test_closed_store_refuses_and_says_so(self, store: Store) -> None:
+        store.close()
+        assert not store.ping()
+        with pytest.raises(StorageUnavailableError):
+            store.history("1")
+        with pytest.raises(StorageUnavailableError):
+            store.append(write("1", "a"))

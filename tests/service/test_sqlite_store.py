@@ -1,0 +1,186 @@
+"""The SQLite engine: the contract, and what is its own (files, damage, versions, traces, crashes)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.errors import ServiceError, StorageFullError, StorageUnavailableError
+from service.store import BrokenStore, open_or_degrade, open_store
+from service.store.protocol import Interaction, Store, Write
+from service.store.schema import MIGRATIONS
+from service.store.sqlite import KEY_LIFE_SECONDS, SqliteStore
+from tests.service.store_contract import MAX_HISTORY, NOW, StoreContract, write
+
+
+class TestSqliteStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        opened = SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW, max_history=MAX_HISTORY)
+        yield opened
+        opened.close()
+
+
+def test_reopened_store_has_what_was_acknowledged(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'deep' / 'store.sqlite'}"
+    first = open_store(url)
+    first.append(write("1", "a"))
+    first.close()
+    again = open_store(url)
+    assert again.history("1") == ("a",)
+    again.close()
+
+
+def test_two_open_stores_see_each_other(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    one, two = open_store(url), open_store(url)
+    one.append(write("1", "a"))
+    assert two.history("1") == ("a",)
+    one.close()
+    two.close()
+
+
+def test_key_older_than_its_life_is_forgotten(tmp_path: Path) -> None:
+    now = [NOW]
+    store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: now[0])
+    store.append(write("1", "a"))
+    now[0] += KEY_LIFE_SECONDS + 1
+    assert not store.append(write("1", "b")).replayed
+    store.close()
+
+
+def test_erased_user_leaves_no_trace_in_the_files(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW)
+    store.append(Write("secret-user", tuple(Interaction(f"secret-item-{i}", NOW) for i in range(50)), "secret-key"))
+    store.append(write("other", "kept", key="other"))
+    assert _found(tmp_path, b"secret-"), "positive control: the search finds what is there"
+    store.erase("secret-user")
+    assert not _found(tmp_path, b"secret-")
+    assert store.history("other") == ("kept",)
+    store.close()
+    assert not _found(tmp_path, b"secret-")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x" * 4096, b"SQLite format 3\x00" + b"\xff" * 4080], ids=["empty", "text", "head"]
+)
+def test_damaged_file_degrades_and_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "store.sqlite"
+    path.write_bytes(content)
+    store = open_or_degrade(f"sqlite:///{path}")
+    if not content:  # an empty file is a new database
+        assert store.ping()
+    else:
+        assert isinstance(store, BrokenStore)
+        assert not store.ping()
+        with pytest.raises(StorageUnavailableError):
+            store.history("1")
+        assert path.read_bytes() == content
+    store.close()
+
+
+def test_newer_schema_is_refused_with_both_versions(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    open_store(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    db.close()
+    with pytest.raises(StorageUnavailableError, match=f"version {len(MIGRATIONS) + 1}, this prismrec knows"):
+        open_store(f"sqlite:///{path}")
+
+
+def test_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE theirs (x)")
+    db.close()
+    with pytest.raises(StorageUnavailableError, match="another program"):
+        open_store(f"sqlite:///{path}")
+
+
+@pytest.mark.parametrize("url", ["", "store.sqlite", "sqlite:///", "postgresql://x/y", "mysql://x"])
+def test_url_of_no_known_engine_is_refused(url: str) -> None:
+    with pytest.raises(StorageUnavailableError):
+        open_store(url)
+
+
+def test_full_disk_is_not_acknowledged_and_recovers(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW)
+    store.append(write("1", "a", key="one"))
+    (pages,) = store._writer.execute("PRAGMA page_count").fetchone()
+    store._writer.execute(f"PRAGMA max_page_count = {pages}")
+    many = Write("2", tuple(Interaction(f"item-{i}-{'x' * 40}", NOW) for i in range(500)), "two")
+    with pytest.raises(StorageFullError):
+        store.append(many)
+    assert store.history("1") == ("a",)
+    assert store.history("2") is None
+    store._writer.execute("PRAGMA max_page_count = 1000000")
+    assert store.ping()
+    assert store.append(many).stored == 500
+    store.close()
+
+
+def test_lock_held_by_another_process_is_an_error_and_reads_go_on(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW)
+    store.append(write("1", "a", key="one"))
+    store._writer.execute("PRAGMA busy_timeout = 20")
+    other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageUnavailableError, match="SQLITE_BUSY"):
+        store.append(write("1", "b", key="two"))
+    assert store.history("1") == ("a",)
+    other.execute("ROLLBACK")
+    other.close()
+    assert store.append(write("1", "b", key="two")).stored == 1
+    store.close()
+
+
+@pytest.mark.e2e
+def test_killed_writer_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    script = (
+        "import sys; from pathlib import Path; from service.store.sqlite import SqliteStore;"
+        "from service.store.protocol import Write, Interaction\n"
+        "store = SqliteStore(Path(sys.argv[1]), clock=lambda: 0)\n"
+        "start = int(sys.argv[2])\n"
+        "for i in range(start, start + 100000):\n"
+        "    store.append(Write(str(i % 7), (Interaction(str(i), i),), f'k{i}')); print(i, flush=True)\n"
+    )
+    acknowledged: list[int] = []
+    for attempt in range(3):
+        child = subprocess.Popen(
+            [sys.executable, "-c", script, str(path), str(attempt * 1000)], stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        for _ in range(15):
+            acknowledged.append(int(child.stdout.readline()))
+        os.kill(child.pid, signal.SIGKILL)
+        rest = child.stdout.read().split("\n")[:-1]
+        acknowledged += [int(line) for line in rest if line]
+        child.wait()
+        child.stdout.close()
+    store = SqliteStore(path, clock=lambda: 0)
+    kept = {item for user in range(7) for item in store.history(str(user)) or ()}
+    assert {str(i) for i in acknowledged} <= kept
+    assert len(kept) <= len(acknowledged) + 3, "at most the write under way may be kept unacknowledged, once each"
+    store.close()
+
+
+def test_errors_of_the_store_name_no_path_and_no_id(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW)
+    store.close()
+    with pytest.raises(ServiceError) as caught:
+        store.append(write("secret-user", "a"))
+    assert "secret" not in caught.value.detail
+    assert str(tmp_path) not in caught.value.detail
+
+
+def _found(folder: Path, needle: bytes) -> bool:
+    return any(needle in path.read_bytes() for path in folder.iterdir())

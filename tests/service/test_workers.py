@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from service.errors import DeadlineError, OverloadedError
+from service.workers import Workers
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    opened = threading.Event()
+    yield opened
+    opened.set()
+
+
+def test_call_gives_its_result_and_its_error(gate: threading.Event) -> None:
+    async def scenario() -> None:
+        workers = Workers("t", threads=1, queue=1, deadline=5)
+        assert await workers.run(lambda a, b: a + b, 1, b=2) == 3
+        with pytest.raises(ZeroDivisionError):
+            await workers.run(lambda: 1 // 0)
+        with pytest.raises(TimeoutError):
+            await workers.run(_time_out)
+        await asyncio.sleep(0)
+        assert workers.busy == 0
+        workers.close()
+
+    asyncio.run(scenario())
+
+
+def test_full_queue_is_overloaded_and_empties(gate: threading.Event) -> None:
+    async def scenario() -> None:
+        busy: list[int] = []
+        workers = Workers("t", threads=1, queue=1, deadline=5, busy_changed=busy.append)
+        running = [asyncio.ensure_future(workers.run(gate.wait)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(OverloadedError):
+            await workers.run(lambda: None)
+        gate.set()
+        assert await asyncio.gather(*running) == [True, True]
+        assert await workers.run(lambda: "again") == "again"
+        assert max(busy) == 2
+        workers.close()
+
+    asyncio.run(scenario())
+
+
+def test_late_call_is_answered_with_deadline_and_keeps_its_thread_busy(gate: threading.Event) -> None:
+    async def scenario() -> None:
+        workers = Workers("t", threads=1, queue=0, deadline=0.05)
+        with pytest.raises(DeadlineError):
+            await workers.run(gate.wait)
+        assert workers.busy == 1
+        with pytest.raises(OverloadedError):
+            await workers.run(lambda: None)
+        gate.set()
+        for _ in range(100):
+            if workers.busy == 0:
+                break
+            await asyncio.sleep(0.01)
+        assert await workers.run(lambda: 1) == 1
+        workers.close()
+
+    asyncio.run(scenario())
+
+
+def test_call_that_waited_past_its_deadline_never_runs(gate: threading.Event) -> None:
+    ran: list[int] = []
+
+    async def scenario() -> None:
+        workers = Workers("t", threads=1, queue=1, deadline=0.05)
+        first = asyncio.ensure_future(workers.run(gate.wait))
+        await asyncio.sleep(0.01)
+        with pytest.raises(DeadlineError):
+            await workers.run(ran.append, 1)
+        gate.set()
+        with pytest.raises(DeadlineError):
+            await first
+        await asyncio.sleep(0.05)
+        workers.close()
+
+    asyncio.run(scenario())
+    assert ran == []
+
+
+def _time_out() -> None:
+    raise TimeoutError
