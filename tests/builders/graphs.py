@@ -89,9 +89,11 @@ def explainer_graph(model: BuilderModel) -> bytes:
     biases = g.add("Gather", g.constant(model.out_bias), "item_ix")
     hidden_bias = g.constant(model.hidden_bias)
 
+    def latent_point(first: str) -> str:
+        return g.add("Add", g.add("Add", g.add("MatMul", first, to_mu), g.constant(model.mu_bias)), "shift")
+
     def second_layer(first: str) -> str:
-        z = g.add("Add", g.add("Add", g.add("MatMul", first, to_mu), g.constant(model.mu_bias)), "shift")
-        return g.add("Tanh", g.add("Add", g.add("MatMul", z, hidden), hidden_bias))
+        return g.add("Tanh", g.add("Add", g.add("MatMul", latent_point(first), hidden), hidden_bias))
 
     def score(second: str, out: str) -> str:  # second [1, G] -> [K]
         total = g.add("ReduceSum", g.add("Mul", rows, second), g.constant([1]), keepdims=0)
@@ -99,23 +101,33 @@ def explainer_graph(model: BuilderModel) -> bytes:
 
     to_mu, hidden = g.constant(model.to_mu), g.constant(model.hidden)
     first = g.add("Tanh", g.add("Add", summed, offset))
-    z = g.add("Add", g.add("Add", g.add("MatMul", first, to_mu), g.constant(model.mu_bias)), "shift")
+    z = latent_point(first)
     slope = _slope(g, g.add("MatMul", z, hidden), hidden_bias)
     spread = g.add("MatMul", g.add("Mul", rows, slope), g.constant(model.hidden.T))
     g.add("Mul", spread, z, out="latent")
     score(g.add("Unsqueeze", g.add("Tanh", hidden_bias), zero), "latent_base")
     score(second_layer(g.add("Tanh", offset)), "history_base")
 
-    nodes, weights = np.polynomial.legendre.leggauss(N_NODES)
+    nodes, _ = np.polynomial.legendre.leggauss(N_NODES)
     along = g.constant(((nodes + 1) / 2)[:, None])  # [Q, 1]
     firsts = g.add("Tanh", g.add("Add", g.add("Mul", along, summed), offset))  # [Q, H]
-    seconds = second_layer(firsts)  # [Q, G]
+    mean = _mean_gradient(g, model, (rows, firsts, second_layer(firsts)))
+    g.add("MatMul", mean, g.add("Transpose", per_item, perm=[1, 0]), out="history_contribution")
+    return g.model("explainer", *_explainer_tensors(model))
+
+
+def _mean_gradient(g: GraphWriter, model: BuilderModel, along_path: tuple[str, str, str]) -> str:
+    """rows [K, G], first layers [Q, H], second layers [Q, G] -> the gradient averaged over the path, [K, H]."""
+    rows, firsts, seconds = along_path
+    one, _, weights = g.constant(1.0), *np.polynomial.legendre.leggauss(N_NODES)
     steep = g.add("Unsqueeze", g.add("Sub", one, g.add("Mul", seconds, seconds)), g.constant([1]))  # [Q, 1, G]
     back = g.add("MatMul", g.add("Mul", rows, steep), g.constant((model.to_mu @ model.hidden).T))  # [Q, K, H]
     gentle = g.add("Unsqueeze", g.add("Sub", one, g.add("Mul", firsts, firsts)), g.constant([1]))
     weighted = g.add("Mul", g.add("Mul", back, gentle), g.constant((weights / 2)[:, None, None]))
-    mean = g.add("ReduceSum", weighted, zero, keepdims=0)  # [K, H]
-    g.add("MatMul", mean, g.add("Transpose", per_item, perm=[1, 0]), out="history_contribution")
+    return g.add("ReduceSum", weighted, g.constant([0]), keepdims=0)
+
+
+def _explainer_tensors(model: BuilderModel) -> tuple[list[onnx.ValueInfoProto], list[onnx.ValueInfoProto]]:
     inputs = [value("history", INT64, "L")]
     if model.n_conditions:
         inputs.append(value("condition", FLOAT, 1, model.n_conditions))
@@ -126,7 +138,7 @@ def explainer_graph(model: BuilderModel) -> bytes:
         value("history_contribution", FLOAT, "K", "L"),
         value("history_base", FLOAT, "K"),
     ]
-    return g.model("explainer", inputs, outputs)
+    return inputs, outputs
 
 
 def _offset(g: GraphWriter, model: BuilderModel) -> str:

@@ -61,20 +61,12 @@ def export_run(
     """
     version = next_version(model_folder) if version is None else version
     check_target(model_folder, version)
-    if force is not None and not force.strip():
-        raise ExportError("--force needs a reason", hint='say why, e.g. --force "first look at the format"')
-    evaluation = run.load_evaluation()
-    factors, latent_map = run.require(run.factors).read_bytes(), run.require(run.latent_map).read_bytes()
-    loaded = run.load()
+    decoded = {name: run.require(run.path / name).read_bytes() for name in (files.FACTORS, files.LATENT_MAP)}
+    evaluation, loaded = run.load_evaluation(), run.load()
     _check_leakage(loaded.split)
     forced = _check_worth(evaluation, loaded, force)
     packed = _export(loaded, evaluation)
-    payload = {
-        **packed.exported.content,
-        files.ITEMS: encode(loaded.catalogue),
-        files.FACTORS: factors,
-        files.LATENT_MAP: latent_map,
-    }
+    payload = {**packed.exported.content, files.ITEMS: encode(loaded.catalogue), **decoded}
     created = clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def manifest_of(entries: dict[str, FileEntry]) -> Manifest:
@@ -99,6 +91,8 @@ def _check_leakage(split: Split) -> None:
 
 def _check_worth(evaluation: Evaluation, loaded: LoadedRun, force: str | None) -> str | None:
     """The reason for the manifest's `forced` (None when nothing had to be forced), or ExportError."""
+    if force is not None and not force.strip():
+        raise ExportError("--force needs a reason", hint='say why, e.g. --force "first look at the format"')
     if evaluation.fingerprint != loaded.info.data.fingerprint or evaluation.kind != loaded.info.kind:
         raise ExportError(
             "evaluation.json is of another run or split", hint="run `prismrec evaluate` on this run again"

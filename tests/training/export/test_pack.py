@@ -83,7 +83,7 @@ def test_export_run_twice_gives_two_versions_of_the_same_content(tmp_path, quick
     second = export_run(run, tmp_path / "demo", clock=lambda: NOON)
     assert versions(tmp_path / "demo") == ["1", "2"] and resolve(tmp_path / "demo").name == "2"
     one, two = (json.loads((folder / "manifest.json").read_text()) for folder in (first, second))
-    assert one | {"version": "2"} == two
+    assert one | {"version": "2", "digest": two["digest"]} == two and one["digest"] != two["digest"]
 
 
 def test_export_run_of_model_below_popularity_is_refused_before_any_work(tmp_path, never):
