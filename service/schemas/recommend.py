@@ -119,7 +119,10 @@ class Recommendation(Wire):
 
 
 class Refused:
-    """Stands in a batch for an entry that is not valid, so that the others are still answered."""
+    """Stands in a batch for an entry that is not valid, so that the others are still answered.
+
+    errors: as pydantic lists them, with `loc` from the entry's root.
+    """
 
     def __init__(self, errors: list[Any]) -> None:
         self.errors = errors
@@ -129,7 +132,8 @@ def _keep_refusal(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     try:
         return handler(value)
     except ValidationError as error:
-        return Refused(list(error.errors(include_input=False, include_url=False, include_context=False)))
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        return Refused([{**entry, "loc": ("body", *entry["loc"])} for entry in found])
 
 
 class BatchRequest(Wire):

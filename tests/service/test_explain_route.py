@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from service.routes import explain as explain_route
+from service.workers import Workers
+from tests.service.app_client import AppClient, assert_problem
+from tests.service.conftest import HISTORY
+
+
+def test_explanation_adds_up_to_the_score(client: AppClient) -> None:
+    told = client.get("/explain/42?item_id=m12").json()
+    total = (
+        told["base_value"] + sum(f["contribution"] for f in told["factors"]) + told["other_factors"] + told["linear"]
+    )
+    assert total + told["residual"] == pytest.approx(told["score"], rel=1e-5)
+    assert abs(told["residual"]) < 1e-4
+    by_history = told["history_base"] + sum(h["contribution"] for h in told["history"]) + told["history_residual"]
+    assert by_history == pytest.approx(told["score"], rel=1e-5)
+    listed = client.post("/recommend", {"user_id": "42", "n": 50}).json()["items"]
+    assert {item["item_id"]: item["score"] for item in listed}["m12"] == pytest.approx(told["score"], rel=1e-5)
+    assert {item["item_id"]: item["rank"] for item in listed}["m12"] == told["rank"]
+
+
+def test_explanation_of_a_comedy_for_a_lover_of_comedies_names_comedy(client: AppClient) -> None:
+    told = client.get("/explain/42?item_id=m12").json()
+    strongest = max(told["factors"], key=lambda factor: factor["contribution"])
+    assert (strongest["attribute"], strongest["value"], strongest["half"]) == ("genre", "Comedy", "positive")
+    assert "Comedy" in told["sentence"]
+
+
+def test_explanation_cut_to_top_factors_carries_the_rest(client: AppClient) -> None:
+    whole = client.get("/explain/42?item_id=m12").json()
+    cut = client.get("/explain/42?item_id=m12&top_factors=1").json()
+    assert (len(cut["factors"]), cut["n_other_factors"]) == (1, len(whole["factors"]) - 1)
+    assert cut["other_factors"] == pytest.approx(sum(f["contribution"] for f in whole["factors"][1:]))
+
+
+def test_explanation_without_extras_leaves_them_out(client: AppClient) -> None:
+    whole = client.get("/explain/42?item_id=m12").json()
+    assert whole["counterfactual"] is not None and whole["fidelity"] is not None
+    bare = client.get("/explain/42?item_id=m12&counterfactual=false&fidelity=false").json()
+    assert bare["counterfactual"] is None and bare["fidelity"] is None
+
+
+def test_counterfactual_holds_when_it_is_tried(client: AppClient) -> None:
+    top = client.post("/recommend", {"user_id": "42", "n": 10}).json()["items"][-1]["item_id"]
+    found = client.get(f"/explain/42?item_id={top}").json()["counterfactual"]
+    assert found["valid"]
+    kept = [item for item in HISTORY if item not in found["remove"]]
+    again = client.post("/recommend", {"history": kept, "n": 10, "exclude_items": found["remove"]}).json()["items"]
+    assert top not in {item["item_id"] for item in again}
+
+
+def test_explain_by_post_and_by_get_agree(client: AppClient) -> None:
+    by_get = client.get("/explain/42?item_id=m12").json()
+    assert client.post("/explain", {"history": list(HISTORY), "item_id": "m12"}).json() == by_get
+    assert client.post("/explain", {"user_id": "42", "item_id": "m12"}).json() == by_get
+
+
+def test_explain_without_an_item_is_the_profile(client: AppClient) -> None:
+    found = client.get("/explain/42").json()
+    assert found["kind"] == "profile"
+    comedy = next(factor for factor in found["factors"] if factor["value"] == "Comedy")
+    assert comedy["percentile"] > 50
+    assert {pull["item_id"] for pull in comedy["items"]} <= set(HISTORY)
+    assert 3 in found["undecoded"]
+
+
+def test_explain_of_an_item_already_seen_says_so(client: AppClient) -> None:
+    told = client.get("/explain/42?item_id=m0").json()
+    assert (told["seen"], told["rank"], told["not_listed"]) == (True, None, "seen")
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("/explain/nobody", "unknown-user"), ("/explain/42?item_id=nope", "unknown-item")],
+)
+def test_explain_of_what_is_unknown_is_not_found(client: AppClient, path: str, code: str) -> None:
+    assert_problem(client.get(path), 404, code)
+
+
+def test_explain_without_a_known_history_is_invalid(client: AppClient) -> None:
+    assert_problem(client.post("/explain", {"history": ["nope"]}), 422, "invalid-request")
+    assert_problem(client.post("/explain", {"item_id": "m0"}), 422, "invalid-request")
+
+
+def test_explain_past_its_deadline_is_504_and_a_full_pool_503(
+    own_client: AppClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: object, **__: object) -> None:
+        time.sleep(0.4)
+        raise AssertionError("nobody waits for this")
+
+    own_client.state.compute = Workers("slow", threads=1, queue=0, deadline=0.05)
+    monkeypatch.setattr(explain_route, "explain_item", slow)
+    assert_problem(own_client.post("/explain", {"history": ["m0"], "item_id": "m1"}), 504, "deadline")
+    refused = own_client.post("/explain", {"history": ["m0"], "item_id": "m1"})
+    assert_problem(refused, 503, "overloaded")
+    assert refused.headers["retry-after"]
+    assert own_client.post("/recommend", {"history": ["m0"]}).status_code == 200

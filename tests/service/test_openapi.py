@@ -1,0 +1,113 @@
+"""The document: committed as generated, valid, complete; and every example in it fits its schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from service.auth import ACCESS
+from service.errors import STATUS
+from service.openapi_file import document, main
+from tests.service.app_client import AppClient
+from tests.service.make_examples import GETS, POSTS
+
+COMMITTED = Path(__file__).parents[2] / "openapi" / "openapi.json"
+DOCUMENT: dict[str, Any] = json.loads(document())
+OPERATIONS = {
+    operation["operationId"]: (method, path, operation)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+}
+NO_BODY_EXAMPLE = {"metrics"}
+
+
+def check(value: Any, schema: dict[str, Any]) -> None:
+    """The value fits a schema of the document (JSON Schema 2020-12, as OpenAPI 3.1 has it)."""
+    whole = {**schema, "components": DOCUMENT["components"]}
+    jsonschema.Draft202012Validator(whole).validate(value)
+
+
+def test_committed_document_is_what_the_code_makes() -> None:
+    assert COMMITTED.read_text(encoding="utf-8") == document(), "run `make openapi` and commit the result"
+
+
+def test_check_notices_a_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "openapi.json"
+    assert main([str(path)]) == 0
+    assert main(["--check", str(path)]) == 0
+    path.write_text(path.read_text(encoding="utf-8").replace("recommend", "commend", 1), encoding="utf-8")
+    assert main(["--check", str(path)]) == 1
+    assert "make openapi" in capsys.readouterr().err
+    assert main([]) == 2
+
+
+def test_served_document_is_the_committed_one(client: AppClient) -> None:
+    assert client.get("/openapi.json").json() == json.loads(COMMITTED.read_text(encoding="utf-8"))
+
+
+def test_document_is_openapi_3_1_with_every_operation_named_and_tagged() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1")
+    assert set(OPERATIONS) == set(ACCESS)
+    tags = {tag["name"] for tag in DOCUMENT["tags"]}
+    for name, (_, _, operation) in OPERATIONS.items():
+        assert set(operation["tags"]) <= tags, name
+        assert operation["description"], name
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_operation_declares_its_errors_and_keys(name: str) -> None:
+    _, _, operation = OPERATIONS[name]
+    declared = operation["responses"]
+    assert {"200", "422", "500"} <= set(declared)
+    assert ("security" in operation) == (ACCESS[name] is not None)
+    assert ({"401", "403"} <= set(declared)) == (ACCESS[name] is not None)
+    for status, reply in declared.items():
+        if status == "200" or (name, status) == ("health_ready", "503"):
+            continue
+        content = reply["content"]
+        assert set(content) == {"application/problem+json"}, (name, status)
+        for code, example in content["application/problem+json"]["examples"].items():
+            assert STATUS[code] == int(status)
+            check(example["value"], {"$ref": "#/components/schemas/Problem"})
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATIONS) - NO_BODY_EXAMPLE))
+def test_operation_has_examples_that_fit(name: str) -> None:
+    _, _, operation = OPERATIONS[name]
+    reply = operation["responses"]["200"]["content"]["application/json"]
+    check(reply["example"], reply["schema"])
+    if "requestBody" in operation:
+        body = operation["requestBody"]["content"]["application/json"]
+        check(body["example"], body["schema"])
+
+
+def test_example_check_notices_a_wrong_example() -> None:
+    reply = OPERATIONS["recommend"][2]["responses"]["200"]["content"]["application/json"]
+    with pytest.raises(jsonschema.ValidationError):
+        check(reply["example"] | {"requested": "ten"}, reply["schema"])
+
+
+def test_live_replies_fit_their_schemas(client: AppClient) -> None:
+    asked = [(name, client.post(path, body)) for name, (path, body) in POSTS.items() if name != "reload_bundle"]
+    asked += [(name, client.get(path)) for name, path in GETS.items()]
+    for name, reply in asked:
+        assert reply.status_code == 200, (name, reply.text)
+        check(reply.json(), OPERATIONS[name][2]["responses"]["200"]["content"]["application/json"]["schema"])
+
+
+def test_request_schemas_are_closed_and_have_no_locations() -> None:
+    text = json.dumps(DOCUMENT)
+    assert '"format": "uri"' not in text
+    for name in (
+        "RecommendRequest",
+        "BatchRequest",
+        "ExplainRequest",
+        "ColdStartRequest",
+        "InteractionsRequest",
+        "Steer",
+    ):
+        assert DOCUMENT["components"]["schemas"][name]["additionalProperties"] is False, name

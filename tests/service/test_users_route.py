@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from service.limits import LIMITS
+from tests.service.app_client import START, AppClient, assert_problem, give_history
+
+BODY = {"interactions": [{"item_id": "m1", "timestamp": START}, {"item_id": "new"}, {"item_id": "m1"}]}
+
+
+def test_interactions_are_stored_and_serve_at_once(own_client: AppClient) -> None:
+    reply = own_client.post("/users/7/interactions", BODY, headers={"Idempotency-Key": "a"})
+    assert reply.json() == {"stored": 2, "duplicates": 1, "unknown_items": ["new"]}
+    user = own_client.get("/users/7").json()
+    assert [(e["item_id"], e["known"]) for e in user["history"]] == [("m1", True), ("new", False)]
+    assert own_client.get("/recommend/7").json()["unknown_items"] == ["new"]
+
+
+def test_repeated_key_answers_the_same_and_another_body_is_a_conflict(own_client: AppClient) -> None:
+    first = own_client.post("/users/7/interactions", BODY, headers={"Idempotency-Key": "a"})
+    again = own_client.post("/users/7/interactions", BODY, headers={"Idempotency-Key": "a"})
+    assert first.content == again.content
+    other = {"interactions": [{"item_id": "m2"}]}
+    for path in ("/users/7/interactions", "/users/8/interactions"):
+        assert_problem(own_client.post(path, other, headers={"Idempotency-Key": "a"}), 409, "conflict")
+    assert own_client.get("/users/7").json()["n_items"] == 2
+
+
+@pytest.mark.parametrize("key", [None, "", "k" * 129, "a b"])
+def test_write_without_a_usable_key_is_refused(own_client: AppClient, key: str | None) -> None:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    assert_problem(own_client.post("/users/7/interactions", BODY, headers=headers), 422, "invalid-request")
+    assert own_client.get("/users/7").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"item_id": "m1", "timestamp": -1},
+        {"item_id": "m1", "timestamp": 1_700_000_000_000},
+        {"item_id": "m1", "timestamp": 1.5},
+        {"item_id": True},
+        {"item_id": ""},
+        {"item_id": "a\nb"},
+        {"timestamp": 1},
+        {"item_id": "m1", "rating": 5},
+    ],
+)
+def test_one_bad_interaction_stores_nothing(own_client: AppClient, entry: dict[str, object]) -> None:
+    body = {"interactions": [{"item_id": "m1"}, entry]}
+    found = assert_problem(
+        own_client.post("/users/7/interactions", body, headers={"Idempotency-Key": "a"}), 422, "invalid-request"
+    )
+    assert found["errors"][0]["pointer"].startswith("/interactions/1")
+    assert own_client.get("/users/7").status_code == 404
+
+
+def test_interactions_at_the_limit_are_stored_and_one_past_it_refused(own_client: AppClient) -> None:
+    items = [f"i{number}" for number in range(LIMITS.interactions + 1)]
+    give_history(own_client, "7", *items[:-1])
+    assert own_client.get("/users/7").json()["n_items"] == LIMITS.interactions
+    body = {"interactions": [{"item_id": item} for item in items]}
+    assert_problem(
+        own_client.post("/users/8/interactions", body, headers={"Idempotency-Key": "b"}), 422, "invalid-request"
+    )
+
+
+def test_erased_user_is_unknown_everywhere(own_client: AppClient) -> None:
+    give_history(own_client, "secret-user", "m0")
+    assert own_client.request("DELETE", "/users/secret-user").json() == {"erased": True}
+    for method, path in (
+        ("GET", "/users/secret-user"),
+        ("GET", "/recommend/secret-user"),
+        ("DELETE", "/users/secret-user"),
+    ):
+        assert_problem(own_client.request(method, path), 404, "unknown-user")
+    assert own_client.get("/users").json()["items"] == []
+    assert "secret-user" not in own_client.log.getvalue().decode()
+
+
+def test_users_are_listed_in_pages_by_cursor(own_client: AppClient) -> None:
+    for user in "abc":
+        give_history(own_client, user, "m0", key=user)
+    first = own_client.get("/users?limit=2").json()
+    rest = own_client.get("/users", params={"limit": "2", "cursor": first["next_cursor"]}).json()
+    assert [user["user_id"] for user in first["items"] + rest["items"]] == ["a", "b", "c"]
+    assert rest["next_cursor"] is None
