@@ -55,10 +55,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m service.openapi_file --check
+	$(BIN)/python -m service.openapi_file --check openapi/openapi.json
 
 openapi: setup
-	$(BIN)/python -m service.openapi_file
+	$(BIN)/python -m service.openapi_file openapi/openapi.json
 
 docker: setup
 	$(BIN)/python -m pytest tests/e2e/test_compose.py

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def find_bundle(path: Path) -> Path:
     """The bundle folder that a path means: itself, a model's current version, or that of the only model below it."""
-    if (path / files.MANIFEST).exists():
+    if any((path / name).exists() for name in (files.MANIFEST, *files.PAYLOAD)):
         return path
     if not path.exists():
         raise NoBundleError(f"{path} does not exist")

@@ -62,7 +62,7 @@ def trained(session: Session, run: RunFolder, prepared: Prepared, options: FitOp
     different = differences(info, prepared.split, options)
     if different:
         raise CommandError(
-            f"{run.path} holds another run: {', '.join(different)} differ",
+            f"{run.path} holds another run; what differs: {', '.join(different)}",
             hint="choose another --run, or remove that folder",
         )
     if info.complete:

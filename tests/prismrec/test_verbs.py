@@ -1,0 +1,111 @@
+"""The quick verbs: data, version, doctor, verify on a built bundle."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from prismrec.__main__ import main
+from prismrec.commands.doctor import check_extras, check_port, check_writable
+from tests.builders import DAMAGES, damage, make_bundle
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_version_prints_one_document(capsys):
+    assert main(["version", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bundle_format"] == 1
+
+
+def test_help_without_arguments_goes_to_stdout(capsys):
+    assert main([]) == 0
+    captured = capsys.readouterr()
+    assert "standalone" in captured.out
+    assert captured.err == ""
+
+
+def test_help_of_every_verb_says_where_global_options_are(capsys):
+    for verb in (["train"], ["data", "synth"], ["recommend"], ["standalone"], ["doctor"]):
+        assert main([*verb, "--help"]) == 0
+        assert "--no-progress" in capsys.readouterr().out
+
+
+def test_synth_with_a_seed_is_repeatable(tmp_path, capsys):
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert main(["data", "synth", name, "--users", "50", "--items", "30", "--seed", seed, "--name", "x"]) == 0
+    tables = [(tmp_path / name / "interactions.parquet").read_bytes() for name in "abc"]
+    assert tables[0] == tables[1]
+    assert tables[0] != tables[2]
+
+
+def test_convert_keeps_what_was_read(tmp_path, capsys):
+    rows = "".join(f"u{u},i{i},5\n" for u in range(12) for i in range(6))
+    (tmp_path / "interactions.csv").write_text("user_id,item_id,rating\n" + rows + "u1,i1,5\n")
+    assert main(["data", "convert", "interactions.csv", "out", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["n_read"], document["n_interactions"]) == (73, 72)
+    assert sum(reject["count"] for reject in document["rejects"]) == 1
+    assert main(["data", "describe", "out", "--heldout", "2"]) == 0
+    assert "density" in capsys.readouterr().out
+
+
+def test_validate_fails_with_exit_code_1_and_passes_with_0(tmp_path, capsys):
+    assert main(["data", "synth", "tiny", "--users", "60", "--items", "40"]) == 0
+    assert main(["data", "validate", "tiny"]) == 1
+    assert "FAIL  enough users to hold out" in capsys.readouterr().out
+    assert main(["data", "validate", "tiny", "--heldout", "20", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert [c["name"] for c in document["checks"] if c["passed"] is False]
+
+
+def test_verify_of_a_good_bundle_passes(tmp_path, capsys):
+    assert main(["verify", str(make_bundle(tmp_path / "models"))]) == 0
+    assert "FAIL" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", sorted(DAMAGES))
+def test_verify_of_a_damaged_bundle_fails_at_its_check(kind, tmp_path, capsys):
+    bundle = make_bundle(tmp_path / "models")
+    damage(bundle, kind)
+    code = main(["verify", str(bundle), "--json"])
+    document = json.loads(capsys.readouterr().out)
+    failed = [check for check in document["checks"] if check["passed"] is False]
+    assert (code, [check["name"] for check in failed]) == (1, [DAMAGES[kind]])
+    assert failed[0]["hint"]
+
+
+def test_doctor_on_a_good_machine_passes(capsys):
+    assert main(["doctor", "--port", str(free_port())]) == 0
+    assert "FAIL" not in capsys.readouterr().out
+
+
+def test_doctor_with_a_taken_port_fails(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert check_port(port).passed is False
+        assert main(["doctor", "--port", str(port)]) == 1
+    assert "FAIL  port" in capsys.readouterr().out
+
+
+def test_doctor_tells_a_torn_extra_from_an_absent_one(monkeypatch):
+    monkeypatch.setattr("prismrec.commands.doctor._installed", lambda package: package != "torch")
+    assert {line.name: line.passed for line in check_extras()} == {"extra serve": True, "extra train": False}
+
+
+def test_doctor_sees_a_file_where_a_folder_should_be(tmp_path):
+    (tmp_path / "runs").write_text("")
+    assert check_writable("runs", tmp_path / "runs").passed is False
+    assert check_writable("runs", tmp_path / "elsewhere" / "runs").passed is True
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
