@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Route
 
 from service.errors import (
     STATUS,
@@ -120,13 +121,12 @@ def _answer(request: Request, error: ServiceError, headers: Mapping[str, str] | 
 
 
 def _methods_of(request: Request) -> list[str]:
-    """All methods of the path, not only those of the first route with it."""
+    """All methods of the path, not only those of the first route with it; a literal path goes before a template."""
     path = request.scope["path"]
-    found: set[str] = set()
-    for route in request.app.router.routes:
-        regex = getattr(route, "path_regex", None)
-        if regex is not None and regex.match(path):
-            found |= set(getattr(route, "methods", None) or ())
+    routes = [route for route in request.app.router.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.path == path]
+    matching = matching or [route for route in routes if route.path_regex.match(path)]
+    found = {method for route in matching for method in route.methods or ()}
     if "GET" in found:
         found.add("HEAD")
     return sorted(found)

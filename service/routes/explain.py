@@ -51,10 +51,10 @@ async def explain_user(
     request: Request,
     user_id: Annotated[UserId, Path()],
     item_id: ItemId | None = None,
-    top_factors: Annotated[TopFactors | None, WholeNumber] = None,
+    top_factors: Annotated[TopFactors, WholeNumber] | None = None,
     counterfactual: Annotated[bool, TrueOrFalse] = True,
     fidelity: Annotated[bool, TrueOrFalse] = True,
-    n: Annotated[int, WholeNumber, Field(ge=1, le=LIMITS.n)] = 10,
+    n: Annotated[int, Field(ge=1, le=LIMITS.n), WholeNumber] = 10,
 ) -> Response:
     """The same for the history of a stored user."""
     asked = ExplainRequest(

@@ -27,7 +27,7 @@ from service.showing import field_names, fields_of
 from service.state import state_of
 
 router = resource("catalogue")
-Limit = Annotated[int, WholeNumber, Field(ge=1, le=LIMITS.page)]
+Limit = Annotated[int, Field(ge=1, le=LIMITS.page), WholeNumber]
 Cursor = Annotated[str | None, Query(max_length=256)]
 
 

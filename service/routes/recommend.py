@@ -50,7 +50,7 @@ async def recommend_user(
     request: Request,
     user_id: Annotated[UserId, Path()],
     n: Annotated[N, WholeNumber] = 10,
-    offset: Annotated[int, WholeNumber, Field(ge=0, le=LIMITS.offset)] = 0,
+    offset: Annotated[int, Field(ge=0, le=LIMITS.offset), WholeNumber] = 0,
     genres: Annotated[list[Name] | None, Query(max_length=LIMITS.condition_values)] = None,
     match: Match = "any",
     mode: Mode = "soft",

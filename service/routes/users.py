@@ -44,7 +44,7 @@ Key = Annotated[
 @router.get("/users", response_model=UserList, responses=errors(*STORE_ERRORS))
 async def list_users(
     request: Request,
-    limit: Annotated[int, WholeNumber, Field(ge=1, le=LIMITS.page)] = 20,
+    limit: Annotated[int, Field(ge=1, le=LIMITS.page), WholeNumber] = 20,
     cursor: Annotated[str | None, Query(max_length=256)] = None,
 ) -> Response:
     """The users with a history, in the order of their ids."""

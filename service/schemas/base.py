@@ -13,6 +13,10 @@ USER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+=~-]*$"
 ITEM_ID_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 
 
+SOMEONE: dict[str, Any] = {"anyOf": [{"required": ["user_id"]}, {"required": ["history"]}]}
+"""Schema of a request that needs a user or a history."""
+
+
 class Wire(BaseModel):
     """Strict (no "10" for 10, no true for 1), closed (extra fields are refused), finite (no NaN, no infinity)."""
 
@@ -30,9 +34,9 @@ def _short_enough(value: str) -> str:
     return value
 
 
-def _id_schema(pattern: str, example: str) -> WithJsonSchema:
+def _id_schema(pattern: str, example: str, **number: int) -> WithJsonSchema:
     text = {"type": "string", "minLength": 1, "maxLength": LIMITS.id_bytes, "pattern": pattern}
-    return WithJsonSchema({"anyOf": [text, {"type": "integer"}], "examples": [example]})
+    return WithJsonSchema({"anyOf": [text, {"type": "integer", **number}], "examples": [example]})
 
 
 UserId = Annotated[
@@ -40,7 +44,7 @@ UserId = Annotated[
     BeforeValidator(_as_text),
     AfterValidator(_short_enough),
     Field(pattern=USER_ID_PATTERN, strict=True),
-    _id_schema(USER_ID_PATTERN, "42"),
+    _id_schema(USER_ID_PATTERN, "42", minimum=0),
 ]
 """A user's id: up to 64 bytes of letters, digits and . _ : @ + = ~ -, starting with a letter or digit."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from bundle.factors import Half, Status
 from service.limits import LIMITS
-from service.schemas.base import ItemId, UserId, Wire
+from service.schemas.base import SOMEONE, ItemId, UserId, Wire
 from service.schemas.recommend import ConditionAsked, History, Steer
 
 TopFactors = Annotated[int, Field(ge=1, le=LIMITS.top_factors, description="How many factors are told apart.")]
@@ -21,6 +21,8 @@ class ExplainRequest(Wire):
 
     n is the length of the list that a counterfactual takes the item out of. Without top_factors all are listed.
     """
+
+    model_config = ConfigDict(json_schema_extra=SOMEONE)
 
     history: History | None = None
     item_id: ItemId | None = None

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHa
 from bundle.factors import Half, Status
 from service.limits import LIMITS
 from service.query import Match, Mode, Source
-from service.schemas.base import ItemId, N, Name, Shown, UserId, Wire
+from service.schemas.base import SOMEONE, ItemId, N, Name, Shown, UserId, Wire
 from service.schemas.problem import Problem
 
 Strength = Annotated[float, Field(ge=-LIMITS.steer_strength, le=LIMITS.steer_strength)]
@@ -43,6 +43,8 @@ class Steer(Wire):
 
 class RecommendRequest(Wire):
     """A list for a stored user, for a history, or for both: the history is then added to the stored one."""
+
+    model_config = ConfigDict(json_schema_extra=SOMEONE)
 
     user_id: UserId | None = None
     history: History | None = None

@@ -103,6 +103,7 @@ def test_unknown_path_is_a_problem(client: AppClient) -> None:
         ("PUT", "/users/42", "DELETE, GET, HEAD"),
         ("GET", "/recommend", "POST"),
         ("DELETE", "/", "GET, HEAD"),
+        ("PUT", "/recommend/batch", "POST"),
         ("QUERY", "/items", "GET, HEAD"),
     ],
 )
