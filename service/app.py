@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
@@ -81,29 +82,23 @@ def make_state(
     metrics = Metrics()
     store = store or open_or_degrade(settings.store_url, clock=clock)
 
-    def told(report: ReloadReport) -> None:
-        metrics.observe_reload(None if report.outcome == "ok" else report.reason or "bundle")
-        event = {name: getattr(report, name) for name in ("model", "version", "bundle_id", "reason", "detail")}
-        write = log.info if report.outcome == "ok" else log.warning
-        write("bundle", outcome=report.outcome, **{name: value for name, value in event.items() if value is not None})
-
     def pool(name: str, *, threads: int, queue: int, deadline: float) -> Workers:
         gauge = metrics.workers_busy.labels(name)
         return Workers(name, threads=threads, queue=queue, deadline=deadline, busy_changed=gauge.set)
 
-    slot = slot or Slot()
+    watcher = Watcher(
+        slot,
+        settings.models,
+        name=settings.model,
+        interval=settings.poll_seconds,
+        clock=clock,
+        listener=partial(_tell, log, metrics),
+    )
     return State(
         settings=settings,
         limits=LIMITS,
         slot=slot,
-        watcher=Watcher(
-            slot,
-            settings.models,
-            name=settings.model,
-            interval=settings.poll_seconds,
-            clock=clock,
-            listener=told,
-        ),
+        watcher=watcher,
         store=store,
         keyring=Keyring(settings),
         metrics=metrics,
@@ -119,6 +114,14 @@ def make_state(
         titles=Titles(),
         clock=clock,
     )
+
+
+def _tell(log: FilteringBoundLogger, metrics: Metrics, report: ReloadReport) -> None:
+    """Log and count one attempt to take up a bundle."""
+    metrics.observe_reload(None if report.outcome == "ok" else report.reason or "bundle")
+    event = {name: getattr(report, name) for name in ("model", "version", "bundle_id", "reason", "detail")}
+    write = log.info if report.outcome == "ok" else log.warning
+    write("bundle", outcome=report.outcome, **{name: value for name, value in event.items() if value is not None})
 
 
 @asynccontextmanager

@@ -9,7 +9,9 @@ from fastapi import Path, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from bundle.catalogue import Catalogue
 from service.asking import Asked, history_of, item_index, query_of
+from service.counterfactual import Counterfactual
 from service.engine import LoadedBundle
 from service.explain import Extras, ItemExplanation, explain_item
 from service.limits import LIMITS
@@ -93,7 +95,6 @@ def _fidelity_k(put: Asked) -> int | None:
 
 def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplained:
     catalogue = loaded.catalogue
-    found = told.counterfactual
     return ItemExplained(
         item_id=catalogue.ids[told.item_ix],
         title=title_of(catalogue, told.item_ix),
@@ -120,19 +121,23 @@ def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplai
         ],
         history_base=told.history_base,
         history_residual=told.history_residual,
-        counterfactual=None
-        if found is None
-        else CounterfactualFound(
-            remove=[catalogue.ids[ix] for ix in found.remove],
-            new_rank=found.new_rank,
-            replacement=None if found.replacement is None else catalogue.ids[found.replacement],
-            valid=found.valid,
-            runs=found.runs,
-            reason=found.reason,
-        ),
+        counterfactual=_counterfactual(catalogue, told.counterfactual),
         fidelity=None if told.fidelity is None else FidelityFound(**asdict(told.fidelity)),
         sentence=told.sentence,
         **_common(loaded, put),
+    )
+
+
+def _counterfactual(catalogue: Catalogue, found: Counterfactual | None) -> CounterfactualFound | None:
+    if found is None:
+        return None
+    return CounterfactualFound(
+        remove=[catalogue.ids[ix] for ix in found.remove],
+        new_rank=found.new_rank,
+        replacement=None if found.replacement is None else catalogue.ids[found.replacement],
+        valid=found.valid,
+        runs=found.runs,
+        reason=found.reason,
     )
 
 
