@@ -1,4 +1,4 @@
-"""A tiny demo made by the real command in a fresh process: data, run, bundle and store, once for the whole session."""
+"""A quick demo made by the real command in a fresh process: data, run, bundle and store, once for the whole session."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+CONFIG = Path(__file__).resolve().parents[1] / "demo.toml"
 TINY = (
-    *("--set", "hidden=32", "--set", "latent=6", "--set", "fit.epochs=4", "--set", "fit.batch_size=50"),
+    *("-c", str(CONFIG), "--set", "fit.epochs=3", "--set", "fit.learning_rate=0.005"),
     *("--set", "permutations=60", "--set", "bootstraps=40", "--set", "users=50", "--set", "samples=16"),
 )
+"""The demo's model and data, so that ids and factors in the documents exist here too, with less of everything slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def command(*words: str, cwd: Path, timeout: float = 240.0) -> subprocess.Comple
 
 def make_demo(root: Path) -> Demo:
     """Synthetic data, then `standalone --no-serve`; the assertion carries what the command said."""
-    synth = command("data", "synth", "data", "--name", "demo", "--users", "300", "--items", "80", cwd=root)
+    synth = command("data", "synth", "data", "--name", "demo", cwd=root)
     assert synth.returncode == 0, synth.stderr
     made = command("standalone", "data", "--out", "models/demo", "--no-serve", "--json", *TINY, cwd=root)
     assert made.returncode == 0, made.stderr

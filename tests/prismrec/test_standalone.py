@@ -31,7 +31,7 @@ def test_standalone_makes_a_bundle_a_report_and_a_store(demo):
     assert (demo.root / made["report"]).stat().st_size > 10_000
     assert made["store"]["stored"] == made["store"]["read"] > 1000
     assert made["metrics"]["ndcg@100"]["mean"] > made["baselines"]["popularity"]["ndcg@100"]["mean"]
-    assert made["factors"]["decoded"] + made["factors"]["ambiguous"] + made["factors"]["undecoded"] == 12
+    assert made["factors"]["decoded"] + made["factors"]["ambiguous"] + made["factors"]["undecoded"] == 16
     assert len(made["try"]) == 3
 
 
