@@ -1,7 +1,7 @@
 """Turn pip's installation report (on stdin) into constraints (on stdout): sorted `name==version` lines, no hosts.
 
-`make lock` runs it. A local version ("2.13.0+cpu") is cut: every build of a release satisfies the line. Packages that only
-GPU builds of torch bring are left out, so that the lock does not depend on which build resolved it.
+`make lock` runs it. A local version ("2.13.0+cpu") is cut: every build of a release satisfies the line. Packages that
+only GPU builds of torch bring are left out, so that the lock does not depend on which build resolved it.
 """
 
 from __future__ import annotations

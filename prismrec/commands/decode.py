@@ -71,7 +71,7 @@ def _rows(factors: FactorMap) -> Iterator[tuple[Any, ...]]:
     """Both halves of every factor that is active or decoded; the others are counted in the notes."""
     for factor in factors.factors:
         for half in ("negative", "positive"):
-            reading = factor.reading(half)  # type: ignore[arg-type]
+            reading = factor.reading(half)
             if reading.status == "undecoded" and not factor.active:
                 continue
             says = f"{reading.attribute} = {reading.value}" if reading.attribute else "-"
