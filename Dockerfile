@@ -36,6 +36,7 @@ COPY bundle bundle
 COPY service service
 COPY training training
 COPY prismrec prismrec
+COPY demo.toml ./
 RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check -c requirements.lock '.[serve,train]' && rm -rf build
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin prismrec \
  && install -d -o prismrec -g prismrec /models /store /work

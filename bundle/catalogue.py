@@ -48,9 +48,13 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         return self.shares > 0
 
     def shown(self, item_ix: int) -> list[str] | str | float | None:
-        """The item's value as the API shows it: a list for multi-label, else one value; None when missing."""
+        """The item's value as the API shows it: a list for multi-label, else one value; None when missing.
+
+        A whole number comes as an int, so that a year reads 1995 and not 1995.0.
+        """
         if self.kind == "numeric":
-            return self.numbers[item_ix]
+            number = self.numbers[item_ix]
+            return int(number) if number is not None and number.is_integer() else number
         named = [self.values[v] for v in self.rows[item_ix]]
         if self.kind == "multilabel":
             return named
