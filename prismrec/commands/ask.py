@@ -65,10 +65,13 @@ def explain(
     ] = None,
     history: History = None,
     top_factors: Annotated[int | None, typer.Option(min=1, help="How many factors are told apart.")] = None,
+    counterfactual: Annotated[
+        bool, typer.Option("--counterfactual", help="Also the items without which it would leave the list.")
+    ] = False,
     store: flags.Store = None,
 ) -> None:
     """Why an item: its score taken apart by factors and by history. Without --item: a profile in decoded factors."""
-    body = _someone(user, history) | _said(item_id=item, top_factors=top_factors)
+    body = _someone(user, history) | _said(item_id=item, top_factors=top_factors, counterfactual=counterfactual or None)
     reply = inprocess.ask(bundle, store, "/explain", body)
     show = show_explained if item is not None else show_profile
     session_of(context).result(reply, lambda console: show(console, reply))

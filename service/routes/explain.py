@@ -54,7 +54,7 @@ async def explain_user(
     user_id: Annotated[UserId, Path()],
     item_id: ItemId | None = None,
     top_factors: Annotated[TopFactors, WholeNumber] | None = None,
-    counterfactual: Annotated[bool, TrueOrFalse] = True,
+    counterfactual: Annotated[bool, TrueOrFalse] = False,
     fidelity: Annotated[bool, TrueOrFalse] = True,
     n: Annotated[int, Field(ge=1, le=LIMITS.n), WholeNumber] = 10,
 ) -> Response:

@@ -30,7 +30,7 @@ class ExplainRequest(Wire):
     condition: ConditionAsked | None = None
     steer: Steer | None = None
     top_factors: TopFactors | None = None
-    counterfactual: bool = True
+    counterfactual: bool = False
     fidelity: bool = True
     n: Annotated[int, Field(ge=1, le=LIMITS.n)] = 10
 

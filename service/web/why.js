@@ -44,7 +44,7 @@ export function whyCard() {
   const clear = () => inside.replaceChildren(h("p", { class: "note" }, "Choose an item of the list."));
   const show = latest(async (signal, asked, item) => {
     const { steer, ...rest } = asked;
-    const told = await ask("/explain", steer ? { ...rest, steer } : rest, signal);
+    const told = await ask("/explain", { ...rest, ...(steer ? { steer } : {}), counterfactual: true }, signal);
     inside.replaceChildren(...[h("div", { class: "title" }, titleOf(item)), h("p", { class: "sentence" }, told.sentence),
       byFactors(told), byHistory(told), counterfactual(told), fidelity(told)].flat(3).filter(Boolean));
   });

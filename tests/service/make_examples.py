@@ -34,7 +34,10 @@ POSTS: dict[str, tuple[str, Any]] = {
         },
     ),
     "recommend_batch": ("/recommend/batch", {"requests": [{"history": ["m0"], "n": 1}, {"user_id": "nobody", "n": 1}]}),
-    "explain": ("/explain", {"history": ["m0", "m3"], "item_id": "m6", "top_factors": 2, "n": 5}),
+    "explain": (
+        "/explain",
+        {"history": ["m0", "m3"], "item_id": "m30", "top_factors": 2, "counterfactual": True, "n": 5},
+    ),
     "coldstart": (
         "/coldstart",
         {"picks": [{"factor": 0, "half": "positive", "strength": 1.0}], "n": 2, "samples": 32, "seed": 7},

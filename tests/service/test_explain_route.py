@@ -39,15 +39,17 @@ def test_explanation_cut_to_top_factors_carries_the_rest(client: AppClient) -> N
 
 
 def test_explanation_without_extras_leaves_them_out(client: AppClient) -> None:
-    whole = client.get("/explain/42?item_id=m12").json()
+    whole = client.get("/explain/42?item_id=m12&counterfactual=true").json()
     assert whole["counterfactual"] is not None and whole["fidelity"] is not None
-    bare = client.get("/explain/42?item_id=m12&counterfactual=false&fidelity=false").json()
+    plain = client.get("/explain/42?item_id=m12").json()
+    assert plain["counterfactual"] is None and plain["fidelity"] is not None
+    bare = client.get("/explain/42?item_id=m12&fidelity=false").json()
     assert bare["counterfactual"] is None and bare["fidelity"] is None
 
 
 def test_counterfactual_holds_when_it_is_tried(client: AppClient) -> None:
     top = client.post("/recommend", {"user_id": "42", "n": 10}).json()["items"][-1]["item_id"]
-    found = client.get(f"/explain/42?item_id={top}").json()["counterfactual"]
+    found = client.get(f"/explain/42?item_id={top}&counterfactual=true").json()["counterfactual"]
     assert found["valid"]
     kept = [item for item in HISTORY if item not in found["remove"]]
     again = client.post("/recommend", {"history": kept, "n": 10, "exclude_items": found["remove"]}).json()["items"]
