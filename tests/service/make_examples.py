@@ -36,7 +36,7 @@ POSTS: dict[str, tuple[str, Any]] = {
     "recommend_batch": ("/recommend/batch", {"requests": [{"history": ["m0"], "n": 1}, {"user_id": "nobody", "n": 1}]}),
     "explain": (
         "/explain",
-        {"history": ["m0", "m3"], "item_id": "m30", "top_factors": 2, "counterfactual": True, "n": 5},
+        {"history": ["m0", "m1"], "item_id": "m16", "top_factors": 2, "counterfactual": True, "n": 5},
     ),
     "coldstart": (
         "/coldstart",
