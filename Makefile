@@ -4,6 +4,7 @@
 #   make test      the tests              make check    ruff, mypy, import rules, the OpenAPI file
 #   make openapi   write openapi/openapi.json anew      make lock     write requirements.lock anew
 #   make docker    the compose file, tried for real     make clean    what the chores made (not .venv, not your models)
+#   make bench-accuracy    the figures of docs/results/ (DATA=folder of the MovieLens data sets)
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -21,10 +22,10 @@ STAMP := $(VENV)/.prismrec-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test check openapi docker lock clean distclean
+.PHONY: help setup demo test check openapi bench-accuracy docker lock clean distclean
 
 help:
-	@sed -n '2,7s/^# *//p' Makefile
+	@sed -n '2,8s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -59,6 +60,11 @@ check: setup
 
 openapi: setup
 	$(BIN)/python -m service.openapi_file openapi/openapi.json
+
+# The figures of docs/results/, made anew. MovieLens is not in the repository: DATA names the folder it was unpacked to.
+DATA ?= ../shared/data
+bench-accuracy: setup
+	$(BIN)/prismrec evaluate $(DATA)/ml-1m --model mult-vae --heldout 600 --run runs/bench-ml-1m --results docs/results/ml-1m
 
 docker: setup
 	$(BIN)/python -m pytest tests/e2e/test_compose.py

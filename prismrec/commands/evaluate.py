@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -34,6 +36,9 @@ def evaluate(  # noqa: PLR0913 - each parameter is an option
     run: flags.RunOption = None,
     part: Annotated[Literal["test", "validation"], typer.Option(help="Which held-out users.")] = "test",
     by_value: Annotated[bool, typer.Option("--by-value", help="Also the figures for each condition value.")] = False,
+    results: Annotated[
+        Path | None, typer.Option(metavar="STEM", help="Also write the figures to STEM.md and its twin STEM.json.")
+    ] = None,
     items: flags.Items = None,
     threshold: flags.Threshold = None,
     min_items: flags.MinItems = None,
@@ -41,6 +46,7 @@ def evaluate(  # noqa: PLR0913 - each parameter is an option
     settings: flags.Set = None,
 ) -> None:
     """The table of metrics. With DATA a finished run of the same data, options and seed is used again, else trained."""
+    from training.evaluate.results_page import write_results
     from training.evaluate.table import by_value_table, table
     from training.run_folder import RunFolder
 
@@ -52,6 +58,9 @@ def evaluate(  # noqa: PLR0913 - each parameter is an option
         choice = DataChoice(target, items, threshold=threshold, min_items=min_items, heldout=heldout)
         folder = _trained(session, choice, TrainFlags(model, settings=settings or ()), run)
     found = stages.evaluated(session, folder, again=True, part=part)
+    if results is not None:
+        pages = write_results(results, folder.load_info(), found, command=shlex.join(["prismrec", *sys.argv[1:]]))
+        session.note(f"figures in {pages[0]} and {pages[1]}")
 
     def show_by_value() -> str:
         return "\n" + by_value_table(found.conditioned) if by_value and found.conditioned else ""
