@@ -54,8 +54,8 @@ def _markdown(info: RunInfo, evaluation: Evaluation, command: str, ran_on: Mappi
         f"# {data.name}: {info.kind} beside {', '.join(evaluation.baselines)}",
         f"    {command}",
         f"{data.n_users} training users, {data.n_items} items, {data.n_interactions} training interactions ({kept}, "
-        f"at least {protocol.min_items} items a user; {held_out} users held out for each of validation and test, split seed "
-        f"{protocol.seed}). Training seed {info.seeds['train']}.",
+        f"at least {protocol.min_items} items a user; {held_out} users held out for each of validation and test, "
+        f"split seed {protocol.seed}). Training seed {info.seeds['train']}.",
         f"Ran on {ran_on['cores']} cores ({ran_on['device']}), Python {ran_on['python']}, torch "
         f"{info.libraries.get('torch', '?')}.",
         _training(info),
