@@ -50,7 +50,7 @@ def options(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Of everything random but the split.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks and the libraries' warnings.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="The traceback of an error, too.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No notes, only the result.")] = False,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Plain lines instead of bars.")] = False,
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from prismrec import flags
@@ -10,6 +12,12 @@ from prismrec.config import read_config
 from prismrec.globals import EPILOG
 from prismrec.inputs import DataChoice, histories, protocol_for, read
 from prismrec.session import Session, session_of
+
+if TYPE_CHECKING:
+    from service.store import Store
+
+Row = tuple[str, str, int | None]
+LOOKED_AT = 200
 
 
 def register(app: typer.Typer) -> None:
@@ -37,10 +45,17 @@ def load(
     session.result(document, lambda console: console.print(text.format(**document)))
 
 
-def load_histories(session: Session, rows: list[tuple[str, str, int | None]], store: str | None) -> dict[str, int]:
+def load_histories(session: Session, rows: list[Row], store: str | None) -> dict[str, int]:
     """Load the rows; returns counts read, stored, known (there before), dropped, users."""
-    with opened_store(store) as opened, session.progress("loading histories", len(rows)) as reach:
-        loaded = opened.load_many(rows, on_batch=reach)
+    with opened_store(store) as opened:
+        mixed = strangers(opened, rows)
+        if mixed:
+            session.note(
+                f"warning: the store holds items of other data for users of the same id ({', '.join(mixed[:3])});"
+                " their histories are now mixed. Name a store of its own with --store."
+            )
+        with session.progress("loading histories", len(rows)) as reach:
+            loaded = opened.load_many(rows, on_batch=reach)
     return {
         "read": loaded.read,
         "stored": loaded.stored,
@@ -48,3 +63,10 @@ def load_histories(session: Session, rows: list[tuple[str, str, int | None]], st
         "dropped": loaded.dropped,
         "users": len({user for user, _, _ in rows}),
     }
+
+
+def strangers(store: Store, rows: list[Row]) -> list[str]:
+    """Users of these rows (the first LOOKED_AT are looked at) whose stored history has items that no row has."""
+    items = {item for _, item, _ in rows}
+    users = list(dict.fromkeys(user for user, _, _ in rows))[:LOOKED_AT]
+    return [user for user in users if not items.issuperset(store.history(user) or ())]

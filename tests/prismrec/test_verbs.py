@@ -63,6 +63,14 @@ def test_validate_fails_with_exit_code_1_and_passes_with_0(tmp_path, capsys):
     assert [c["name"] for c in document["checks"] if c["passed"] is False]
 
 
+def test_load_of_other_data_with_the_same_users_warns(tmp_path, capsys):
+    for name, item in (("first", "i"), ("second", "j")):
+        rows = "".join(f"u{u},{item}{i},5\n" for u in range(12) for i in range(6))
+        (tmp_path / f"{name}.csv").write_text("user_id,item_id,rating\n" + rows)
+        assert main(["load", f"{name}.csv", "--store", "sqlite:///mixed.sqlite"]) == 0
+        assert ("warning: the store holds items of other data" in capsys.readouterr().err) is (name == "second")
+
+
 def test_verify_of_a_good_bundle_passes(tmp_path, capsys):
     assert main(["verify", str(make_bundle(tmp_path / "models"))]) == 0
     assert "FAIL" not in capsys.readouterr().out
