@@ -53,10 +53,8 @@ def show_explained(console: Console, reply: Reply) -> None:
     rows = [("", "base value", f"{reply['history_base']:+.4f}"), *rows]
     rows.append(("", "residual", f"{reply['history_residual']:+.4f}"))
     console.print(table_of("by history", ("item", "title", ">contribution"), rows))
-    found = reply["counterfactual"]
-    if found and found["remove"]:
-        to = f"rank {found['new_rank']}" if found["new_rank"] else "no rank"
-        _say(console, f"without {', '.join(found['remove'])} it would have {to}")
+    if reply["counterfactual"]:
+        _say(console, _without(reply["counterfactual"]))
     _notes(console, reply)
 
 
@@ -70,6 +68,14 @@ def show_profile(console: Console, reply: Reply) -> None:
     console.print(table_of(f"profile, bundle {reply['bundle_id']}", columns, rows))
     _say(console, reply["sentence"])
     _notes(console, reply)
+
+
+def _without(found: Reply) -> str:
+    if not found["remove"]:
+        return f"no counterfactual: {found['reason']}"
+    to = f"rank {found['new_rank']}" if found["new_rank"] else "no rank"
+    checked = "tried on the model" if found["valid"] else "not enough to leave the list"
+    return f"counterfactual: without {', '.join(found['remove'])} it would have {to} ({checked})"
 
 
 def _items(title: str, reply: Reply) -> Any:

@@ -104,6 +104,7 @@ def test_coldstart_repeats_for_a_seed_and_changes_with_it(demo, tmp_path, monkey
         (("recommend", "--genres", "Horror"), "condition satisfied by"),
         (("explain",), "profile"),
         (("explain", "--item", "i0000"), "by history"),
+        (("explain", "--item", "i0000", "--counterfactual"), "counterfactual: "),
     ],
 )
 def test_answers_without_json_are_tables(words, shown, demo, user, capsys):
