@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from service.errors import InvalidRequestError
+
+T = TypeVar("T")
 
 
 def encode_cursor(scope: str, place: str) -> str:
@@ -23,6 +28,21 @@ def decode_cursor(cursor: str, scope: str) -> str:
     if found_scope != scope:
         raise _refused()
     return place
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A stretch of a listing, and the cursor of the next one (None = the end)."""
+
+    items: Sequence[T]
+    next_cursor: str | None
+
+
+def page_of(listing: Sequence[T], scope: str, *, cursor: str | None, limit: int) -> Page[T]:
+    """The page of a listing at hand where `cursor` points, the first one without."""
+    start = decode_offset(cursor, scope)
+    more = start + limit < len(listing)
+    return Page(listing[start : start + limit], encode_cursor(scope, str(start + limit)) if more else None)
 
 
 def decode_offset(cursor: str | None, scope: str) -> int:

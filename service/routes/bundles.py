@@ -10,9 +10,12 @@ from starlette.responses import Response
 
 from bundle.manifest import Metric
 from bundle.reader import model_names, versions
+from service.cursors import page_of
 from service.engine import LoadedBundle
+from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
+from service.schemas.base import PageCursor, PageLimit
 from service.schemas.bundles import (
     BaselineFound,
     BundleFound,
@@ -30,15 +33,17 @@ router = resource("operations")
 
 
 @router.get("/bundles", response_model=BundleList, responses=errors("overloaded", "deadline"))
-async def list_bundles(request: Request) -> Response:
+async def list_bundles(request: Request, limit: PageLimit = LIMITS.page, cursor: PageCursor = None) -> Response:
     """The bundle that answers now with its hashes and offline metrics, and the versions in the model folder."""
     state = state_of(request)
     now = state.slot.now
     listed = await state.compute.run(_listed, state.settings.models, now.current)
     report = now.last_reload
+    page = page_of(listed, "bundles", cursor=cursor, limit=limit)
     return reply(
         BundleList(
-            items=listed,
+            items=list(page.items),
+            next_cursor=page.next_cursor,
             serving=None if now.current is None else _served(now.current),
             last_reload=None if report is None else LastReload(state=report.outcome, reason=report.reason),
         )

@@ -10,10 +10,12 @@ from starlette.responses import Response
 
 from bundle.catalogue import Catalogue
 from bundle.factors import Factor, Reading
+from service.cursors import page_of
 from service.errors import UnknownFactorError
+from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
-from service.schemas.base import WholeNumber
+from service.schemas.base import PageCursor, PageLimit, WholeNumber
 from service.schemas.factors import (
     DirectionFound,
     EvidenceFound,
@@ -30,12 +32,14 @@ router = resource("map")
 
 
 @router.get("/factors", response_model=FactorList, responses=errors("no-bundle"))
-async def list_factors(request: Request) -> Response:
-    """The decoded map: every factor with what its halves encode, and the directions of attribute values."""
+async def list_factors(request: Request, limit: PageLimit = LIMITS.page, cursor: PageCursor = None) -> Response:
+    """The decoded map: every factor with what its halves encode, and (on every page) the directions of values."""
     loaded = state_of(request).slot.require()
+    page = page_of(loaded.factors.factors, loaded.bundle_id, cursor=cursor, limit=limit)
     return reply(
         FactorList(
-            items=[FactorFound(**_factor(loaded.catalogue, factor)) for factor in loaded.factors.factors],
+            items=[FactorFound(**_factor(loaded.catalogue, factor)) for factor in page.items],
+            next_cursor=page.next_cursor,
             directions=[
                 DirectionFound(attribute=d.attribute, value=d.value, sd=d.sd, r2=d.r2)
                 for d in loaded.factors.directions

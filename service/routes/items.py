@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path, Query, Request
-from pydantic import Field
 from starlette.responses import Response
 
 from service.asking import item_index
-from service.cursors import decode_offset, encode_cursor
+from service.cursors import decode_offset, encode_cursor, page_of
 from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
-from service.schemas.base import ItemId, N, WholeNumber
+from service.schemas.base import ItemId, N, PageCursor, PageLimit, WholeNumber
 from service.schemas.items import (
     ConditionFound,
     ConditionList,
@@ -27,16 +26,14 @@ from service.showing import field_names, fields_of
 from service.state import state_of
 
 router = resource("catalogue")
-Limit = Annotated[int, Field(ge=1, le=LIMITS.page), WholeNumber]
-Cursor = Annotated[str | None, Query(max_length=256)]
 
 
 @router.get("/items", response_model=ItemList, responses=errors("no-bundle"))
 async def list_items(
     request: Request,
     title: Annotated[str, Query(max_length=200, description="Words that the title must have.")] = "",
-    limit: Limit = 20,
-    cursor: Cursor = None,
+    limit: PageLimit = 20,
+    cursor: PageCursor = None,
 ) -> Response:
     """The catalogue, the most popular items first; `title` searches."""
     state = state_of(request)
@@ -99,20 +96,19 @@ async def similar_items(
 
 
 @router.get("/conditions", response_model=ConditionList, responses=errors("no-bundle"))
-async def list_conditions(request: Request) -> Response:
+async def list_conditions(request: Request, limit: PageLimit = LIMITS.page, cursor: PageCursor = None) -> Response:
     """What `condition.genres` may name, and which of it the model itself understands."""
     loaded = state_of(request).slot.require()
     attribute = loaded.condition_attribute
     soft = set(loaded.soft_values)
     counts = [] if attribute is None else attribute.members.sum(axis=0).tolist()
     values = () if attribute is None else attribute.values
+    page = page_of(list(zip(values, counts, strict=True)), loaded.bundle_id, cursor=cursor, limit=limit)
     return reply(
         ConditionList(
             attribute=None if attribute is None else attribute.name,
-            items=[
-                ConditionFound(value=value, soft=value in soft, n_items=count)
-                for value, count in zip(values, counts, strict=True)
-            ],
+            items=[ConditionFound(value=value, soft=value in soft, n_items=count) for value, count in page.items],
+            next_cursor=page.next_cursor,
             bundle_id=loaded.bundle_id,
         )
     )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Header, Path, Query, Request
-from pydantic import Field
+from fastapi import Header, Path, Request
 from starlette.responses import Response
 
 from service.cursors import decode_cursor, encode_cursor
 from service.errors import UnknownUserError
-from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
-from service.schemas.base import UserId, WholeNumber
+from service.schemas.base import PageCursor, PageLimit, UserId
 from service.schemas.users import (
     Erased,
     HistoryEntry,
@@ -44,8 +42,8 @@ Key = Annotated[
 @router.get("/users", response_model=UserList, responses=errors(*STORE_ERRORS))
 async def list_users(
     request: Request,
-    limit: Annotated[int, Field(ge=1, le=LIMITS.page), WholeNumber] = 20,
-    cursor: Annotated[str | None, Query(max_length=256)] = None,
+    limit: PageLimit = 20,
+    cursor: PageCursor = None,
 ) -> Response:
     """The users with a history, in the order of their ids."""
     state = state_of(request)

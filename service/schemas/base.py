@@ -85,3 +85,11 @@ WholeNumber = BeforeValidator(_whole_number)
 
 TrueOrFalse = BeforeValidator(_true_or_false)
 """Marks a bool that comes as text."""
+
+PageLimit = Annotated[int, Field(ge=1, le=LIMITS.page), WholeNumber]
+"""The query parameter `limit` of a collection."""
+
+PageCursor = Annotated[str | None, Field(max_length=256)]
+"""The query parameter `cursor` of a collection: the `next_cursor` of the page before."""
+
+NextCursor = Annotated[str | None, Field(description="Give it back as `cursor` for the next page; null = the end.")]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.schemas.base import Name, Wire
+from service.schemas.base import Name, NextCursor, Wire
 
 
 class MetricFound(Wire):
@@ -67,7 +67,7 @@ class LastReload(Wire):
 
 class BundleList(Wire):
     items: list[BundleFound]
-    next_cursor: Literal[None] = None
+    next_cursor: NextCursor
     serving: ServedBundle | None
     last_reload: LastReload | None
 

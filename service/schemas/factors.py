@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from bundle.factors import Half, Status
-from service.schemas.base import Wire
+from service.schemas.base import NextCursor, Wire
 
 
 class Example(Wire):
@@ -95,7 +95,7 @@ class FactorList(Wire):
     """The decoded map: the factors, the probe directions, and in words what could not be decoded."""
 
     items: list[FactorFound]
-    next_cursor: Literal[None] = None
+    next_cursor: NextCursor
     directions: list[DirectionFound]
     notes: list[str]
     bundle_id: str

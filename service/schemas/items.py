@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from service.schemas.base import Shown, Wire
+from service.schemas.base import NextCursor, Shown, Wire
 
 
 class ItemFound(Wire):
@@ -27,7 +27,7 @@ class ItemList(Wire):
     """The most popular items first."""
 
     items: list[ItemFound]
-    next_cursor: Annotated[str | None, Field(description="Give it back as `cursor` for the next page; null = the end.")]
+    next_cursor: NextCursor
     bundle_id: str
 
 
@@ -61,5 +61,5 @@ class ConditionList(Wire):
 
     attribute: str | None
     items: list[ConditionFound]
-    next_cursor: Literal[None] = None
+    next_cursor: NextCursor
     bundle_id: str

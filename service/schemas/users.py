@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from service.limits import LIMITS
-from service.schemas.base import ItemId, Wire
+from service.schemas.base import ItemId, NextCursor, Wire
 
 LAST_SECOND = 253_402_300_799
 """The end of the year 9999: a larger timestamp is in milliseconds or wrong."""
@@ -54,7 +54,7 @@ class UserEntry(Wire):
 
 class UserList(Wire):
     items: list[UserEntry]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 class Erased(Wire):

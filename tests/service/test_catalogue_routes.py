@@ -107,3 +107,18 @@ def test_pages_load_nothing_from_elsewhere_and_forbid_it(client: AppClient) -> N
         linked = re.findall(r'"(/web/[\w.]+)"', reply.text)
         waiting += [link for link in linked if link not in seen]
     assert {"/web/explorer.js", "/web/explorer.css", "/web/docs.js", "/web/why.js"} <= seen
+
+
+@pytest.mark.parametrize("path", ["/factors", "/conditions", "/bundles"])
+def test_collection_in_pages_is_the_whole_collection_once(client: AppClient, path: str) -> None:
+    whole = client.get(path).json()
+    assert whole["next_cursor"] is None
+    pages, cursor = [], ""
+    while cursor is not None and len(pages) <= len(whole["items"]):
+        page = client.get(f"{path}?limit=1" + (f"&cursor={cursor}" if cursor else "")).json()
+        assert len(page["items"]) == 1
+        pages += page["items"]
+        cursor = page["next_cursor"]
+    assert pages == whole["items"]
+    assert client.get(f"{path}?limit=0").status_code == 422
+    assert client.get(f"{path}?cursor=xx").status_code == 422
