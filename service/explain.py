@@ -9,94 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bundle.factors import Factor, Half, Status
+from bundle.factors import Factor, Half
 from service import checks, ranking, sentences
-from service.counterfactual import Counterfactual, find_counterfactual
+from service.counterfactual import find_counterfactual
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
-from service.fidelity import Fidelity, measure_fidelity
+from service.explanation import FactorContribution, HistoryContribution, ItemExplanation, ItemReasons, Quality
+from service.fidelity import measure_fidelity
 from service.limits import LIMITS
 from service.query import Attribution, FloatArray, Query, Ranking
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """The evidence behind one half of a factor: the effect with its 95 % interval, and the q-value."""
-
-    effect: float
-    effect_low: float
-    effect_high: float
-    q_value: float
-
-
-@dataclass(frozen=True, slots=True)
-class FactorContribution:
-    """One z_i's share of a score. attribute and value are None where the half in which z lies is undecoded.
-
-    percentile  where z lies among the training users, 0..100
-    """
-
-    factor: int
-    half: Half
-    z: float
-    percentile: float
-    contribution: float
-    attribute: str | None
-    value: str | None
-    status: Status
-    quality: Quality
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryContribution:
-    """One history item's share of a score; linear is the part that enters it directly (0 for a pure latent model)."""
-
-    item_ix: int
-    contribution: float
-    linear: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ItemExplanation:
-    """score = base_value + sum(factors.contribution) + other_factors + linear + residual.
-
-    score            logit of the live decoder; base_value is the score at z = 0
-    rank             among the items that could be listed, or None; then not_listed says why: seen, excluded, condition
-    factors          by absolute contribution; other_factors carries the sum of the `n_other_factors` cut off
-    residual         score minus all the rest: float error for the closed form, quadrature error otherwise
-    explained_share  share of the absolute contributions (of all factors) carried by those of status "decoded", 0..1
-    history          by absolute contribution: score = history_base + sum(contribution) + history_residual
-    """
-
-    item_ix: int
-    score: float
-    probability: float
-    rank: int | None
-    seen: bool
-    not_listed: str | None
-    base_value: float
-    factors: tuple[FactorContribution, ...]
-    other_factors: float
-    n_other_factors: int
-    linear: float
-    residual: float
-    explained_share: float
-    history: tuple[HistoryContribution, ...]
-    history_base: float
-    history_residual: float
-    sentence: str
-    counterfactual: Counterfactual | None = None
-    fidelity: Fidelity | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ItemReasons:
-    """The short form that goes with each item of a list: the largest contributions of both views."""
-
-    item_ix: int
-    factors: tuple[FactorContribution, ...]
-    history: tuple[HistoryContribution, ...]
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,57 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bundle.factors import Factor, Half, Status
+from bundle.factors import Factor
 from service import sentences
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError, NonFiniteScoreError
-from service.explain import Quality, quality_of
+from service.explain import quality_of
+from service.explanation import Profile, ProfileFactor, ProfileItem
 from service.limits import LIMITS
 from service.query import Query
 
 METHOD = "leave-one-out on z: each history item taken away, the others kept"
 ITEMS = 5
 """So many items are named per factor."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileItem:
-    """pull: how far the item moves z_i, in sd of the factor: z_i with the history minus z_i without the item."""
-
-    item_ix: int
-    pull: float
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileFactor:
-    factor: int
-    half: Half
-    z: float
-    percentile: float
-    attribute: str | None
-    value: str | None
-    status: Status
-    quality: Quality
-    items: tuple[ProfileItem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """factors: decoded and ambiguous ones, the most unusual position first; undecoded: the numbers of the others.
-
-    method  how `items` were found; considered: the history items tried (the newest, where the history is long)
-    """
-
-    factors: tuple[ProfileFactor, ...]
-    undecoded: tuple[int, ...]
-    method: str
-    considered: int
-    sentence: str
 
 
 def profile(loaded: LoadedBundle, query: Query) -> Profile:

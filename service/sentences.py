@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from service.engine import LoadedBundle
-
-if TYPE_CHECKING:  # explain and profile call this module
-    from service.explain import FactorContribution, HistoryContribution, ItemExplanation
-    from service.profile import Profile, ProfileFactor
+from service.explanation import (
+    FactorContribution,
+    HistoryContribution,
+    ItemExplanation,
+    Profile,
+    ProfileFactor,
+)
 
 MOSTLY, PARTLY = 0.5, 0.25
 """Share of the supporting (positive) contributions from which the largest is called "mostly" or "partly"."""

@@ -13,11 +13,12 @@ from bundle.catalogue import Catalogue
 from service.asking import Asked, history_of, item_index, query_of
 from service.counterfactual import Counterfactual
 from service.engine import LoadedBundle
-from service.explain import Extras, ItemExplanation, explain_item
+from service.explain import Extras, explain_item
+from service.explanation import ItemExplanation, Profile
 from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
-from service.profile import Profile, profile
+from service.profile import profile
 from service.schemas.base import ItemId, TrueOrFalse, UserId, WholeNumber
 from service.schemas.explain import (
     CounterfactualFound,

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from service.asking import Asked, history_of, query_of
 from service.engine import LoadedBundle
 from service.errors import ServiceError
-from service.explain import ItemReasons, explain_list
+from service.explain import explain_list
+from service.explanation import ItemReasons
 from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
