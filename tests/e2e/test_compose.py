@@ -78,7 +78,8 @@ def http(stack: Stack) -> Iterator[httpx.Client]:
 
 def a_user_and_item(http: httpx.Client) -> tuple[str, str]:
     item = http.get("/items", params={"limit": 1}).json()["items"][0]["item_id"]
-    return "u00001", item
+    user = http.get("/users", params={"limit": 1}).json()["items"][0]["user_id"]
+    return user, item
 
 
 def test_compose_up_answers_the_three_endpoints_with_no_other_step(http: httpx.Client) -> None:
