@@ -129,7 +129,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: State = app.state.prismrec
     if not state.store.ping():
         state.log.warning("the store does not answer; lists for histories go on without it")
-    if state.settings.poll_seconds > 0:
+    if state.settings.poll_seconds > 0 or state.slot.current is None:
         state.watcher.start()
     # What lives now lives as long as the process: the collector need not look at it at every full pass.
     gc.collect()

@@ -40,7 +40,7 @@ class Settings(BaseModel):
     *_keys        comma-separated API keys, at most two a scope (the second one is for rotation); a write key may
                   also read, an admin key may do everything
     open          true = serve a host that is not loopback without keys; something else must guard the port
-    poll_seconds  how often the model folder is looked at for a new version; 0 = never
+    poll_seconds  how often the model folder is looked at for a new version; 0 = only at start
     docs, metrics whether /docs and /openapi.json, and /metrics, are served
     grace_seconds how long a stopping process waits for the replies under way; longer than any deadline
     """

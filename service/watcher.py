@@ -59,7 +59,7 @@ class Watcher:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Poll at once and then every `interval` seconds, in a daemon thread, until `stop`."""
+        """Poll at once and then every `interval` seconds (0 = only at once), in a daemon thread, until `stop`."""
         if self._thread is None:
             self._thread = Thread(target=self._run, name="bundle-watcher", daemon=True)
             self._thread.start()
@@ -108,6 +108,8 @@ class Watcher:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self.check()
+            if self._interval <= 0:
+                return
             self._stopping.wait(self._interval)
 
     def _folder(self) -> Path:

@@ -118,6 +118,12 @@ def test_process_without_a_bundle_becomes_ready_by_itself(tmp_path: Path) -> Non
         assert client.post("/recommend", json={"history": ["m0"]}).status_code == 200
 
 
+def test_process_that_does_not_poll_still_takes_the_bundle_at_start(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "models")
+    with _serving(tmp_path, POLL_SECONDS="0") as (_, client):
+        assert client.get("/health/ready").status_code == 200
+
+
 def test_process_with_a_damaged_store_recommends_on(tmp_path: Path) -> None:
     make_bundle(tmp_path / "models")
     (tmp_path / "store.sqlite").write_bytes(b"not a database" * 100)

@@ -197,3 +197,14 @@ def test_watcher_thread_swaps_by_itself_and_stops(tmp_path: Path) -> None:
     assert slot.state == "serving"
     assert watcher._thread is not None
     assert not watcher._thread.is_alive()
+
+
+def test_watcher_without_an_interval_looks_once_and_ends(tmp_path: Path) -> None:
+    make_bundle(tmp_path)
+    slot = Slot()
+    watcher = Watcher(slot, tmp_path, interval=0)
+    watcher.start()
+    assert watcher._thread is not None
+    watcher._thread.join(10)
+    assert not watcher._thread.is_alive()
+    assert slot.state == "serving"
