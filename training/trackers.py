@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from typing import Literal
 
@@ -23,12 +24,16 @@ def check_tracker(tracker: Tracker | None) -> None:
 
 
 def loggers_for(run: RunFolder, *, name: str, tracker: Tracker | None) -> list[Logger]:
-    """TensorBoard in the run's folder, and the tracker asked for (with its own environment variables)."""
+    """TensorBoard in the run's folder, and the tracker asked for (with its own environment variables).
+
+    Without MLFLOW_TRACKING_URI, MLflow writes to a SQLite file in the run's folder: recent releases refuse plain files.
+    """
     loggers: list[Logger] = [
         TensorBoardLogger(run.path, name=run.tensorboard.name, version="", default_hp_metric=False)
     ]
     if tracker == "mlflow":
-        loggers.append(MLFlowLogger(experiment_name="prismrec", run_name=name))
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{run.path.absolute() / 'mlflow.db'}"
+        loggers.append(MLFlowLogger(experiment_name="prismrec", run_name=name, tracking_uri=uri))
     if tracker == "wandb":
         loggers.append(WandbLogger(project="prismrec", name=name, save_dir=run.path))
     return loggers
