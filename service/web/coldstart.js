@@ -22,7 +22,7 @@ export async function coldstartView(view) {
     const body = { picks: [...picks.values()].map((pick) => ({ ...pick, strength: Number(strength.value) })), n: 10, samples: 32, seed: Math.max(0, Math.trunc(Number(seed.value)) || 0), fields };
     const found = await ask("/coldstart", body, signal);
     list.replaceChildren(...found.items.map((item) => h("li", { class: "item" }, h("span", { class: "rank" }, item.rank),
-      h("div", {}, h("div", { class: "title" }, titleOf(item)), facts(item)), h("span", { class: "muted" }, percent(item.probability)))));
+      h("div", {}, h("div", { class: "title" }, titleOf(item)), facts(item)), h("span", { class: "muted chance" }, percent(item.probability)))));
     shares.replaceChildren(...found.shares.map((share) => h("p", { class: "sentence" }, `${share.value}: ${percent(share.in_list)} of this list, ${percent(share.in_catalogue)} of the catalogue`)),
       ...found.picks.filter((pick) => pick.note).map((pick) => h("p", { class: "note" }, pick.note)));
   });

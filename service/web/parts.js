@@ -2,14 +2,36 @@
 
 import { ask, h, later, report } from "/web/api.js";
 
-export const figure = (number, digits = 3) => (number < 0 ? "−" : "") + Math.abs(number).toFixed(digits);
-export const percent = (share) => `${(100 * share).toFixed(0)} %`;
+// A number that rounds to nothing has no sign: 0.00, never −0.00.
+export function figure(number, digits = 3) {
+  const size = Math.abs(number).toFixed(digits);
+  return (number < 0 && Number(size) !== 0 ? "−" : "") + size;
+}
+
+// Two digits that say something, however small the share: 31 %, 3.1 %, 0.31 %, 0.0031 %.
+export function percent(share) {
+  const hundredths = 100 * share;
+  if (!(hundredths > 0)) return "0 %";
+  if (hundredths < 0.0001) return "< 0.0001 %";
+  if (hundredths >= 99.95) return "100 %";
+  if (hundredths >= 10) return `${hundredths.toFixed(hundredths >= 99.5 ? 1 : 0)} %`;
+  return `${hundredths.toFixed(1 - Math.floor(Math.log10(hundredths)))} %`;
+}
 
 export function bar(name, value, scale, kind = "", title = name) {
   const fill = h("span", { class: `fill ${value < 0 ? "minus" : "plus"}` });
   fill.style.width = `${Math.min(50, (50 * Math.abs(value)) / (scale || 1))}%`;
   return h("div", { class: `bar ${kind}`, title: `${title}: ${figure(value, 4)}` },
     h("span", { class: "name" }, name), h("span", { class: "track" }, fill), h("span", { class: "figure" }, figure(value, 2)));
+}
+
+// A row that stands for several, opened to show them; load() gives the rows when it is first opened.
+export function fold(row, load) {
+  const rows = h("div", { class: "folded" });
+  return h("details", { class: "fold", ontoggle: async (event) => {
+    if (!event.target.open || rows.childElementCount) return;
+    try { rows.replaceChildren(...await load()); } catch (error) { report(error); }
+  } }, h("summary", {}, row), rows);
 }
 
 export function factorName(factor) {

@@ -69,8 +69,8 @@ export async function recommendView(view) {
       const move = moveOf(item, known);
       const row = h("li", { class: `item ${move?.classList.contains("in") ? "new" : ""} ${item.item_id === chosen ? "chosen" : ""}`, tabindex: "0", onclick: () => showWhy(item),
         onkeydown: (event) => { if (event.key === "Enter") showWhy(item); } },
-      h("span", { class: "rank" }, item.rank), h("div", {}, h("div", { class: "title" }, titleOf(item)), facts(item), reasonBars(item, scale)),
-      h("div", { class: "row" }, move, h("span", { class: "muted", title: "probability" }, percent(item.probability))));
+      h("span", { class: "rank" }, item.rank), h("div", {}, h("div", { class: "title" }, titleOf(item)), facts(item)),
+      h("div", { class: "row chance" }, move, h("span", { class: "muted", title: "probability" }, percent(item.probability))), h("div", { class: "reasons" }, reasonBars(item, scale)));
       row.dataset.id = item.item_id;
       return row;
     }));

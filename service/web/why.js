@@ -1,14 +1,23 @@
 // Why an item: the score taken apart by factors, by history items, and what would take it out of the list.
 
 import { ask, h, latest } from "/web/api.js";
-import { bar, factorName, figure, percent, titleOf } from "/web/parts.js";
+import { bar, factorName, figure, fold, percent, titleOf } from "/web/parts.js";
 
-function byFactors(told) {
-  const scale = Math.max(...told.factors.map((f) => Math.abs(f.contribution)), Math.abs(told.base_value), Math.abs(told.score), 1e-9);
+const FACTORS = 8;
+const ITEMS = 8;
+
+const sum = (rows) => rows.reduce((total, row) => total + row.contribution, 0);
+
+const factorBar = (f, scale) => bar(factorName(f), f.contribution, scale, f.status === "undecoded" ? "faint" : "",
+  `${factorName(f)}; z = ${figure(f.z, 2)}, above ${f.percentile.toFixed(0)} % of users`);
+
+// others() asks for the rest of the factors, only when they are unfolded.
+function byFactors(told, others) {
+  const scale = Math.max(...told.factors.map((f) => Math.abs(f.contribution)), Math.abs(told.base_value), Math.abs(told.other_factors), Math.abs(told.score), 1e-9);
+  const name = told.n_other_factors === 1 ? "1 other factor" : `${told.n_other_factors} other factors`;
   return [h("h3", {}, "The score by factors"), bar("start (z = 0)", told.base_value, scale, "faint"),
-    told.factors.map((f) => bar(factorName(f), f.contribution, scale, f.status === "undecoded" ? "faint" : "",
-      `${factorName(f)}; z = ${figure(f.z, 2)}, above ${f.percentile.toFixed(0)} % of users`)),
-    told.n_other_factors ? bar(`${told.n_other_factors} other factors`, told.other_factors, scale, "faint") : null,
+    told.factors.map((f) => factorBar(f, scale)),
+    told.n_other_factors ? fold(bar(name, told.other_factors, scale, "faint"), async () => (await others()).map((f) => factorBar(f, scale))) : null,
     told.linear ? bar("directly from the history", told.linear, scale) : null,
     bar("score", told.score, scale, "total"),
     h("p", { class: "note" }, `${percent(told.explained_share)} of the contributions are carried by decoded factors; left unexplained: ${told.residual.toExponential(1)}.`)];
@@ -16,9 +25,15 @@ function byFactors(told) {
 
 function byHistory(told) {
   if (!told.history.length) return null;
-  const scale = Math.max(...told.history.map((item) => Math.abs(item.contribution)), 1e-9);
-  return [h("h3", {}, "The score by what they liked"), told.history.slice(0, 8).map((item) => bar(titleOf(item), item.contribution, scale)),
-    told.history.length > 8 ? h("p", { class: "note" }, `and ${told.history.length - 8} more`) : null];
+  const [first, rest] = [told.history.slice(0, ITEMS), told.history.slice(ITEMS)];
+  // The start is most of the score: bars on its scale would hide the items, so start and score are figures only.
+  const scale = Math.max(...first.map((item) => Math.abs(item.contribution)), Math.abs(sum(rest)), 1e-9);
+  const row = (item) => bar(titleOf(item), item.contribution, scale);
+  const left = Math.abs(told.history_residual).toFixed(2);
+  return [h("h3", {}, "The score by what they liked"), bar("start (nothing liked)", told.history_base, scale, "faint bare"), first.map(row),
+    rest.length ? fold(bar(rest.length === 1 ? "1 other item" : `${rest.length} other items`, sum(rest), scale, "faint"), () => rest.map(row)) : null,
+    Number(left) === 0 ? null : bar("left unexplained", told.history_residual, scale, "faint"),
+    bar("score", told.score, scale, "total bare")];
 }
 
 function counterfactual(told) {
@@ -44,9 +59,11 @@ export function whyCard() {
   const clear = () => inside.replaceChildren(h("p", { class: "note" }, "Choose an item of the list."));
   const show = latest(async (signal, asked, item) => {
     const { steer, ...rest } = asked;
-    const told = await ask("/explain", { ...rest, ...(steer ? { steer } : {}), counterfactual: true }, signal);
+    const question = { ...rest, ...(steer ? { steer } : {}) };
+    const told = await ask("/explain", { ...question, top_factors: FACTORS, counterfactual: true }, signal);
+    const others = async () => (await ask("/explain", { ...question, fidelity: false })).factors.slice(told.factors.length);
     inside.replaceChildren(...[h("div", { class: "title" }, titleOf(item)), h("p", { class: "sentence" }, told.sentence),
-      byFactors(told), byHistory(told), counterfactual(told), fidelity(told)].flat(3).filter(Boolean));
+      byFactors(told, others), byHistory(told), counterfactual(told), fidelity(told)].flat(3).filter(Boolean));
   });
   clear();
   return { card, show, clear };
