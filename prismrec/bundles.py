@@ -30,6 +30,15 @@ def find_bundle(path: Path) -> Path:
     return resolve(path)
 
 
+def model_of(path: Path) -> Path:
+    """The model's folder that `find_bundle` takes its bundle from, as it is named (a link is not followed)."""
+    named = path.resolve() if ".." in path.parts else path.absolute()
+    if any((named / name).exists() for name in (files.MANIFEST, *files.PAYLOAD)):
+        return named.parent
+    names = model_names(named)
+    return named / names[0] if len(names) == 1 and not (named / files.CURRENT).exists() else named
+
+
 def load(path: Path) -> LoadedBundle:
     """The bundle, verified and loaded as the service does it."""
     from service.loader import load_bundle
@@ -37,11 +46,24 @@ def load(path: Path) -> LoadedBundle:
     return load_bundle(find_bundle(path))
 
 
-@contextmanager
-def opened_store(url: str | None) -> Iterator[Store]:
-    """The store of --store, else of PRISMREC_STORE_URL, else the embedded default; closed afterwards."""
-    from service.settings import load_settings
-    from service.store import open_store
+def store_for(url: str | None, model: Path | None = None) -> str:
+    """The store of --store, else of PRISMREC_STORE_URL, else the default one beside the model's folder.
 
-    with closing(open_store(url or load_settings().store_url)) as store:
+    model: its folder; None = that of PRISMREC_MODEL, or the only one in PRISMREC_MODELS.
+    """
+    from service.settings import load_settings
+    from service.store_place import default_store, store_url_of
+
+    settings = load_settings(store_url=url)
+    if settings.store_url is None and model is not None:
+        return default_store(model.parent, model.name or None)
+    return store_url_of(settings)
+
+
+@contextmanager
+def opened_store(url: str, *, needed: bool = True) -> Iterator[Store]:
+    """The store at a URL, closed afterwards; one that is not needed and cannot be opened refuses when it is asked."""
+    from service.store import open_or_degrade, open_store
+
+    with closing(open_store(url) if needed else open_or_degrade(url)) as store:
         yield store

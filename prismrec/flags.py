@@ -59,6 +59,11 @@ Bundle = Annotated[
 Store = Annotated[
     str | None,
     typer.Option(
-        "--store", metavar="URL", help="Where histories live (PRISMREC_STORE_URL, else sqlite:///store.sqlite)."
+        "--store",
+        metavar="URL",
+        help="Where histories live (PRISMREC_STORE_URL, else sqlite:///models/<name>.sqlite, beside the model).",
     ),
+]
+Merge = Annotated[
+    bool, typer.Option("--merge", help="Load into a store that holds another data set, too: equal user ids are one.")
 ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prismrec.bundles import load, opened_store
+from prismrec.bundles import load, model_of, opened_store, store_for
 from prismrec.failures import CommandError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def ask(bundle: Path, store: str | None, path: str, body: Mapping[str, Any]) -> 
     from service.slot import Slot
 
     loaded = load(bundle)
-    with opened_store(store) as opened:
+    with opened_store(store_for(store, model_of(bundle)), needed=store is not None) as opened:
         settings = Settings(log_level="error", poll_seconds=0, metrics=False, docs=False)
         app = create_app(settings, slot=Slot(loaded), store=opened)
         reply = asyncio.run(post(app, path, json.dumps(body).encode()))

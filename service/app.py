@@ -28,6 +28,7 @@ from service.settings import Settings
 from service.slot import ReloadReport, Slot
 from service.state import State
 from service.store import Store, open_or_degrade
+from service.store_place import is_provisional, store_url_of
 from service.titles import Titles
 from service.watcher import Watcher
 from service.workers import Workers
@@ -80,7 +81,7 @@ def make_state(
     """The parts of an application, wired."""
     log = log or make_log(settings.log_level, clock=clock)
     metrics = Metrics()
-    store = store or open_or_degrade(settings.store_url, clock=clock)
+    store = store or open_or_degrade(store_url_of(settings), clock=clock)
 
     def pool(name: str, *, threads: int, queue: int, deadline: float) -> Workers:
         gauge = metrics.workers_busy.labels(name)
@@ -127,6 +128,11 @@ def _tell(log: FilteringBoundLogger, metrics: Metrics, report: ReloadReport) -> 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: State = app.state.prismrec
+    if is_provisional(state.settings):
+        state.log.warning(
+            "no model is known yet, so histories go to store.sqlite until the next start;"
+            " set PRISMREC_MODEL or PRISMREC_STORE_URL"
+        )
     if not state.store.ping():
         state.log.warning("the store does not answer; lists for histories go on without it")
     if state.settings.poll_seconds > 0 or state.slot.current is None:

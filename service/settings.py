@@ -35,7 +35,8 @@ class Settings(BaseModel):
 
     models        folder that holds models/<name>/<version>/ bundles
     model         which model of that folder to serve; None = the only one there
-    store_url     where users' histories live: sqlite:///relative.sqlite or sqlite:////absolute.sqlite
+    store_url     where users' histories live: sqlite:///relative.sqlite or sqlite:////absolute.sqlite; None = beside
+                  the model, sqlite:///<models>/<model>.sqlite (service.store_place)
     host, port    what to listen on; without keys only a loopback host is allowed
     *_keys        comma-separated API keys, at most two a scope (the second one is for rotation); a write key may
                   also read, an admin key may do everything
@@ -49,7 +50,7 @@ class Settings(BaseModel):
 
     models: Path = Path("models")
     model: str | None = None
-    store_url: str = "sqlite:///store.sqlite"
+    store_url: str | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     read_keys: Keys = ()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG = Path(__file__).resolve().parents[1] / "demo.toml"
+DATA = Path("runs") / "demo-data"
 TINY = (
     *("-c", str(CONFIG), "--set", "fit.epochs=3", "--set", "fit.learning_rate=0.005"),
     *("--set", "permutations=60", "--set", "bootstraps=40", "--set", "users=50", "--set", "samples=16"),
@@ -20,7 +21,7 @@ TINY = (
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """root: the folder that commands run in; models/demo/1, runs/demo, data and store.sqlite are below it."""
+    """root: where commands run; runs/demo-data, runs/demo, models/demo/1 and models/demo.sqlite are below it."""
 
     root: Path
     document: dict[str, Any]
@@ -31,7 +32,7 @@ class Demo:
 
     @property
     def store(self) -> str:
-        return f"sqlite:///{self.root / 'store.sqlite'}"
+        return f"sqlite:///{self.root / 'models' / 'demo.sqlite'}"
 
 
 def command(*words: str, cwd: Path, timeout: float = 240.0) -> subprocess.CompletedProcess[str]:
@@ -51,8 +52,8 @@ def command(*words: str, cwd: Path, timeout: float = 240.0) -> subprocess.Comple
 
 def make_demo(root: Path) -> Demo:
     """Synthetic data, then `standalone --no-serve`; the assertion carries what the command said."""
-    synth = command("data", "synth", "data", "--name", "demo", cwd=root)
+    synth = command("data", "synth", str(DATA), "--name", "demo", cwd=root)
     assert synth.returncode == 0, synth.stderr
-    made = command("standalone", "data", "--out", "models/demo", "--no-serve", "--json", *TINY, cwd=root)
+    made = command("standalone", str(DATA), "--out", "models/demo", "--no-serve", "--json", *TINY, cwd=root)
     assert made.returncode == 0, made.stderr
     return Demo(root, json.loads(made.stdout))

@@ -2,10 +2,10 @@
 
 The convention for README.md and models/README.md
 -------------------------------------------------
-Fenced blocks tagged `console`, `bash` and `python` are run, in order, in a folder that holds `data`, `runs/demo`,
-`models/demo/1` and `store.sqlite` as `make demo` leaves them (less training, so other numbers), beside a running
-service. `127.0.0.1:8000` and `localhost:8000` mean that service, `prismrec` this checkout's command. Other tags (toml,
-json, text, no tag) are not run.
+Fenced blocks tagged `console`, `bash` and `python` are run, in order, in a folder that holds `runs/demo-data`,
+`runs/demo`, `models/demo/1` and `models/demo.sqlite` as `make demo` leaves them (less training, so other numbers),
+beside a running service. `127.0.0.1:8000` and `localhost:8000` mean that service, `prismrec` this checkout's command.
+Other tags (toml, json, text, no tag) are not run.
 
     <!-- run: skip needs a network -->    on the line before a fence: not run, and the reason is printed
     <!-- run: exit 2 -->                  the last command of the block must leave with this code

@@ -67,7 +67,7 @@ def workplace(demo, tmp_path_factory) -> Iterator[Workplace]:
         port = probe.getsockname()[1]
     serve = [sys.executable, "-m", "prismrec", "serve", "--models", "models", "--model", "demo", "--port", str(port)]
     with (folder / "service.log").open("w") as log:
-        process = subprocess.Popen([*serve, "--store", "sqlite:///store.sqlite"], cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen(serve, cwd=folder, stdout=log, stderr=log)
         try:
             wait_ready(f"http://127.0.0.1:{port}/health/ready", process, folder / "service.log")
             yield Workplace(folder, port)

@@ -40,7 +40,7 @@ def doctor(
     lines = [check_python(), *check_extras()]
     lines += [check_torch(), check_onnxruntime(), check_disk(Path.cwd())]
     lines += [check_writable("runs", Path("runs")), check_writable("models", models), check_models(models)]
-    lines += [check_store(store), check_port(port)]
+    lines += [check_store(store, models), check_port(port)]
     print_checks(session_of(context), lines)
 
 
@@ -118,13 +118,14 @@ def check_models(models: Path) -> Line:
     return Line("models", passed=True, detail=", ".join(found))
 
 
-def check_store(url: str | None) -> Line:
+def check_store(url: str | None, models: Path) -> Line:
     if not _installed("pydantic"):
         return Line("store", passed=None, detail="the extra serve is not installed")
     from service.settings import SettingsError, load_settings
+    from service.store_place import store_url_of
 
     try:
-        url = url or load_settings().store_url
+        url = store_url_of(load_settings(store_url=url, models=models))
     except SettingsError as error:
         return Line("settings", passed=False, detail=error.message, hint=error.hint)
     path = Path(url.removeprefix("sqlite:///"))

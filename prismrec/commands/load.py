@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prismrec import flags
-from prismrec.bundles import opened_store
+from prismrec.bundles import opened_store, store_for
 from prismrec.config import read_config
+from prismrec.failures import CommandError
 from prismrec.globals import EPILOG
 from prismrec.inputs import DataChoice, histories, protocol_for, read
 from prismrec.session import Session, session_of
 
 if TYPE_CHECKING:
-    from service.store import Store
+    from service.store import Source, Store
+    from training.data.dataset import Dataset
 
 Row = tuple[str, str, int | None]
 LOOKED_AT = 200
@@ -28,34 +31,90 @@ def load(
     context: typer.Context,
     data: flags.Data,
     *,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FOLDER", help="Whose store: a model of PRISMREC_MODELS, or its folder models/NAME."),
+    ] = None,
     store: flags.Store = None,
+    merge: flags.Merge = False,
     items: flags.Items = None,
     max_bad: flags.MaxBad = 0.01,
     threshold: flags.Threshold = None,
 ) -> None:
-    """Put what the users liked into the store, oldest first. What is there stays; running it twice is harmless."""
+    """Put what the users liked into the model's store, oldest first. What is there stays; twice is harmless."""
     session = session_of(context)
     choice = DataChoice(data, items, max_bad, threshold)
+    url = store_of(model, store)
     dataset = read(session, choice)
+    check_source(url, source_of(dataset), merge=merge)
     protocol = protocol_for(dataset, read_config(session.config), choice)
-    document = load_histories(session, list(histories(dataset, protocol.threshold)), store)
+    document = {"store": url, **load_histories(session, dataset, protocol.threshold, url)}
     text = (
         "stored {stored} of {read} interactions of {users} users ({known} were there, {dropped} past a history's limit)"
+        " in {store}"
     )
-    session.result(document, lambda console: console.print(text.format(**document)))
+    session.result(document, lambda console: console.print(text.format(**document), soft_wrap=True))
 
 
-def load_histories(session: Session, rows: list[Row], store: str | None) -> dict[str, int]:
-    """Load the rows; returns counts read, stored, known (there before), dropped, users."""
-    with opened_store(store) as opened:
-        mixed = strangers(opened, rows)
+def store_of(model: str | None, store: str | None) -> str:
+    """The store to load into. Raises CommandError when neither a store nor one model is named or known."""
+    from bundle.reader import model_names
+    from service.settings import load_settings
+
+    settings = load_settings(store_url=store)
+    if settings.store_url is not None:
+        return settings.store_url
+    named = model or settings.model
+    there = model_names(settings.models)
+    if named is not None:
+        folder = Path(named) if len(Path(named).parts) > 1 else settings.models / named
+        if not folder.is_dir():
+            known = f"the models there are {', '.join(there[:10])}" if there else f"there is none in {settings.models}"
+            raise CommandError(f"there is no model folder {folder}", hint=f"{known}; or name a store with --store URL")
+        return store_for(None, folder)
+    if len(there) != 1:
+        found = f"{settings.models} holds {len(there)} models" + (f" ({', '.join(there[:10])})" if there else "")
+        raise CommandError(
+            f"every model has a store of its own, and {found}",
+            hint="say whose with --model NAME (or models/NAME), or name the store with --store URL",
+        )
+    return store_for(None, settings.models / there[0])
+
+
+def source_of(dataset: Dataset) -> Source:
+    """The data set as the store remembers it."""
+    from service.store import Source
+    from training.data.fingerprint import fingerprint_of
+
+    return Source(dataset.name, fingerprint_of(dataset))
+
+
+def check_source(url: str, source: Source, *, merge: bool) -> None:
+    """Raise CommandError when the store holds histories of another data set, unless they shall be merged."""
+    if merge:
+        return
+    with opened_store(url) as opened:
+        others = [there.name for there in opened.sources() if there.fingerprint != source.fingerprint]
+    if others:
+        raise CommandError(
+            f"the store {url} holds histories of other data ({', '.join(others)}), and user ids that are equal would"
+            f" become one user; asked for is {source.name}",
+            hint="name another store with --store URL, or mix them on purpose with --merge (newer state of that data)",
+        )
+
+
+def load_histories(session: Session, dataset: Dataset, threshold: float | None, url: str) -> dict[str, int]:
+    """Load what was liked; returns counts read, stored, known (there before), dropped, users."""
+    rows: list[Row] = list(histories(dataset, threshold))
+    with opened_store(url) as opened:
+        mixed = [] if opened.sources() else strangers(opened, rows)
         if mixed:
             session.note(
                 f"warning: the store holds items of other data for users of the same id ({', '.join(mixed[:3])});"
                 " their histories are now mixed. Name a store of its own with --store."
             )
         with session.progress("loading histories", len(rows)) as reach:
-            loaded = opened.load_many(rows, on_batch=reach)
+            loaded = opened.load_many(rows, source=source_of(dataset), on_batch=reach)
     return {
         "read": loaded.read,
         "stored": loaded.stored,

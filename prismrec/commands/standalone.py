@@ -14,16 +14,16 @@ from bundle.reader import read_bundle
 from bundle.writer import check_target, next_version
 from prismrec import flags, stages
 from prismrec.announce import when_ready
-from prismrec.bundles import opened_store
+from prismrec.bundles import opened_store, store_for
 from prismrec.choices import Choices, TrainFlags, choose
 from prismrec.commands.decode import counts
 from prismrec.commands.doctor import check_port
-from prismrec.commands.load import load_histories
+from prismrec.commands.load import check_source, load_histories, source_of
 from prismrec.commands.serve import run_service
 from prismrec.commands.train import RUNS
 from prismrec.failures import CommandError
 from prismrec.globals import EPILOG
-from prismrec.inputs import DataChoice, Prepared, histories, prepare
+from prismrec.inputs import DataChoice, Prepared, prepare
 from prismrec.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def standalone(  # noqa: PLR0913 - each parameter is an option
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop when everything is ready to be served.")] = False,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port (PRISMREC_PORT, else 8000).")] = None,
     store: flags.Store = None,
+    merge: flags.Merge = False,
     force: flags.Force = None,
     model: flags.Model = None,
     condition: flags.Condition = None,
@@ -65,17 +66,19 @@ def standalone(  # noqa: PLR0913 - each parameter is an option
 
     session = session_of(context)
     chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads))
-    service = load_settings(models=out.absolute().parent, model=out.name, store_url=store, port=port)
+    url = store_for(store, out)
+    service = load_settings(models=out.absolute().parent, model=out.name, store_url=url, port=port)
     check_target(out.absolute(), next_version(out))
     if not no_serve and not check_port(service.port).passed:
         raise CommandError(f"port {service.port} is in use", hint="choose another with --port, or add --no-serve")
     prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout), chosen.config)
+    check_source(url, source_of(prepared.dataset), merge=merge)
     folder = RunFolder(run or RUNS / out.name)
     document = make(session, chosen, prepared, folder, out=out, force=force)
     with stages.timed(session, "load histories"):
-        rows = list(histories(prepared.dataset, prepared.split.protocol.threshold))
-        document["store"] = {"url": service.store_url, **load_histories(session, rows, service.store_url)}
-    where = f"--models {out.parent} --model {out.name} --store {service.store_url} --port {service.port}"
+        threshold = prepared.split.protocol.threshold
+        document["store"] = {"url": url, **load_histories(session, prepared.dataset, threshold, url)}
+    where = f"--models {out.parent} --model {out.name} --store {url} --port {service.port}"
     document["serve"] = f"prismrec serve {where}"
     document["try"] = curl_lines(document, prepared.split.test.users, port=service.port)
     session.result(document, lambda console: show_made(console, document, served=not no_serve))

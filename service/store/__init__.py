@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service.errors import StorageUnavailableError
 from service.store.broken import BrokenStore
-from service.store.protocol import Interaction, Loaded, Receipt, Store, UserCount, Write
+from service.store.protocol import Interaction, Loaded, Receipt, Source, Store, UserCount, Write
 from service.store.sqlite import SqliteStore
 
 SQLITE = "sqlite:///"
@@ -22,7 +22,7 @@ def open_store(url: str, *, clock: Callable[[], float] = time.time) -> Store:
     if not url.startswith(SQLITE) or len(url) == len(SQLITE):
         raise StorageUnavailableError(
             "the store's URL names no engine that is known here",
-            hint="set PRISMREC_STORE_URL to sqlite:///store.sqlite or sqlite:////absolute/store.sqlite",
+            hint="set PRISMREC_STORE_URL to sqlite:///relative/store.sqlite or sqlite:////absolute/store.sqlite",
         )
     path = Path(url.removeprefix(SQLITE))
     try:
@@ -45,6 +45,7 @@ __all__ = [
     "Interaction",
     "Loaded",
     "Receipt",
+    "Source",
     "Store",
     "UserCount",
     "Write",

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from service.errors import StorageUnavailableError
 from service.store.bulk import RowsOfMany
-from service.store.protocol import Interaction, Loaded, Receipt, UserCount, Write
+from service.store.protocol import Interaction, Loaded, Receipt, Source, UserCount, Write
 
 
 class BrokenStore:
@@ -30,7 +30,12 @@ class BrokenStore:
     def append(self, write: Write) -> Receipt:
         self._refuse()
 
-    def load_many(self, rows: RowsOfMany, *, on_batch: Callable[[int], None] | None = None) -> Loaded:
+    def load_many(
+        self, rows: RowsOfMany, *, source: Source | None = None, on_batch: Callable[[int], None] | None = None
+    ) -> Loaded:
+        self._refuse()
+
+    def sources(self) -> Sequence[Source]:
         self._refuse()
 
     def erase(self, user_id: str) -> bool:

@@ -46,6 +46,14 @@ class UserCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A data set that was loaded: its name, and a fingerprint of its users and items."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """What a bulk load did: rows read, rows that were new, rows dropped because a history was full."""
 
@@ -74,9 +82,19 @@ class Store(Protocol):
         """Add to a history, all or nothing, once per key."""
 
     def load_many(
-        self, rows: Iterable[tuple[str, str, int | None]], *, on_batch: Callable[[int], None] | None = None
+        self,
+        rows: Iterable[tuple[str, str, int | None]],
+        *,
+        source: Source | None = None,
+        on_batch: Callable[[int], None] | None = None,
     ) -> Loaded:
-        """Bulk load of (user_id, item_id, timestamp); what is there already stays. A batch is one transaction."""
+        """Bulk load of (user_id, item_id, timestamp); what is there already stays. A batch is one transaction.
+
+        source: the data set of the rows, remembered before the first of them.
+        """
+
+    def sources(self) -> Sequence[Source]:
+        """The data sets that were loaded, oldest first."""
 
     def erase(self, user_id: str) -> bool:
         """Remove all that is known of a user, keys and traces in logs of the engine included; False = unknown user."""

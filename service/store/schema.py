@@ -25,6 +25,9 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
     INSERT INTO probe VALUES (1, 0);
     """,
+    """
+    CREATE TABLE sources (fingerprint TEXT PRIMARY KEY, name TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 """One script a version; version n of the file (PRAGMA user_version) has had the first n. Only ever append."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from service.errors import ConflictError, StorageFullError, StorageUnavailableError
 from service.limits import LIMITS
 from service.store.bulk import RowsOfMany, load_rows
-from service.store.protocol import Interaction, Loaded, Receipt, UserCount, Write
+from service.store.protocol import Interaction, Loaded, Receipt, Source, UserCount, Write
 from service.store.schema import connect, migrate
 
 KEY_LIFE_SECONDS = 24 * 3600
@@ -92,10 +92,18 @@ class SqliteStore:
             )
         return receipt
 
-    def load_many(self, rows: RowsOfMany, *, on_batch: Callable[[int], None] | None = None) -> Loaded:
-        return load_rows(
-            self._transaction, rows, now=int(self._clock()), max_history=self._max_history, on_batch=on_batch
-        )
+    def load_many(
+        self, rows: RowsOfMany, *, source: Source | None = None, on_batch: Callable[[int], None] | None = None
+    ) -> Loaded:
+        now = int(self._clock())
+        if source is not None:
+            with self._transaction() as db:
+                db.execute("INSERT OR IGNORE INTO sources VALUES (?, ?, ?)", (source.fingerprint, source.name, now))
+        return load_rows(self._transaction, rows, now=now, max_history=self._max_history, on_batch=on_batch)
+
+    def sources(self) -> Sequence[Source]:
+        rows = self._read("SELECT name, fingerprint FROM sources ORDER BY at, fingerprint")
+        return [Source(name, str(fingerprint)) for name, fingerprint in rows]
 
     def erase(self, user_id: str) -> bool:
         with self._transaction() as db:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo import TINY, command
+from tests.demo import DATA, TINY, command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -76,7 +76,7 @@ def test_standalone_serves_what_its_three_requests_ask_and_stops_on_ctrl_c(demo,
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    process = start("standalone", "data", "--out", "models/demo", "--port", port, *TINY, cwd=folder)
+    process = start("standalone", str(DATA), "--out", "models/demo", "--port", port, *TINY, cwd=folder)
     try:
         read_until(process, "ready: ")
         requests = [line.strip() for line in read_until(process, "curl ", times=3)]

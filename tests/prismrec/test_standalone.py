@@ -10,7 +10,7 @@ import pytest
 
 from bundle.reader import read_bundle
 from prismrec.__main__ import main
-from tests.demo import TINY, command
+from tests.demo import DATA, TINY, command
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,7 @@ def test_standalone_makes_a_bundle_a_report_and_a_store(demo):
 
 def test_standalone_again_reuses_every_step_and_makes_no_version(demo):
     started = time.monotonic()
-    again = command("standalone", "data", "--out", "models/demo", "--no-serve", "--json", *TINY, cwd=demo.root)
+    again = command("standalone", str(DATA), "--out", "models/demo", "--no-serve", "--json", *TINY, cwd=demo.root)
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("reused: ") == 5
     assert json.loads(again.stdout)["bundle_id"] == demo.document["bundle_id"]
@@ -46,7 +46,7 @@ def test_standalone_again_reuses_every_step_and_makes_no_version(demo):
 
 
 def test_standalone_with_other_options_in_the_same_run_is_refused(demo):
-    other = command("standalone", "data", "--out", "models/demo", "--no-serve", *TINY, "--seed", "5", cwd=demo.root)
+    other = command("standalone", str(DATA), "--out", "models/demo", "--no-serve", *TINY, "--seed", "5", cwd=demo.root)
     assert other.returncode == 2
     assert "error: runs/demo holds another run; what differs: seed" in other.stderr
 
@@ -121,6 +121,6 @@ def test_evaluate_of_the_run_prints_the_table(demo, capsys):
 
 
 def test_load_again_stores_nothing_twice(demo, capsys):
-    counts = asked(capsys, "load", str(demo.root / "data"), "--store", demo.store)
+    counts = asked(capsys, "load", str(demo.root / DATA), "--store", demo.store)
     assert counts["stored"] == 0
     assert counts["known"] == counts["read"] > 0

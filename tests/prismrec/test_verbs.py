@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 
 from prismrec.__main__ import main
+from prismrec.bundles import opened_store
 from prismrec.commands.doctor import check_extras, check_port, check_writable
+from service.store import Interaction, Write
 from tests.builders import DAMAGES, damage, make_bundle
 
 
@@ -63,12 +66,64 @@ def test_validate_fails_with_exit_code_1_and_passes_with_0(tmp_path, capsys):
     assert [c["name"] for c in document["checks"] if c["passed"] is False]
 
 
-def test_load_of_other_data_with_the_same_users_warns(tmp_path, capsys):
-    for name, item in (("first", "i"), ("second", "j")):
-        rows = "".join(f"u{u},{item}{i},5\n" for u in range(12) for i in range(6))
-        (tmp_path / f"{name}.csv").write_text("user_id,item_id,rating\n" + rows)
-        assert main(["load", f"{name}.csv", "--store", "sqlite:///mixed.sqlite"]) == 0
-        assert ("warning: the store holds items of other data" in capsys.readouterr().err) is (name == "second")
+def interactions(tmp_path, name: str, item: str) -> str:
+    rows = "".join(f"u{u},{item}{i},5\n" for u in range(12) for i in range(6))
+    (tmp_path / f"{name}.csv").write_text("user_id,item_id,rating\n" + rows)
+    return f"{name}.csv"
+
+
+def histories(url: str) -> set[str]:
+    with opened_store(url) as store:
+        return {item for user in store.users(100) for item in store.history(user.user_id) or ()}
+
+
+def test_load_of_other_data_into_the_same_store_is_refused_unless_merged(tmp_path, capsys):
+    films, books = interactions(tmp_path, "films", "i"), interactions(tmp_path, "books", "j")
+    url = "sqlite:///mixed.sqlite"
+    assert main(["load", films, "--store", url]) == 0
+    assert main(["load", films, "--store", url]) == 0, "the same data again is no other data"
+    capsys.readouterr()
+    assert main(["load", books, "--store", url]) == 2
+    said = capsys.readouterr().err
+    assert "histories of other data (films)" in said
+    assert "--merge" in said
+    assert not any(item.startswith("j") for item in histories(url))
+    assert main(["load", books, "--store", url, "--merge"]) == 0
+    assert {item[0] for item in histories(url)} == {"i", "j"}
+
+
+def test_load_beside_histories_of_unknown_origin_warns(tmp_path, capsys):
+    url = "sqlite:///mixed.sqlite"
+    with opened_store(url) as store:
+        store.append(Write("u1", (Interaction("elsewhere"),), "key"))
+    assert main(["load", interactions(tmp_path, "films", "i"), "--store", url]) == 0
+    assert "warning: the store holds items of other data" in capsys.readouterr().err
+
+
+def test_load_goes_to_the_store_of_the_model_that_is_named(tmp_path, capsys):
+    for name in ("demo", "other"):
+        make_bundle(tmp_path / "models", name=name)
+    films = interactions(tmp_path, "films", "i")
+    assert main(["load", films]) == 2
+    assert "models holds 2 models (demo, other)" in capsys.readouterr().err
+    assert main(["load", films, "--model", "nobody"]) == 2
+    assert "the models there are demo, other" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.sqlite"))
+    assert main(["load", films, "--model", "demo"]) == 0
+    assert main(["load", films, "--model", "models/other"]) == 0
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.sqlite"))
+    assert found == ["models/demo.sqlite", "models/other.sqlite"]
+
+
+def test_recommend_reads_the_store_beside_the_model_from_any_folder(tmp_path, monkeypatch, capsys):
+    bundle = make_bundle(tmp_path / "models")
+    with opened_store(f"sqlite:///{tmp_path}/models/demo.sqlite") as store:
+        store.append(Write("u1", (Interaction("m0"),), "key"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for place in (bundle, bundle.parent, bundle.parent.parent, Path("../models/demo")):
+        assert main(["recommend", str(place), "u1"]) == 0
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_verify_of_a_good_bundle_passes(tmp_path, capsys):

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from service.errors import ConflictError, StorageUnavailableError
-from service.store.protocol import Interaction, Receipt, Store, Write
+from service.store.protocol import Interaction, Receipt, Source, Store, Write
 
 NOW = 1_700_000_000
 MAX_HISTORY = 5
@@ -73,6 +73,15 @@ class StoreContract:
         assert store.history("1") == tuple("cdefg")
         again = store.load_many([("2", "a", NOW)])
         assert (again.read, again.stored, again.dropped) == (1, 0, 0)
+
+    def test_load_many_remembers_its_source_once(self, store: Store) -> None:
+        assert list(store.sources()) == []
+        store.append(write("1", "a"))
+        store.load_many([("2", "a", NOW)])
+        assert list(store.sources()) == [], "only a load that names its data set has a source"
+        for _ in range(2):
+            store.load_many([("2", "b", NOW)], source=Source("films", "0123"))
+        assert list(store.sources()) == [Source("films", "0123")]
 
     def test_erase_forgets_the_user_and_their_keys(self, store: Store) -> None:
         store.append(write("1", "a", key="one"))

@@ -1,0 +1,28 @@
+"""Where histories live when nobody says: one store a model, beside its folder, so that data sets never share users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundle.reader import model_names
+from service.settings import Settings
+
+FALLBACK = "store"
+
+
+def default_store(models: Path, model: str | None = None) -> str:
+    """`sqlite:///<models>/<model>.sqlite`; of the only model there when none is named, else `<models>/store.sqlite`."""
+    if model is None:
+        found = model_names(models)
+        model = found[0] if len(found) == 1 else None
+    return f"sqlite:///{models / f'{model or FALLBACK}.sqlite'}"
+
+
+def is_provisional(settings: Settings) -> bool:
+    """Whether neither a store nor a model is known: the store's name may be another one at the next start."""
+    return settings.store_url is None and settings.model is None and len(model_names(settings.models)) != 1
+
+
+def store_url_of(settings: Settings) -> str:
+    """The store of these settings: the one that is named, else the default one of their model."""
+    return settings.store_url or default_store(settings.models, settings.model)
