@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from prismrec.session import Session
 if TYPE_CHECKING:
     from bundle.catalogue import Catalogue
     from training.data.dataset import Dataset
+    from training.data.servable import Servable
     from training.data.split import Protocol, Split
 
 
@@ -95,12 +95,18 @@ def prepare(session: Session, choice: DataChoice, config: Config) -> Prepared:
     return Prepared(choice.path, dataset, split, build_catalogue(dataset, split))
 
 
-def histories(dataset: Dataset, threshold: float | None) -> Iterator[tuple[str, str, int | None]]:
-    """(user_id, item_id, timestamp) of what was liked, each user's oldest first, as the store takes them."""
+def histories(dataset: Dataset, threshold: float | None) -> Servable:
+    """user_id, item_id, timestamp of what was liked, each user's oldest first, as the store takes them.
+
+    Users and items that no request can name are left out: nobody could be served or erased by such an id.
+    """
     import polars as pl
+
+    from training.data.servable import Servable, servable
 
     table = dataset.interactions
     if threshold is not None:
         table = table.filter(pl.col("rating") >= threshold)
-    table = table.sort("user_id", "timestamp", maintain_order=True, nulls_last=False)
-    return table.select("user_id", "item_id", "timestamp").iter_rows()
+    kept = servable(table)
+    ordered = kept.table.sort("user_id", "timestamp", maintain_order=True, nulls_last=False)
+    return Servable(ordered.select("user_id", "item_id", "timestamp"), kept.left_out)

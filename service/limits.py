@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bundle.ids import MAX_ID_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -11,13 +13,14 @@ class Limits:
 
     leave_one_out_cells bounds B * L of a leave-one-out run: a history of 1000 items has its 131 newest tried, one of
     300 all of them. encode_cells and decode_cells bound the padded batches given to onnxruntime at one time
-    (encode_cells * hidden floats are gathered, decode_cells floats come out).
+    (encode_cells * hidden floats are gathered, decode_cells floats come out). trials bounds the halves and directions
+    that one cold start tries on the decoder, each at a few points (service.candidates).
     """
 
     # the body and what is counted in it
     body_bytes: int = 64 * 1024
     batch_body_bytes: int = 1024 * 1024
-    id_bytes: int = 64
+    id_bytes: int = MAX_ID_BYTES
     history: int = 1000
     candidates: int = 10_000
     exclude: int = 1000
@@ -40,6 +43,7 @@ class Limits:
     steer_strength: float = 3.0
     picks: int = 16
     samples: int = 256
+    trials: int = 128
     pick_strength: float = 3.0
     removals: int = 5
     counterfactual_candidates: int = 30

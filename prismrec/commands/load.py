@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -103,9 +104,12 @@ def check_source(url: str, source: Source, *, merge: bool) -> None:
         )
 
 
-def load_histories(session: Session, dataset: Dataset, threshold: float | None, url: str) -> dict[str, int]:
-    """Load what was liked; returns counts read, stored, known (there before), dropped, users."""
-    rows: list[Row] = list(histories(dataset, threshold))
+def load_histories(session: Session, dataset: Dataset, threshold: float | None, url: str) -> dict[str, Any]:
+    """Load what was liked; returns counts read, stored, known (there before), dropped, users, and who is left out."""
+    liked = histories(dataset, threshold)
+    for reject in liked.left_out:
+        session.note(f"  {reject.count} {reject.reason} are left out (e.g. {', '.join(reject.examples)})")
+    rows: list[Row] = liked.table.rows()
     with opened_store(url) as opened:
         mixed = [] if opened.sources() else strangers(opened, rows)
         if mixed:
@@ -121,6 +125,7 @@ def load_histories(session: Session, dataset: Dataset, threshold: float | None, 
         "known": loaded.read - loaded.stored,
         "dropped": loaded.dropped,
         "users": len({user for user, _, _ in rows}),
+        "left_out": [asdict(reject) for reject in liked.left_out],
     }
 
 

@@ -28,6 +28,7 @@ from prismrec.session import Session, session_of
 
 if TYPE_CHECKING:
     from bundle.factors import FactorMap
+    from service.engine import LoadedBundle
     from training.run_folder import RunFolder
 
 Made = dict[str, Any]
@@ -134,24 +135,29 @@ def make(
 
 
 def curl_lines(document: Made, users: tuple[str, ...], *, port: int) -> list[str]:
-    """Three requests that work here: a real user, an item of their list, and a half that was decoded."""
+    """Three requests that work here: a real user, an item of their list, and a half that was decoded.
+
+    Only the third when no user could be stored (ids that the service does not take).
+    """
     from service.loader import load_bundle
-    from service.query import Query
 
     loaded = load_bundle(Path(document["bundle"]))
-    with opened_store(document["store"]["url"]) as opened:
-        user, history = next((u, h) for u in users if (h := opened.history(u)))
-    known = loaded.catalogue.idmap.split(history)
-    top = loaded.recommend(Query(tuple(known.indices), n=1)).items[0]
-    item = loaded.catalogue.ids[top.item_ix]
     base = f"http://127.0.0.1:{port}"
-    pick = _pick(loaded.factors)
-    body = f'{{"picks": [{pick}], "n": 5, "seed": 7}}'
-    return [
-        f"curl '{base}/recommend/{quote(user, safe='')}?n=5'",
-        f"curl '{base}/explain/{quote(user, safe='')}?item_id={quote(item, safe='')}'",
-        f"curl '{base}/coldstart' -H 'Content-Type: application/json' -d '{body}'",
-    ]
+    with opened_store(document["store"]["url"]) as opened:
+        found = next(((user, history) for user in users if (history := opened.history(user))), None)
+    body = f'{{"picks": [{_pick(loaded.factors)}], "n": 5, "seed": 7}}'
+    lines = [f"curl '{base}/coldstart' -H 'Content-Type: application/json' -d '{body}'"]
+    if found is not None:
+        user, item = quote(found[0], safe=""), quote(_top_item(loaded, found[1]), safe="")
+        lines[:0] = [f"curl '{base}/recommend/{user}?n=5'", f"curl '{base}/explain/{user}?item_id={item}'"]
+    return lines
+
+
+def _top_item(loaded: LoadedBundle, history: tuple[str, ...]) -> str:
+    from service.query import Query
+
+    known = loaded.catalogue.idmap.split(history)
+    return loaded.catalogue.ids[loaded.recommend(Query(tuple(known.indices), n=1)).items[0].item_ix]
 
 
 def _pick(factors: FactorMap) -> str:

@@ -7,11 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from bundle.ids import ITEM_ID_PATTERN, USER_ID_PATTERN
 from service.limits import LIMITS
-
-USER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+=~-]*$"
-ITEM_ID_PATTERN = r"^[^\x00-\x1f\x7f]+$"
-
 
 SOMEONE: dict[str, Any] = {"anyOf": [{"required": ["user_id"]}, {"required": ["history"]}]}
 """Schema of a request that needs a user or a history."""

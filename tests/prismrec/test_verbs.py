@@ -100,6 +100,19 @@ def test_load_beside_histories_of_unknown_origin_warns(tmp_path, capsys):
     assert "warning: the store holds items of other data" in capsys.readouterr().err
 
 
+def test_load_leaves_out_users_that_no_request_can_name_and_says_so(tmp_path, capsys):
+    rows = "".join(f"{user},i{i}\n" for user in ("José", "user 1", "a/b", "u1") for i in range(3))
+    (tmp_path / "odd.csv").write_text("user_id,item_id\n" + rows, "utf-8")
+    assert main(["load", "odd.csv", "--store", "sqlite:///odd.sqlite", "--json"]) == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert (document["users"], document["stored"], document["left_out"][0]["count"]) == (1, 3, 3)
+    assert "3 users whose id the service does not take" in captured.err
+    assert "'José'" in captured.err
+    with opened_store("sqlite:///odd.sqlite") as store:
+        assert [user.user_id for user in store.users(10)] == ["u1"]
+
+
 def test_load_goes_to_the_store_of_the_model_that_is_named(tmp_path, capsys):
     for name in ("demo", "other"):
         make_bundle(tmp_path / "models", name=name)

@@ -8,8 +8,6 @@ import polars as pl
 
 from bundle.catalogue import Kind
 
-MAX_ID_BYTES = 64  # the service's limit on an id, in UTF-8 bytes
-
 INTERACTION_SCHEMA = {"user_id": pl.String, "item_id": pl.String, "rating": pl.Float32, "timestamp": pl.Int64}
 
 

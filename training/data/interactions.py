@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.data.dataset import INTERACTION_SCHEMA, MAX_ID_BYTES
+from bundle.ids import MAX_ID_BYTES
+from training.data.dataset import INTERACTION_SCHEMA
 from training.data.fields import reason_of
 from training.data.ids import codes
 from training.data.parts import Interactions

@@ -12,6 +12,7 @@ from training.data.catalogue import MAX_VALUES
 from training.data.dataset import Dataset, Reject
 from training.data.ids import ascending
 from training.data.rejects import RERATED, WELL_FORMED, malformed
+from training.data.servable import ITEM_RULE, USER_RULE, shown, unservable_items, unservable_users
 from training.data.split import Protocol, Split, split_dataset
 from training.errors import DataError
 
@@ -44,6 +45,8 @@ def validate(dataset: Dataset, protocol: Protocol) -> tuple[Check, ...]:
     checks = [
         _lines("lines readable", malformed(dataset.rejects), dataset.n_read),
         _lines("item lines readable", malformed(dataset.item_rejects), dataset.n_items_read),
+        _ids_servable("user", unservable_users(dataset.interactions), USER_RULE),
+        _ids_servable("item", unservable_items(dataset.interactions), ITEM_RULE),
         _duplicates(dataset),
         _ratings(dataset, protocol),
         _timestamps(dataset),
@@ -65,6 +68,20 @@ def _lines(name: str, rejects: Sequence[Reject], n_read: int) -> Check:
     reasons = "; ".join(f"{r.count:,} x {r.reason}" for r in rejects)
     places = tuple(place for r in rejects for place in r.examples)[:N_EXAMPLES]
     return Check(name, passed=False, count=count, examples=places, detail=f"{count:,} of {n_read:,} lines: {reasons}")
+
+
+def _ids_servable(what: str, refused: pl.Series, rule: str) -> Check:
+    """Ids that the service takes: a user with another one can be trained on, but never asked about or erased."""
+    detail = f"{len(refused):,} {what} ids are not of the form that the service takes ({rule})"
+    if not len(refused):
+        detail = f"the service takes every {what} id"
+    return Check(
+        f"{what} ids servable",
+        passed=not len(refused),
+        count=len(refused),
+        examples=shown(refused.head(N_EXAMPLES)),
+        detail=detail,
+    )
 
 
 def _duplicates(dataset: Dataset) -> Check:

@@ -51,6 +51,16 @@ def test_malformed_lines_fail_with_count_and_places(good):
     assert "3 x blank line" in found.detail
 
 
+def test_ids_that_the_service_does_not_take_fail_with_examples():
+    found = check(
+        make_dataset([(user, "a/b", None) for user in ("José", "a/b", "u1", "user 1", "x y")]), "user ids servable"
+    )
+
+    assert (found.passed, found.count, found.examples) == (False, 4, ("'José'", "'a/b'", "'user 1'"))
+    assert check(make_dataset([("u", "a\tb", None)]), "item ids servable").count == 1
+    assert check(make_dataset([("u1", "José", None)]), "item ids servable").passed
+
+
 @pytest.mark.parametrize(("reason", "passed"), [(REPEATED, True), (RERATED, False)])
 def test_repeats_are_reported_and_contradictions_fail(good, reason, passed):
     found = check(dataclasses.replace(good, rejects=(Reject(reason, 4, ("a.csv:8",)),)), "duplicate pairs")
