@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 Tracker = Literal["mlflow", "wandb"]
 
+SMALL_USERS = 2000
+"""Training users below which the model is small unless its size is said."""
+SMALL_MODEL = {"hidden": 200, "latent": 16}
+
 
 @dataclass(frozen=True, slots=True)
 class TrainFlags:
@@ -53,7 +57,8 @@ class Choices:
             tracker=self.flags.tracker,
             resume=self.flags.resume,
         )
-        model = config_for(self.kind, _without(self.config.model, "kind", "condition"))
+        said = _without(self.config.model, "kind", "condition")
+        model = config_for(self.kind, _sized(session, self.kind, said, prepared.split.train.shape[0]))
         fit = fit_config(self.config.fit)
         return FitOptions(
             name=name or prepared.dataset.name,
@@ -101,6 +106,22 @@ def known_keys(kind: str) -> dict[str, list[str]]:
         "protocol": keys_of(Protocol),
         "decode": keys_of(DecodeOptions),
     }
+
+
+def _sized(session: Session, kind: str, said: Mapping[str, Any], n_users: int) -> dict[str, Any]:
+    """`said`, with a small latent space where the data are small and nothing was said of it.
+
+    The papers' 200 latents on some hundred users all stay active and carry next to nothing each: no factor can be read,
+    and the lists are no better for it.
+    """
+    from training.models.registry import entry_for
+
+    fits = {*SMALL_MODEL} <= set(keys_of(entry_for(kind).config))
+    if n_users >= SMALL_USERS or not fits or any(key in said for key in SMALL_MODEL):
+        return dict(said)
+    sizes = ", ".join(f"{key} {value}" for key, value in SMALL_MODEL.items())
+    session.note(f"{n_users} training users: a small model ({sizes}); --set hidden=... or latent=... for another")
+    return {**said, **SMALL_MODEL}
 
 
 def _without(section: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -134,6 +134,15 @@ class RunFolder:
         verb = _MADE_BY.get(path.name, "prismrec train --out")
         raise FitError(f"{self.path} has no {path.name}", hint=f"run `{verb} {self.path}` first")
 
+    def require_current(self, path: Path) -> Path:
+        """`require`, and FitError when the file was made before the weights it tells of."""
+        if self.require(path).stat().st_mtime_ns < self.require(self.best).stat().st_mtime_ns:
+            raise FitError(
+                f"{path} is older than the weights in {self.best.name}: it tells of another state of the model",
+                hint=f"run `{_MADE_BY[path.name]} {self.path}` again",
+            )
+        return path
+
     def write(self, path: Path, content: bytes) -> None:
         """Replace one file of the run atomically; FitError when the disk refuses."""
         staged = path.with_name(f".{path.name}.{os.getpid()}")

@@ -9,6 +9,7 @@ from training.decode.attribute_table import AttributeTable
 from training.decode.evidence import HalfRecord
 from training.decode.options import DecodeOptions
 
+_FEW = 16  # latents that a small model has
 _NAMED = 20  # factors listed by number before "and n more"
 
 
@@ -24,6 +25,7 @@ def map_notes(
     notes += _inactive(factors)
     if table.columns:
         notes += _undecoded(factors, options)
+        notes += _crowded(factors)
         notes += _ambiguous(factors, records)
         notes += _resolution(len(records) * len(table.columns), options)
         notes.append(
@@ -55,6 +57,17 @@ def _undecoded(factors: Sequence[Factor], options: DecodeOptions) -> list[str]:
         f"{len(silent)} active factors are not decoded: moving them changes no attribute more than chance would "
         f"(q > {options.level:g}) or by too little to be worth a name (less than {options.min_effect:g} bits): "
         f"{_listed(silent)}. They may still matter for the recommendations."
+    ]
+
+
+def _crowded(factors: Sequence[Factor]) -> list[str]:
+    active = [f for f in factors if f.active]
+    silent = sum(f.status == "undecoded" for f in active)
+    if 2 * silent <= len(active) or len(active) <= _FEW:
+        return []
+    return [
+        f"Most of the {len(active)} active factors cannot be read. A smaller latent space is easier to read, often "
+        f"at no cost to the lists: train with latent = {_FEW}, or with a larger beta_cap, and compare."
     ]
 
 

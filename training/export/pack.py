@@ -56,12 +56,13 @@ def export_run(
     clock    gives the time of `created`
 
     The target is checked first. Takes some seconds and the memory of the weights four times over.
-    Raises FitError (the run is not complete), ExportError (refused, or the graphs differ from the model),
-    BundleError (target or disk). After an error `current` names what it named before.
+    Raises FitError (a file of the run is missing, or older than the weights), ExportError (refused, or the graphs
+    differ from the model), BundleError (target or disk). After an error `current` names what it named before.
     """
     version = next_version(model_folder) if version is None else version
     check_target(model_folder, version)
-    decoded = {name: run.require(run.path / name).read_bytes() for name in (files.FACTORS, files.LATENT_MAP)}
+    decoded = {name: run.require_current(run.path / name).read_bytes() for name in (files.FACTORS, files.LATENT_MAP)}
+    run.require_current(run.evaluation)
     evaluation, loaded = run.load_evaluation(), run.load()
     _check_leakage(loaded.split)
     forced = _check_worth(evaluation, loaded, force)

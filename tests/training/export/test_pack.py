@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 
 import numpy as np
@@ -138,6 +139,17 @@ def test_export_run_of_incomplete_run_names_what_is_missing(tmp_path, never, nam
         export_run(run, tmp_path / "demo")
 
 
+@pytest.mark.parametrize("name", ["evaluation", "factors", "latent_map"])
+def test_export_run_with_a_file_older_than_the_weights_is_refused(tmp_path, never, name):
+    run = planted_run(tmp_path / "run")
+    path = getattr(run, name)
+    older = run.best.stat().st_mtime_ns - 1
+    os.utime(path, ns=(older, older))
+    with pytest.raises(FitError, match=rf"{path.name} is older than the weights"):
+        export_run(run, tmp_path / "demo", force="I insist")
+    assert not (tmp_path / "demo" / "1").exists()
+
+
 @pytest.mark.parametrize(
     "obstacle", ["version exists", "version link", "model is a file", "bad version", "pointer's name"]
 )
@@ -194,6 +206,8 @@ def test_export_run_whose_graphs_differ_writes_nothing(tmp_path, planted_graphs,
     from training.models.weights import weights_of
 
     run.write(run.best, weights_of(other))
+    for made in (run.evaluation, run.factors, run.latent_map):
+        os.utime(made)
     with pytest.raises(ExportError, match="golden user"):
         export_run(run, tmp_path / "demo")
     assert versions(tmp_path / "demo") == []

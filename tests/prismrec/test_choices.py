@@ -1,0 +1,29 @@
+"""What is chosen when nothing was said: a latent space that fits the number of users."""
+
+from __future__ import annotations
+
+import pytest
+
+from prismrec.choices import SMALL_MODEL, SMALL_USERS, _sized
+from prismrec.session import Session
+
+QUIET = Session(quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "n_users", "found"),
+    [
+        ({}, SMALL_USERS - 1, SMALL_MODEL),
+        ({}, SMALL_USERS, {}),
+        ({"latent": 64}, 10, {"latent": 64}),
+        ({"hidden": 64, "dropout": 0.1}, 10, {"hidden": 64, "dropout": 0.1}),
+        ({"dropout": 0.1}, 10, {"dropout": 0.1, **SMALL_MODEL}),
+    ],
+)
+def test_size_of_the_model_follows_the_users_unless_it_was_said(said, n_users, found):
+    assert _sized(QUIET, "c-vae", said, n_users) == found
+
+
+def test_small_model_is_said(capsys):
+    _sized(Session(), "mult-vae", {}, 10)
+    assert "a small model (hidden 200, latent 16)" in capsys.readouterr().err

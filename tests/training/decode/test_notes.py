@@ -1,0 +1,39 @@
+"""What a map says of itself when most of it cannot be read."""
+
+from __future__ import annotations
+
+import pytest
+
+from bundle.factors import Factor, Reading
+from training.decode.notes import _crowded
+
+
+def factor(number: int, status: str) -> Factor:
+    attribute, value = (None, None) if status == "undecoded" else ("genre", "Drama")
+    reading = Reading(
+        status=status, attribute=attribute, value=value, effect=0.1, effect_low=0.0, effect_high=0.2, q_value=0.01
+    )
+    return Factor(
+        factor=number,
+        active=True,
+        kl=1.0,
+        mean=0.0,
+        sd=1.0,
+        quantiles=(0.0,) * 101,
+        status=status,
+        half="positive",
+        attribute=attribute,
+        value=value,
+        negative=reading,
+        positive=reading,
+        examples_negative=(),
+        examples_positive=(),
+        evidence=(),
+    )
+
+
+@pytest.mark.parametrize(("decoded", "undecoded", "said"), [(2, 30, True), (20, 12, False), (2, 10, False)])
+def test_crowded_latent_space_is_said_to_be_one_and_only_then(decoded, undecoded, said):
+    statuses = ["decoded"] * decoded + ["undecoded"] * undecoded
+    notes = _crowded([factor(i, status) for i, status in enumerate(statuses)])
+    assert bool(notes) == said
