@@ -11,12 +11,12 @@ from types import FrameType
 import uvicorn
 from structlog.typing import FilteringBoundLogger
 
-from bundle.reader import model_names
 from service.app import create_app
 from service.errors import ServiceError
 from service.logs import Bridge, make_log
 from service.settings import Settings, SettingsError, load_settings
 from service.state import State
+from service.store_place import known_models
 
 BAD_USE = 2
 CANNOT_START = 1
@@ -65,7 +65,7 @@ def serve(settings: Settings) -> int:
 
 def _check_model(settings: Settings) -> None:
     """Raise SettingsError when one of several models must be named; an empty folder may get its model later."""
-    names = model_names(settings.models)
+    names = known_models(settings.models)
     if settings.model is not None or len(names) < 2:
         return
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
