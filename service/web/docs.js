@@ -78,7 +78,7 @@ async function show() {
   document.getElementById("view").replaceChildren(
     h("div", {}, h("section", { class: "card" }, h("h2", {}, `${document_.info.title} ${document_.info.version}`), h("p", {}, prose(document_.info.description)),
       h("p", { class: "note" }, "A first request, for someone who liked two items of this catalogue:"), command(curl("/recommend", "post", { history, n: 5 })),
-      h("p", { class: "note" }, "* is always there; a type that is underlined opens its definition. An id is a text of up to 64 bytes, or a whole number, which is kept as its text."))),
+      h("p", { class: "note" }, "* is needed in a request, and always there in a reply; a type that is underlined opens its definition. An id is a text of up to 64 bytes, or a whole number, which is kept as its text."))),
     h("div", {}, groups, problemCard(problems.items)));
   showNamed();
 }
