@@ -49,7 +49,8 @@ def train(  # noqa: PLR0913 - each parameter is an option
     prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout), chosen.config)
     run = RunFolder(out or default_run(prepared.dataset.name, chosen.kind))
     options = chosen.fit_options(session, prepared)
-    info = stages.train(session, run, prepared, options)
+    again = "run the same command again" + ("" if resume else " with --resume added")
+    info = stages.train(session, run, prepared, options, to_go_on=f"{again}: it goes on where it stopped")
     summary = info.summary
     assert summary is not None
     document = {
