@@ -21,6 +21,7 @@ from prismrec.commands.doctor import check_port
 from prismrec.commands.load import check_source, load_histories, source_of
 from prismrec.commands.serve import run_service
 from prismrec.commands.train import RUNS
+from prismrec.conditions import settled
 from prismrec.failures import CommandError
 from prismrec.globals import EPILOG
 from prismrec.inputs import DataChoice, Prepared, prepare
@@ -117,7 +118,7 @@ def make(
     """Train, evaluate, decode, report and export; returns what was made, as --json prints it."""
     from training.evaluate.table import table
 
-    options = chosen.fit_options(session, prepared, name=out.name)
+    options = settled(session, chosen, prepared).fit_options(session, prepared, name=out.name)
     stages.trained(session, run, prepared, options)
     evaluation = stages.evaluated(session, run)
     session.note(table(evaluation))

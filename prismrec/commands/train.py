@@ -10,6 +10,7 @@ from rich.console import Console
 
 from prismrec import flags, stages
 from prismrec.choices import TrainFlags, choose
+from prismrec.conditions import settled
 from prismrec.globals import EPILOG
 from prismrec.inputs import DataChoice, prepare
 from prismrec.session import session_of
@@ -48,7 +49,7 @@ def train(  # noqa: PLR0913 - each parameter is an option
     chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads, tracker, resume))
     prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout), chosen.config)
     run = RunFolder(out or default_run(prepared.dataset.name, chosen.kind))
-    options = chosen.fit_options(session, prepared)
+    options = settled(session, chosen, prepared).fit_options(session, prepared)
     again = "run the same command again" + ("" if resume else " with --resume added")
     info = stages.train(session, run, prepared, options, to_go_on=f"{again}: it goes on where it stopped")
     summary = info.summary
