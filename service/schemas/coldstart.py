@@ -45,7 +45,7 @@ class ColdStartRequest(Wire):
     """What is known of the taste."""
     n: N = 10
     samples: Annotated[int, Field(ge=1, le=LIMITS.samples)] = 32
-    """How many users are sampled and averaged."""
+    """Points drawn from the picks, whose lists are averaged."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     """Seed of the samples."""
     condition: ConditionAsked | None = None
@@ -58,23 +58,23 @@ class PickFound(Wire):
     """What a pick became; note says what to know of it (undecoded, ambiguous, weak)."""
 
     via: str
-    """How it was taken up."""
+    """factor: a half; direction, pattern: of a named value, straight along its probe or as the latents vary with it."""
     factor: int | None
-    """Number of the latent dimension, from 0."""
+    """Number of the latent dimension, from 0; null for a direction or a pattern."""
     half: Half | None
-    """negative: below the median of the training users; positive: the rest."""
+    """negative: below the median of the training users; positive: the rest. null as `factor`."""
     attribute: str | None
-    """The attribute of the catalogue; null where nothing is decoded."""
+    """The attribute asked for, or the one the half is decoded to; null where it is to none."""
     value: str | None
-    """The attribute's value; null where nothing is decoded."""
+    """The attribute's value; null as `attribute`."""
     strength: float
     """As asked."""
     status: Status
-    """How sure the reading is; undecoded has neither attribute nor value."""
+    """How sure it is that the pick carries the value; undecoded where the list does not bear it out."""
     note: str | None
     """What to know of it; null = nothing."""
     share: float | None = None
-    """How much of a named value the pick lists by itself; null for a pick by factor."""
+    """0 to 1: how much of a named value the pick lists by itself, as tried on this model; null for a pick by factor."""
 
 
 class ShareFound(Wire):
@@ -100,7 +100,7 @@ class ColdStartReply(Wire):
     shares: list[ShareFound]
     """How the values of the picks are represented."""
     samples: int
-    """How many users were sampled."""
+    """How many points were drawn."""
     seed: int
     """The seed used."""
     requested: int
