@@ -10,7 +10,7 @@ import pytest
 
 from bundle.reader import read_bundle
 from prismrec.__main__ import main
-from prismrec.commands.standalone import factors_in_words
+from prismrec.commands.standalone import curl_lines, factors_in_words
 from tests.demo import DATA, TINY, command
 
 pytestmark = pytest.mark.slow
@@ -40,6 +40,13 @@ def test_factors_are_told_as_factors_and_halves_as_halves():
     found = {"factors_active": 6, "decoded": 10, "ambiguous": 2, "undecoded": 4}
     said = factors_in_words(found)
     assert said == "factors: 6 of 8 active; of 16 halves 10 decoded, 2 ambiguous, 4 undecoded"
+
+
+def test_requests_to_try_are_those_that_work_when_no_user_could_be_stored(demo, user, monkeypatch):
+    monkeypatch.chdir(demo.root)
+    assert len(curl_lines(demo.document, (user,), port=8000)) == 3
+    lines = curl_lines(demo.document, ("José", "user 1"), port=8000)
+    assert [line.split("'")[1] for line in lines] == ["http://127.0.0.1:8000/coldstart"]
 
 
 def test_standalone_again_reuses_every_step_and_makes_no_version(demo):

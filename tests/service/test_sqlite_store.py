@@ -14,8 +14,8 @@ import pytest
 
 from service.errors import ServiceError, StorageFullError, StorageUnavailableError
 from service.store import BrokenStore, open_or_degrade, open_store
-from service.store.protocol import Interaction, Store, Write
-from service.store.schema import MIGRATIONS
+from service.store.protocol import Interaction, Source, Store, Write
+from service.store.schema import APPLICATION_ID, MIGRATIONS
 from service.store.sqlite import KEY_LIFE_SECONDS, SqliteStore
 from tests.service.store_contract import MAX_HISTORY, NOW, StoreContract, write
 
@@ -83,6 +83,19 @@ def test_damaged_file_degrades_and_is_left_as_it_is(tmp_path: Path, content: byt
         with pytest.raises(StorageUnavailableError):
             store.history("1")
         assert path.read_bytes() == content
+    store.close()
+
+
+def test_store_of_the_first_schema_keeps_its_histories_and_learns_of_sources(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with sqlite3.connect(path) as db:
+        db.executescript(f"PRAGMA application_id = {APPLICATION_ID};{MIGRATIONS[0]}PRAGMA user_version = 1;")
+        db.execute("INSERT INTO history VALUES ('1', 'a', 0, 1)")
+    db.close()
+    store = open_store(f"sqlite:///{path}")
+    assert store.history("1") == ("a",)
+    store.load_many([("1", "b", NOW)], source=Source("films", "0123"))
+    assert [source.name for source in store.sources()] == ["films"]
     store.close()
 
 
