@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message
 
 HINTS = {
-    "unknown-user": "load histories with `prismrec load DATA --model NAME`, name the store with --store, or give --history",
+    "unknown-user": "load them with `prismrec load DATA --model NAME`, name another --store, or give --history",
     "invalid-request": "see the verb's --help for what each option takes",
     "unknown-item": "item ids are the data's own; `prismrec recommend` prints them",
 }
