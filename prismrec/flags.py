@@ -27,9 +27,21 @@ MinItems = Annotated[int | None, typer.Option(min=1, help="Users with fewer like
 HeldOut = Annotated[
     int | None, typer.Option("--heldout", min=1, help="Users in each of validation and test (default: a tenth).")
 ]
+SplitFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--split", metavar="FILE", help="Read the split from this npz (a run's split.npz will do) and make none."
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="An option of [model], [fit], [protocol] or [decode]; repeatable."),
+]
+Baselines = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B", help="popularity, item-knn, als, ease, or none (default popularity,ease; als takes minutes)."
+    ),
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="KIND", help="c-vae or mult-vae.")]
 Condition = Annotated[

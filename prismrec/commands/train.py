@@ -36,6 +36,7 @@ def train(  # noqa: PLR0913 - each parameter is an option
     threshold: flags.Threshold = None,
     min_items: flags.MinItems = None,
     heldout: flags.HeldOut = None,
+    split: flags.SplitFile = None,
     settings: flags.Set = None,
     device: flags.Device = "auto",
     threads: flags.Threads = None,
@@ -46,7 +47,7 @@ def train(  # noqa: PLR0913 - each parameter is an option
 
     session = session_of(context)
     chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads, tracker, resume))
-    prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout), chosen.config)
+    prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout, split), chosen.config)
     run = RunFolder(out or default_run(prepared.dataset.name, chosen.kind))
     options = chosen.fit_options(session, prepared)
     info = stages.train(session, run, prepared, options)
