@@ -8,8 +8,10 @@ from typing import Any
 
 from training.checked import checked
 from training.errors import ConfigError
+from training.models.autoencoder import Autoencoder, AutoencoderConfig
 from training.models.base import LatentModel, ModelConfig
 from training.models.c_vae import CVAE, CVAEConfig
+from training.models.mult_dae import MultDAE, MultDAEConfig
 from training.models.mult_vae import MultVAE, MultVAEConfig
 
 
@@ -23,6 +25,8 @@ class ModelEntry:
 
 
 MODELS: Mapping[str, ModelEntry] = {
+    Autoencoder.kind: ModelEntry(AutoencoderConfig, Autoencoder),
+    MultDAE.kind: ModelEntry(MultDAEConfig, MultDAE),
     MultVAE.kind: ModelEntry(MultVAEConfig, MultVAE),
     CVAE.kind: ModelEntry(CVAEConfig, CVAE, conditioned=True),
 }
