@@ -122,8 +122,8 @@ def _padded_columns(rows: sparse.csr_matrix, batch: NDArray[np.int64], padding: 
 def fit_als(split: Split) -> Baseline:
     """ALS with the settings of the best ndcg@100 on the validation users. ConfigError if too large.
 
-    The search, the same for all data: UNOBSERVED x PENALTIES at DIMS[0], then the best of these at the larger DIMS
-    while it gains. Every fit stops at its best epoch, at most MAX_EPOCHS. Minutes at the size of MovieLens-1M.
+    The search, the same for all data: UNOBSERVED x PENALTIES at DIMS[0], then the best of these at the larger DIMS.
+    Every fit stops at its best epoch, at most MAX_EPOCHS. Minutes at the size of MovieLens-1M.
     """
     _check_size(split.train)
     validation = measurable(split.validation, what="validation")
@@ -131,12 +131,10 @@ def fit_als(split: Split) -> Baseline:
     best = max((_best_epoch(split.train, validation, settings) for settings in grid), key=lambda tried: tried.ndcg)
     for dim in DIMS[1:]:
         larger = _best_epoch(split.train, validation, replace(best.settings, dim=dim))
-        if larger.ndcg <= best.ndcg:
-            break
-        best = larger
+        best = larger if larger.ndcg > best.ndcg else best
     chosen = best.settings
-    described = {"dim": chosen.dim, "unobserved": chosen.unobserved, "penalty": chosen.penalty, "epochs": best.epochs}
-    return Baseline(FoldIn(best.items, chosen), described)
+    described: dict[str, float | str] = {name: getattr(chosen, name) for name in ("dim", "unobserved", "penalty")}
+    return Baseline(FoldIn(best.items, chosen), described | {"epochs": best.epochs})
 
 
 @dataclass(frozen=True, slots=True)
