@@ -13,6 +13,12 @@ Data = Annotated[
     Path,
     typer.Argument(metavar="DATA", help="A data folder (MovieLens, a CSV/TSV/Parquet pair) or an interactions file."),
 ]
+DataOrFormer = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DATA]", help="A data folder or an interactions file; with -c RUN/run.json by default that run's."
+    ),
+]
 Items = Annotated[Path | None, typer.Option(metavar="FILE", help="The items, when DATA is a file.")]
 MaxBad = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="Share of rejected lines from which reading stops with an error.")

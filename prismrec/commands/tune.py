@@ -68,24 +68,24 @@ def tune(  # noqa: PLR0913 - each parameter is an option
     found = search(Search(folder, base, space), prepared.split, prepared.catalogue, trials=trials, told=told)
     path = best or folder / "best.toml"
     write_config(path, base, found)
-    states = [trial.state for trial in found.trials]
-    document = {
-        "model": chosen.kind,
-        "study": str(folder / STUDY_FILE),
-        "config": str(path),
-        "validation_ndcg@100": found.best.ndcg,
-        "best": {"trial": found.best.number, "epochs": found.best.epochs, "settings": found.best.settings},
-        "trials": {state: states.count(state) for state in ("complete", "pruned", "fail")},
-    }
     session.result(
-        document,
+        {"model": chosen.kind, "study": str(folder / STUDY_FILE), "config": str(path), **_document(found)},
         lambda console: console.print(
-            f"{path}: validation ndcg@100 {found.best.ndcg:.4f} in trial {found.best.number} of {len(states)}\n"
+            f"{path}: validation ndcg@100 {found.best.ndcg:.4f} in trial {found.best.number} of {len(found.trials)}\n"
             f"next: prismrec train {data} -c {path}",
             soft_wrap=True,
             markup=False,
         ),
     )
+
+
+def _document(found: Found) -> dict[str, object]:
+    states = [trial.state for trial in found.trials]
+    return {
+        "validation_ndcg@100": found.best.ndcg,
+        "best": {"trial": found.best.number, "epochs": found.best.epochs, "settings": found.best.settings},
+        "trials": {state: states.count(state) for state in ("complete", "pruned", "fail")},
+    }
 
 
 def _sentence(tried: Tried, found: Found | None, trials: int) -> str:
