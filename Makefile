@@ -64,7 +64,7 @@ openapi: setup
 # The table of all models and baselines in docs/results/, made anew; minutes to hours, and it goes on where it stopped.
 # MovieLens is not in the repository: DATA names the folder it was unpacked to, SET the data set in it (any folder that
 # prismrec reads). MODELS and BASELINES: a,b or none (default: all). SPLIT: an npz to read the split from. CONFIGS: a
-# folder with <model>.toml, as `prismrec tune` writes them. FLAGSHIP: the model to mark as ours.
+# folder with <model>.toml, as `prismrec tune` writes them. FLAGSHIP: the model to mark as ours. NOTE: a sentence for the page.
 DATA ?= ../shared/data
 SET ?= ml-1m
 SEEDS ?= 1
@@ -72,12 +72,14 @@ SPLIT ?=
 MODELS ?=
 BASELINES ?=
 FLAGSHIP ?=
+NOTE ?=
 CONFIGS ?= $(wildcard configs/$(SET))
 HELDOUT ?= $(if $(filter ml-1m,$(SET)),600)
 bench-accuracy: setup
 	$(BIN)/prismrec bench $(DATA)/$(SET) --results docs/results/$(SET) --seeds $(SEEDS) \
 	  $(if $(SPLIT),--split $(SPLIT),$(if $(HELDOUT),--heldout $(HELDOUT))) $(if $(MODELS),--models $(MODELS)) \
-	  $(if $(BASELINES),--baselines $(BASELINES)) $(if $(CONFIGS),--configs $(CONFIGS)) $(if $(FLAGSHIP),--flagship $(FLAGSHIP))
+	  $(if $(BASELINES),--baselines $(BASELINES)) $(if $(CONFIGS),--configs $(CONFIGS)) $(if $(FLAGSHIP),--flagship $(FLAGSHIP)) \
+	  $(if $(NOTE),--note '$(NOTE)')
 
 docker: setup
 	$(BIN)/python -m pytest tests/e2e/test_compose.py

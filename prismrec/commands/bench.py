@@ -23,7 +23,7 @@ from prismrec.session import Session, session_of
 
 if TYPE_CHECKING:
     from training.bench.page import Provenance
-    from training.bench.task import Outcome, Task
+    from training.bench.task import Task
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +48,9 @@ def bench(  # noqa: PLR0913 - each parameter is an option
     flagship: Annotated[str | None, typer.Option(metavar="KIND", help="The model that is marked as ours.")] = None,
     run: Annotated[
         Path | None, typer.Option("--run", metavar="FOLDER", help="For the runs (default runs/bench-<data>).")
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A sentence for the page, e.g. that the machine had other work.")
     ] = None,
     items: flags.Items = None,
     threshold: flags.Threshold = None,
@@ -74,7 +77,7 @@ def bench(  # noqa: PLR0913 - each parameter is an option
         raise CommandError("there is neither a model nor a baseline to measure", hint="name one with --models")
     outcomes = run_tasks(tasks, prepared.split.fingerprint, session.note)
     rows = rows_of(outcomes, flagship=flagship)
-    pages = write_pages(results, rows, _provenance(prepared, outcomes, seeds, split))
+    pages = write_pages(results, rows, replace(_provenance(prepared, seeds, split), note=note))
     session.result(
         {"pages": [str(page) for page in pages], "rows": [row_document(row) for row in rows]},
         lambda console: console.print(pages[0].read_text("utf-8"), soft_wrap=True, markup=False),
@@ -153,7 +156,7 @@ def _baselines(said: str | None) -> tuple[str, ...]:
     return tuple(BASELINES) if said is None else baselines_of(said)
 
 
-def _provenance(prepared: Prepared, outcomes: list[Outcome], seeds: int, split_file: Path | None) -> Provenance:
+def _provenance(prepared: Prepared, seeds: int, split_file: Path | None) -> Provenance:
     from bundle.manifest import Data
     from training.bench.machine import machine
     from training.bench.page import Provenance

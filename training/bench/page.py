@@ -21,7 +21,10 @@ COLUMNS = ("ndcg@100", "recall@20", "recall@50", "ndcg@10", "coverage@10", "gini
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What made the figures. split_file: where the split was read from, None = made by the protocol."""
+    """What made the figures. split_file: where the split was read from, None = made by the protocol.
+
+    note: what the person who ran it says of it, e.g. that the machine had other work
+    """
 
     command: str
     data: Data
@@ -31,6 +34,7 @@ class Provenance:
     ran_on: Mapping[str, Any]
     libraries: Mapping[str, str]
     git: Mapping[str, Any] | None
+    note: str | None = None
 
 
 def write_pages(stem: Path, rows: Sequence[Row], provenance: Provenance) -> tuple[Path, Path, Path]:
@@ -69,6 +73,7 @@ def provenance_document(rows: Sequence[Row], provenance: Provenance) -> dict[str
     return {
         "command": provenance.command,
         "ran_on": provenance.ran_on,
+        "note": provenance.note,
         "libraries": dict(provenance.libraries),
         "git": provenance.git,
         "data": msgspec.to_builtins(provenance.data),
@@ -113,7 +118,7 @@ def _about(provenance: Provenance) -> str:
         f"least {protocol.min_items} items a user); {parts[0]} validation and {parts[1]} test users, split {source}, "
         f"seed {protocol.seed}, fingerprint {provenance.split.fingerprint[:12]}. Training seeds: {seeds}.\n\n"
         f"Ran on {ran_on['processor']}, {ran_on['cores']} cores{memory}, Python {ran_on['python']}, torch "
-        f"{ran_on['torch']}."
+        f"{ran_on['torch']}.{f' {provenance.note}' if provenance.note else ''}"
     )
 
 

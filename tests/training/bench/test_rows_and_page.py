@@ -67,7 +67,7 @@ def test_gains_are_paired_against_the_best_peer_which_the_flagship_is_not():
 def provenance() -> Provenance:
     data = Data(name="x", fingerprint="f", n_users=90, n_items=40, n_interactions=700, threshold=4.0, min_items=5)
     ran_on = {"processor": "abacus", "cores": 2, "memory_gb": 16.0, "python": "3.11", "torch": "2"}
-    return Provenance("prismrec bench x", data, blocks(), "there.npz", (0, 1), ran_on, {"torch": "2"}, None)
+    return Provenance("prismrec bench x", data, blocks(), "there.npz", (0, 1), ran_on, {"torch": "2"}, None, "Windy.")
 
 
 def test_pages_say_the_same_figures_and_where_they_are_from(tmp_path):
@@ -89,4 +89,5 @@ def test_pages_say_the_same_figures_and_where_they_are_from(tmp_path):
     assert "**ours** (flagship)" in text and "lambda 700, weighting bm25" in text and "anneal_steps" not in text
     assert said["command"] == "prismrec bench x" and "prismrec bench x" in text
     assert said["split"]["file"] == "there.npz" and "there.npz" in text and "abacus" in text
+    assert said["note"] == "Windy." and "torch 2. Windy." in text
     assert said["seeds"] == [0, 1] and "Training seeds: 0, 1" in text
