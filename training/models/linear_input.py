@@ -22,10 +22,13 @@ class LinearInput(LatentModel):
 
     input_dropout  share of input items dropped while training
     linear_decoder whether logit is linear in the decoder's input, so that one gradient is its whole path integral
+    history_residual  what the history view of an explanation may miss of the score, relative to the largest of 1,
+                   |score| and |base|; export refuses more
     """
 
     input_dropout: float = 0.0
     linear_decoder: bool = False
+    history_residual: float = 1e-4
 
     @property
     @abstractmethod

@@ -14,6 +14,7 @@ from training.export.onnx_graphs import export_graphs
 from training.export.parity import GoldenUser, check_parity
 from training.export.path_explainer import PathExplainer
 from training.models.linear_input import LinearInput
+from training.models.macrid_vae import MacridVAE
 from training.models.registry import MODELS, make_model
 
 from .conftest import N_ITEMS, random_model
@@ -21,7 +22,9 @@ from .conftest import N_ITEMS, random_model
 EXTRA: dict[str, tuple[dict[str, object], ...]] = {
     "mult-dae": ({}, {"hidden": 0}),
     "autoencoder": ({}, {"tied": True}),
+    "macrid-vae": ({"concepts": 3},),
 }
+SCALE = {"rec-vae": 1.0}  # its five normalised layers are steep as they are: more would be no model anyone trained
 CASES = [(kind, extra) for kind in MODELS for extra in EXTRA.get(kind, ({},))]
 USERS = (
     GoldenUser(()),
@@ -34,8 +37,8 @@ HISTORY = torch.tensor([3, 50, 7, 99, 20])
 ITEMS = torch.tensor([0, 7, 119, 64])
 
 
-def model_of(kind: str, extra: dict[str, object], *, scale: float = 3.0, seed: int = 0) -> LinearInput:
-    """In eval mode, its weights `scale` times the initial ones."""
+def model_of(kind: str, extra: dict[str, object], *, scale: float | None = None, seed: int = 0) -> LinearInput:
+    """In eval mode, its weights `scale` times the initial ones (3 times, unless SCALE says otherwise)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = make_model(
@@ -47,7 +50,9 @@ def model_of(kind: str, extra: dict[str, object], *, scale: float = 3.0, seed: i
     assert isinstance(model, LinearInput)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.mul_(scale)
+            parameter.mul_(SCALE.get(kind, 3.0) if scale is None else scale)
+        if isinstance(model, MacridVAE):  # at first its blocks are 0 without a history, and have no direction
+            torch.nn.init.normal_(model.to_mu.bias, generator=torch.Generator().manual_seed(seed))
     return model.eval()
 
 
