@@ -63,6 +63,7 @@ def row_document(row: Row) -> dict[str, Any]:
     document["seconds"] = [round(outcome.seconds, 1) for outcome in row.outcomes]
     document["peak_memory_mb"] = [round(outcome.peak_bytes / 1e6) for outcome in row.outcomes]
     document["settings"] = {**first.asked, "chosen": [outcome.chosen for outcome in row.outcomes]}
+    document["commits"] = [outcome.commit for outcome in row.outcomes]
     document["against"] = None if row.gain is None else {"model": row.against, **msgspec.to_builtins(row.gain)}
     if first.conditioned is not None:
         document["conditioned"] = msgspec.to_builtins(first.conditioned.overall)

@@ -41,6 +41,7 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     seconds      to train (or fit) until it stopped by itself, validation and search included
     peak_bytes   the most memory that the process held, libraries and data included
     chosen       of a baseline: what was chosen on the validation users; of a model: epochs, best epoch
+    commit       of the code that made it, "+" behind it when the work tree differed; None = not known
     """
 
     model: str
@@ -55,6 +56,7 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     chosen: dict[str, float | str]
     libraries: dict[str, str]
     conditioned: Conditioned | None = None
+    commit: str | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

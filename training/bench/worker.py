@@ -23,7 +23,7 @@ from training.evaluate.result import HEADLINE, Conditioned
 from training.evaluate.scorer import ModelScorer, Scorer
 from training.fit import fit
 from training.options import FitOptions
-from training.provenance import library_versions
+from training.provenance import git_state, library_versions
 from training.run_folder import RunFolder
 
 OUTCOME = "outcome.json"
@@ -76,10 +76,16 @@ def _run(task: Task, clock: Callable[[], float]) -> Outcome:
         chosen=made.chosen,
         libraries=library_versions(),
         conditioned=made.conditioned,
+        commit=_commit(),
     )
     task.folder.mkdir(parents=True, exist_ok=True)
     RunFolder(task.folder).write(task.folder / OUTCOME, encode(outcome))
     return outcome
+
+
+def _commit() -> str | None:
+    git = git_state()
+    return None if git is None else git.commit + ("+" if git.dirty else "")
 
 
 def _baseline(task: Task, split: Split, clock: Callable[[], float]) -> _Made:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.distributions import IntDistribution as Int
 
 from training.errors import ConfigError
 from training.models.registry import entry_for
@@ -28,10 +27,17 @@ FIT_SPACE: Space = {
 EXTRA: Mapping[str, Space] = {
     "autoencoder": {"sparse": FloatDistribution(1e-4, 10.0, log=True), "tied": CategoricalDistribution((False, True))},
     "c-vae": {"fit.combined": FloatDistribution(0.0, 1.0)},
-    "macrid-vae": {"concepts": Int(2, 20)},
+    "macrid-vae": {
+        "latent": CategoricalDistribution((100, 200, 300, 400)),  # each can be divided by any of the concepts
+        "concepts": CategoricalDistribution((2, 5, 10, 20)),
+        "tau": FloatDistribution(0.05, 0.5, log=True),
+        "prior_std": FloatDistribution(0.03, 0.5, log=True),
+    },
+    "rec-vae": {"gamma": FloatDistribution(1e-3, 2e-2, log=True)},
 }
-"""Beside those, for one kind. A key that the kind's config does not have is left out."""
-WITHOUT_KL = frozenset({"autoencoder", "mult-dae", "contrastive"})
+"""For one kind, beside those or in their place. A key that the kind's config does not have is left out."""
+WITHOUT_BETA = frozenset({"autoencoder", "mult-dae", "contrastive", "rec-vae"})
+"""Kinds whose loss has no KL term, or weighs it by other means."""
 
 
 def space_for(kind: str, *, fixed: Collection[str] = ()) -> dict[str, BaseDistribution]:
@@ -42,7 +48,7 @@ def space_for(kind: str, *, fixed: Collection[str] = ()) -> dict[str, BaseDistri
     config = entry_for(kind).config.model_fields
     space = {f"model.{key}": found for key, found in MODEL_SPACE.items() if key in config}
     space |= {f"fit.{key}": found for key, found in FIT_SPACE.items() if key in FitConfig.model_fields}
-    if kind in WITHOUT_KL:
+    if kind in WITHOUT_BETA:
         space.pop("fit.beta_cap", None)
     for key, found in EXTRA.get(kind, {}).items():
         if key.startswith("fit."):

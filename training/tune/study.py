@@ -17,7 +17,7 @@ from scipy import sparse
 from bundle.catalogue import Catalogue
 from training.data.split import HeldOut, Split
 from training.epochs import EpochFigures
-from training.errors import FitError
+from training.errors import ConfigError, FitError
 from training.fit import fit
 from training.models.registry import config_for
 from training.options import FitOptions, fit_config
@@ -142,7 +142,7 @@ def _run(study: optuna.Study, trial: Trial, work: _Work) -> None:
         state, value = TrialState.COMPLETE, summary.best_ndcg
     except optuna.TrialPruned:
         state = TrialState.PRUNED
-    except FitError as error:
+    except (FitError, ConfigError) as error:  # a combination that breaks, or that the model refuses
         trial.set_user_attr(_ERROR, error.message)
     finally:
         study.tell(trial, value, state=state)

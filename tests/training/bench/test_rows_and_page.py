@@ -31,6 +31,7 @@ def outcome(model: str, per_user: list[float], *, seed: int = 0, baseline: bool 
         peak_bytes=1_500_000_000,
         chosen={"lambda": 700.0, "weighting": "bm25"} if baseline else {},
         libraries={"torch": "2"},
+        commit="abc+",
     )
 
 
@@ -83,6 +84,7 @@ def test_pages_say_the_same_figures_and_where_they_are_from(tmp_path):
     assert rows[0]["ndcg@100"]["seeds"] == 2
     assert rows[0]["ndcg@100"]["by_seed"] == pytest.approx({"0": 0.65, "1": 0.75})
     assert rows[2]["seconds"] == [12.3] and rows[2]["peak_memory_mb"] == [1500]
+    assert rows[0]["commits"] == ["abc+", "abc+"]
     assert "per_user" not in twin.read_text()
     for row in rows:
         assert f"{row['ndcg@100']['mean']:.4f} +- {row['ndcg@100']['se']:.4f}" in text

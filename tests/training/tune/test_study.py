@@ -75,9 +75,10 @@ def test_trial_stopped_by_ctrl_c_is_not_counted_and_made_up_for(tmp_path, monkey
     assert [trial.number for trial in searched(tmp_path, trials=2).trials] == [1, 2]
 
 
-def test_trial_that_breaks_is_counted_and_the_search_ends(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", [FitError, ConfigError])
+def test_trial_that_breaks_is_counted_and_the_search_ends(tmp_path, monkeypatch, kind):
     def broken(*arguments, **named) -> FitResult:
-        raise FitError("the loss is not finite in step 3", hint="lower the rate")
+        raise kind("the loss is not finite in step 3", hint="lower the rate")
 
     monkeypatch.setattr(study_file, "fit", broken)
     told: list[Tried] = []
