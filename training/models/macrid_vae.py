@@ -15,7 +15,7 @@ memory while training; the shares and unit rows of all items are computed in eac
 
 Explanations start from z = 0 in the space of the unit blocks (decoder_input): along a ray the cosine does not change,
 so a path in z itself would credit everything to its first point. On the way from no history to the whole one a block's
-vector may pass close to 0 and turn at once, which quadrature sees badly: blocks of two numbers missed up to 3 % of a
+vector may pass close to 0 and turn at once, which quadrature sees badly: blocks of two numbers missed up to 6 % of a
 score in the history view; blocks of 64, trained on MovieLens-1M, a millionth. Every explanation returns what it missed.
 """
 
