@@ -118,27 +118,27 @@ class MacridVAE(LinearInput):
 
     def rest_of_encoder(self, first: Tensor, condition: Tensor | None) -> Posterior:
         """See LinearInput.rest_of_encoder; mu consists of K unit vectors."""
-        hidden = torch.tanh(first.unflatten(1, (self.n_concepts, self.bias_in.shape[0])) + self.bias_in)
+        hidden = torch.tanh(first.reshape(-1, self.n_concepts, self.bias_in.shape[0]) + self.bias_in)
         logvar = 2.0 * math.log(self.config.prior_std) - self.to_spread(hidden)
         return Posterior(unit(self.to_mu(hidden)).flatten(1), logvar.flatten(1), self.config.prior_std)
 
     def decoder_input(self, z: Tensor) -> Tensor:
         """z with every block scaled to length 1; a block of zeros stays."""
-        return unit(z.unflatten(1, (self.n_concepts, self.width))).flatten(1)
+        return unit(z.reshape(-1, self.n_concepts, self.width)).flatten(1)
 
     def decode(self, z: Tensor) -> Tensor:
         """See LatentModel.decode."""
         return self._decode(z, self.shares())
 
     def _decode(self, z: Tensor, shares: Tensor) -> Tensor:
-        blocks = self.decoder_input(z).unflatten(1, (self.n_concepts, self.width)).unbind(1)
+        blocks = self.decoder_input(z).reshape(-1, self.n_concepts, self.width).unbind(1)
         items, log_shares = unit(self.items).T / self.config.tau, torch.log(shares.clamp(min=TINY))
         return torch.logsumexp(torch.stack([block @ items + log_shares[:, k] for k, block in enumerate(blocks)]), dim=0)
 
     def logit(self, u: Tensor, item_ix: Tensor) -> Tensor:
         """See LinearInput.logit."""
         items = unit(functional.embedding(item_ix, self.items)).unsqueeze(1)  # [N, 1, width]
-        cosines = (u.unflatten(1, (self.n_concepts, self.width)) * items).sum(2)
+        cosines = (u.reshape(-1, self.n_concepts, self.width) * items).sum(2)
         log_shares = torch.log(self.shares(item_ix).clamp(min=TINY))
         return torch.logsumexp(cosines / self.config.tau + log_shares, dim=1)
 
