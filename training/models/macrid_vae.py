@@ -118,13 +118,18 @@ class MacridVAE(LinearInput):
 
     def rest_of_encoder(self, first: Tensor, condition: Tensor | None) -> Posterior:
         """See LinearInput.rest_of_encoder; mu consists of K unit vectors."""
-        hidden = torch.tanh(first.reshape(-1, self.n_concepts, self.bias_in.shape[0]) + self.bias_in)
+        n_rows = first.shape[0]  # K rows per user, so that every product is of two matrices: traces keep sizes free
+        hidden = torch.tanh(first.reshape(n_rows * self.n_concepts, self.bias_in.shape[0]) + self.bias_in)
         logvar = 2.0 * math.log(self.config.prior_std) - self.to_spread(hidden)
-        return Posterior(unit(self.to_mu(hidden)).flatten(1), logvar.flatten(1), self.config.prior_std)
+        return Posterior(
+            unit(self.to_mu(hidden)).reshape(n_rows, self.n_latent),
+            logvar.reshape(n_rows, self.n_latent),
+            self.config.prior_std,
+        )
 
     def decoder_input(self, z: Tensor) -> Tensor:
         """z with every block scaled to length 1; a block of zeros stays."""
-        return unit(z.reshape(-1, self.n_concepts, self.width)).flatten(1)
+        return unit(z.reshape(z.shape[0], self.n_concepts, self.width)).reshape(z.shape[0], self.n_latent)
 
     def decode(self, z: Tensor) -> Tensor:
         """See LatentModel.decode."""
@@ -138,7 +143,7 @@ class MacridVAE(LinearInput):
     def logit(self, u: Tensor, item_ix: Tensor) -> Tensor:
         """See LinearInput.logit."""
         items = unit(functional.embedding(item_ix, self.items)).unsqueeze(1)  # [N, 1, width]
-        cosines = (u.reshape(-1, self.n_concepts, self.width) * items).sum(2)
+        cosines = (u.reshape(u.shape[0], self.n_concepts, self.width) * items).sum(2)
         log_shares = torch.log(self.shares(item_ix).clamp(min=TINY))
         return torch.logsumexp(cosines / self.config.tau + log_shares, dim=1)
 
