@@ -53,7 +53,7 @@ class MacridVAE(LinearInput):
     """
 
     kind: ClassVar[str] = "macrid-vae"
-    history_residual = 0.05
+    history_residual = 1e-3
     config: MacridVAEConfig
 
     def __init__(self, n_items: int, config: MacridVAEConfig, *, n_conditions: int = 0) -> None:
