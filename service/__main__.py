@@ -16,10 +16,12 @@ from service.errors import ServiceError
 from service.logs import Bridge, make_log
 from service.settings import Settings, SettingsError, load_settings
 from service.state import State
+from service.store_place import known_models
 
 BAD_USE = 2
 CANNOT_START = 1
 BACKLOG = 512
+MAX_NAMED = 10
 
 
 def main() -> int:
@@ -32,8 +34,9 @@ def main() -> int:
 
 
 def serve(settings: Settings) -> int:
-    """Serve until told to stop. Raises SettingsError before anything is listened on; 1 when the port is taken."""
+    """Serve until told to stop; returns the exit code. Raises SettingsError before anything is listened on."""
     settings.check_exposure()
+    _check_model(settings)
     listening = _listen(settings.host, settings.port)
     log = make_log(settings.log_level, clock=time.time)
     _redirect_library_logs(log)
@@ -58,6 +61,18 @@ def serve(settings: Settings) -> int:
     with listening:
         server.run(sockets=[listening])
     return 0 if server.started else CANNOT_START
+
+
+def _check_model(settings: Settings) -> None:
+    """Raise SettingsError when one of several models must be named; an empty folder may get its model later."""
+    names = known_models(settings.models)
+    if settings.model is not None or len(names) < 2:
+        return
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    raise SettingsError(
+        f"{settings.models} holds several models ({', '.join(names[:MAX_NAMED])}{more}), and one can be served",
+        hint=f"name it with --model {names[0]} or PRISMREC_MODEL={names[0]}",
+    )
 
 
 class _Server(uvicorn.Server):

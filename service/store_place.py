@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bundle.errors import BundleError
 from bundle.reader import model_names
 from service.settings import Settings
 
 FALLBACK = "store"
 
 
+def known_models(models: Path) -> list[str]:
+    """The models that are there now, sorted; none when the folder cannot be looked into (the watcher says why)."""
+    try:
+        return model_names(models)
+    except (BundleError, OSError):
+        return []
+
+
 def default_store(models: Path, model: str | None = None) -> str:
     """`sqlite:///<models>/<model>.sqlite`; of the only model there when none is named, else `<models>/store.sqlite`."""
     if model is None:
-        found = model_names(models)
+        found = known_models(models)
         model = found[0] if len(found) == 1 else None
     return f"sqlite:///{models / f'{model or FALLBACK}.sqlite'}"
 
 
 def is_provisional(settings: Settings) -> bool:
     """Whether neither a store nor a model is known: the store's name may be another one at the next start."""
-    return settings.store_url is None and settings.model is None and len(model_names(settings.models)) != 1
+    return settings.store_url is None and settings.model is None and len(known_models(settings.models)) != 1
 
 
 def store_url_of(settings: Settings) -> str:

@@ -72,7 +72,10 @@ def standalone(  # noqa: PLR0913 - each parameter is an option
     service = load_settings(models=out.absolute().parent, model=out.name, store_url=url, port=port)
     check_target(out.absolute(), next_version(out))
     if not no_serve and not check_port(service.port).passed:
-        raise CommandError(f"port {service.port} is in use", hint="choose another with --port, or add --no-serve")
+        raise CommandError(
+            f"port {service.port} is in use",
+            hint="choose another with --port (make demo: PORT=8080 make demo), or add --no-serve",
+        )
     prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout, split), chosen.config)
     check_source(url, source_of(prepared.dataset), merge=merge)
     folder = RunFolder(run or RUNS / out.name)

@@ -1,50 +1,87 @@
 // The API's documentation, drawn from /openapi.json: no library, nothing from elsewhere.
 
 import { ask, h, report } from "/web/api.js";
+import { opener, prose } from "/web/schema.js";
 
-const pretty = (value) => h("pre", {}, JSON.stringify(value, null, 1));
-const nameOf = (schema) => (schema?.$ref ? schema.$ref.split("/").pop() : null);
+const JSON_TYPE = "application/json";
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-function typeOf(schema) {
-  if (!schema) return "";
-  if (schema.$ref) return nameOf(schema);
-  const either = schema.anyOf ?? schema.oneOf;
-  if (either) return either.map(typeOf).join(" or ");
-  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
-  if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.type === "array") return `list of ${typeOf(schema.items)}`;
-  if (schema.type === "object" && schema.additionalProperties?.type) return `map to ${typeOf(schema.additionalProperties)}`;
-  const bounds = [["≥", schema.minimum], ["≤", schema.maximum], ["length ≤", schema.maxLength]].filter(([, bound]) => bound !== undefined).map(([sign, bound]) => `${sign} ${bound}`);
-  return [schema.type ?? "", ...bounds].join(" ");
+// A command for a shell, complete as it stands: this page's own service, and the body that belongs to the path.
+function curl(path, method, body) {
+  const words = ["curl"];
+  if (method !== "get") words.push(`-X ${method.toUpperCase()}`);
+  if (body !== undefined) words.push(`-H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`);
+  return [...words, quoted(`${location.origin}${path}`)].join(" ");
 }
 
-function fields(document_, schema) {
-  const name = nameOf(schema);
-  const found = name ? document_.components.schemas[name] : schema;
-  if (!found?.properties) return null;
-  const needed = new Set(found.required ?? []);
-  return h("table", {}, h("tbody", {}, Object.entries(found.properties).map(([field, about]) => h("tr", {}, h("td", {}, h("code", {}, field), needed.has(field) ? " *" : ""),
-    h("td", { class: "muted" }, typeOf(about), about.default !== undefined && about.default !== null ? ` = ${JSON.stringify(about.default)}` : ""), h("td", {}, about.description ?? "")))));
+const command = (text) => h("pre", { class: "command" }, text);
+const pretty = (value) => h("details", {}, h("summary", { class: "muted" }, "example"), h("pre", {}, JSON.stringify(value, null, 1)));
+
+function pathOf(path, parameters) {
+  const examples = new Map(parameters.map((p) => [p.name, p.example ?? p.schema?.examples?.[0]]));
+  return path.replace(/\{(\w+)\}/g, (_, name) => examples.get(name) ?? (name === "code" ? "no-bundle" : "0"));
 }
 
-function operation(document_, path, method, about) {
-  const body = about.requestBody?.content?.["application/json"];
-  const reply = about.responses["200"]?.content?.["application/json"];
+function parametersOf(parameters, schemas) {
+  if (!parameters.length) return null;
+  const rows = parameters.map((p) => schemas.row(p.name, p.schema, p.required, p.description ?? p.schema?.description, p.in));
+  return [h("h3", {}, "Parameters"), h("table", {}, h("tbody", {}, rows))];
+}
+
+function errorsOf(responses) {
+  const rows = Object.entries(responses).filter(([status]) => status !== "200").map(([status, error]) => {
+    const codes = Object.entries(error.content?.["application/problem+json"]?.examples ?? {});
+    const told = codes.flatMap(([code, example], i) => [i ? " · " : "", h("a", { href: `#problem-${code}`, title: example.value.hint }, code), ` ${example.value.title}`]);
+    return h("tr", {}, h("td", {}, status), h("td", { class: "muted" }, told.length ? told : error.description));
+  });
+  return [h("h3", {}, "Errors"), h("table", {}, h("tbody", {}, rows))];
+}
+
+function operation({ path, method, about }, schemas) {
+  const body = about.requestBody?.content?.[JSON_TYPE];
+  const reply = about.responses["200"]?.content?.[JSON_TYPE];
   const parameters = about.parameters ?? [];
-  const errors = Object.entries(about.responses).filter(([status]) => status !== "200");
+  const [first, ...more] = (about.description ?? about.summary).split("\n\n");
   return h("details", { class: "operation", id: about.operationId },
-    h("summary", {}, h("span", { class: `method ${method}` }, method.toUpperCase()), h("code", {}, path), h("span", { class: "muted" }, about.description ?? about.summary)),
-    h("p", { class: "note" }, about["x-scope"] ? `needs a key of scope ${about["x-scope"]} where keys are configured` : "needs no key"),
-    parameters.length ? [h("h3", {}, "Parameters"), h("table", {}, h("tbody", {}, parameters.map((p) => h("tr", {}, h("td", {}, h("code", {}, p.name), p.required ? " *" : ""), h("td", { class: "muted" }, `${p.in} · ${typeOf(p.schema)}`), h("td", {}, p.description ?? "")))))] : null,
-    body ? [h("h3", {}, "Request"), fields(document_, body.schema), body.example ? pretty(body.example) : null] : null,
-    reply ? [h("h3", {}, "Reply"), fields(document_, reply.schema), reply.example ? pretty(reply.example) : null] : null,
-    h("h3", {}, "Errors"), h("table", {}, h("tbody", {}, errors.map(([status, error]) => h("tr", {}, h("td", {}, status), h("td", { class: "muted" }, error.description))))));
+    h("summary", {}, h("span", { class: `method ${method}` }, method.toUpperCase()), h("code", {}, path), h("span", { class: "muted" }, prose(first))),
+    more.map((text) => h("p", {}, prose(text))),
+    h("p", { class: "note" }, about["x-scope"] ? prose(`Needs a key of scope ${about["x-scope"]}, sent in \`X-API-Key\`, where keys are configured.`) : "Needs no key."),
+    command(curl(pathOf(path, parameters), method, body?.example)),
+    parametersOf(parameters, schemas),
+    body ? [h("h3", {}, "Request"), schemas.fields(body.schema)] : null,
+    reply ? [h("h3", {}, "Reply"), schemas.fields(reply.schema), reply.example ? pretty(reply.example) : null] : null,
+    errorsOf(about.responses));
 }
 
-ask("/openapi.json").then((document_) => {
+function problemCard(problems) {
+  const rows = problems.map((found) => h("tr", { id: `problem-${found.code}` }, h("td", {}, h("code", {}, found.code)), h("td", {}, found.status), h("td", {}, `${found.title}. `, h("div", { class: "muted" }, prose(found.hint)))));
+  return h("section", { class: "card", id: "problems" }, h("h2", {}, "Problem codes"),
+    h("p", { class: "note" }, prose("Every error has one shape, `application/problem+json`; its `code` is one of these and its `type` is the path /problems/ with the code.")),
+    h("table", {}, h("thead", {}, h("tr", {}, ["code", "status", "what it means, and what to do"].map((name) => h("th", {}, name)))), h("tbody", {}, rows)));
+}
+
+// An operation or a problem code that the address names is opened and shown.
+function showNamed() {
+  const found = document.getElementById(location.hash.slice(1));
+  if (!found) return;
+  if (found.tagName === "DETAILS") found.open = true;
+  found.scrollIntoView();
+}
+
+async function show() {
+  const [document_, problems, items] = await Promise.all([ask("/openapi.json"), ask("/problems"), ask("/items?limit=2").catch(() => null)]);
+  const schemas = opener(document_);
   const operations = Object.entries(document_.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, about]) => ({ path, method, about })));
-  const groups = document_.tags.map((tag) => h("section", { class: "card" }, h("h2", {}, tag.name), h("p", { class: "note" }, tag.description),
-    operations.filter(({ about }) => about.tags?.includes(tag.name)).map(({ path, method, about }) => operation(document_, path, method, about))));
-  document.getElementById("view").replaceChildren(h("div", {}, h("section", { class: "card" }, h("h2", {}, `${document_.info.title} ${document_.info.version}`), h("p", {}, document_.info.description),
-    h("p", { class: "note" }, "curl -H 'content-type: application/json' -d '{\"history\": [...]}' …/recommend"))), h("div", {}, groups));
-}).catch(report);
+  const groups = document_.tags.map((tag) => h("section", { class: "card" }, h("h2", {}, tag.name), h("p", { class: "note" }, prose(tag.description)),
+    operations.filter(({ about }) => about.tags?.includes(tag.name)).map((entry) => operation(entry, schemas))));
+  const history = items?.items.map((item) => item.item_id) ?? document_.paths["/recommend"].post.requestBody.content[JSON_TYPE].example.history ?? [];
+  document.getElementById("view").replaceChildren(
+    h("div", {}, h("section", { class: "card" }, h("h2", {}, `${document_.info.title} ${document_.info.version}`), h("p", {}, prose(document_.info.description)),
+      h("p", { class: "note" }, "A first request, for someone who liked two items of this catalogue:"), command(curl("/recommend", "post", { history, n: 5 })),
+      h("p", { class: "note" }, "* is needed in a request, and always there in a reply; a type that is underlined opens its definition. An id is a text of up to 64 bytes, or a whole number, which is kept as its text."))),
+    h("div", {}, groups, problemCard(problems.items)));
+  showNamed();
+}
+
+window.addEventListener("hashchange", showNamed);
+show().catch(report);

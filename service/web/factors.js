@@ -12,10 +12,11 @@ const examples = (items) => h("div", { class: "muted" }, items.slice(0, 3).map((
 
 
 const HEADINGS = ["z", "negative half", "positive half", "KL", "", "stability"];
-const row = (factor) => h("tr", {}, h("td", { class: "number" }, factor.factor),
+const cell = (name, ...content) => h("td", { class: "number", "data-name": name }, ...content);
+const row = (factor) => h("tr", {}, cell("z", factor.factor),
   h("td", {}, half(factor.negative), examples(factor.examples_negative)), h("td", {}, half(factor.positive), examples(factor.examples_positive)),
-  h("td", { class: "number" }, figure(factor.kl, 2)), h("td", {}, factor.active ? "active" : h("span", { class: "muted" }, "inactive")),
-  h("td", { class: "number" }, factor.stability === null ? "–" : figure(factor.stability, 2)));
+  cell("KL", figure(factor.kl, 2)), h("td", { class: "state" }, factor.active ? "active" : h("span", { class: "muted" }, "inactive")),
+  cell("stability", factor.stability === null ? "–" : figure(factor.stability, 2)));
 const table = (factors) => h("div", { class: "wide" }, h("table", { class: "factors" }, h("thead", {}, h("tr", {}, HEADINGS.map((name) => h("th", {}, name)))), h("tbody", {}, factors.map(row))));
 
 // The effect of the surer half: a decoded factor is not moved up by what its other half only may encode.

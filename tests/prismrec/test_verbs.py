@@ -170,6 +170,17 @@ def test_doctor_with_a_taken_port_fails(capsys):
     assert "FAIL  port" in capsys.readouterr().out
 
 
+def test_standalone_on_a_taken_port_says_how_to_choose_another_for_both_callers(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert main(["standalone", "data", "--out", "models/x", "--port", port]) == 2
+    said = capsys.readouterr().err
+    assert "--port" in said
+    assert "PORT=" in said
+
+
 def test_doctor_tells_a_torn_extra_from_an_absent_one(monkeypatch):
     monkeypatch.setattr("prismrec.commands.doctor._installed", lambda package: package != "torch")
     assert {line.name: line.passed for line in check_extras()} == {"extra serve": True, "extra train": False}

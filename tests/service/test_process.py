@@ -166,6 +166,17 @@ def test_bad_setting_refuses_to_start_with_exit_2(tmp_path: Path, settings: dict
     assert [line.split(":")[0] for line in text.splitlines()] == ["error", "hint"]
 
 
+def test_several_models_and_none_named_refuse_to_start(tmp_path: Path) -> None:
+    for number in range(12):
+        make_bundle(tmp_path / "models", name=f"m{number:02}")
+    code, text = _refused_start(tmp_path)
+    assert code == 2
+    assert "m09 and 2 more" in text
+    assert "--model m00 or PRISMREC_MODEL=m00" in text
+    with _serving(tmp_path, MODEL="m03") as (_, client):
+        assert client.get("/health/ready").status_code == 200
+
+
 def test_taken_port_refuses_to_start_with_one_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from service.settings import Settings
-from service.store_place import default_store, is_provisional, store_url_of
+from service.store_place import default_store, is_provisional, known_models, store_url_of
 from tests.builders import make_bundle
 
 
@@ -19,6 +21,18 @@ def test_store_without_a_name_is_that_of_the_only_model(tmp_path: Path) -> None:
     make_bundle(tmp_path, name="one")
     assert default_store(tmp_path) == f"sqlite:///{tmp_path}/one.sqlite"
     make_bundle(tmp_path, name="two")
+    assert default_store(tmp_path) == f"sqlite:///{tmp_path}/store.sqlite"
+
+
+def test_models_of_a_folder_that_cannot_be_listed_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_bundle(tmp_path, name="one")
+    assert known_models(tmp_path) == ["one"]
+
+    def refuse(_: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert known_models(tmp_path) == []
     assert default_store(tmp_path) == f"sqlite:///{tmp_path}/store.sqlite"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,20 @@ Part = Literal["test", "validation"]
 Metrics = dict[str, Metric]
 HEADLINE = "ndcg@100"
 """The metric on which models are chosen and compared."""
+
+
+ROWS = ("none", "soft", "strict", "both", "popularity", "item-knn", "ease")
+"""Ways to ask for a condition, then baselines, in the order of every table; what is not here comes after, by name."""
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Ways and baselines ("ease", "ease strict") as tables have them: files of figures sort their keys."""
+
+    def place(row: str) -> tuple[int, str]:
+        name = row.removesuffix(" strict")
+        return (ROWS.index(name), row) if name in ROWS else (len(ROWS), row)
+
+    return sorted(names, key=place)
 
 
 class Conditioned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

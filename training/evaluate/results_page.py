@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from training.evaluate.result import HEADLINE, Evaluation
+from training.evaluate.result import HEADLINE, Evaluation, in_order
 from training.evaluate.table import by_value_table, table
 from training.run_info import RunInfo
 
@@ -51,7 +51,7 @@ def _markdown(info: RunInfo, evaluation: Evaluation, command: str, ran_on: Mappi
     held_out = "a tenth of the" if protocol.n_heldout is None else protocol.n_heldout
     kept = "every row counts" if protocol.threshold is None else f"rating >= {protocol.threshold:g}"
     lines = [
-        f"# {data.name}: {info.kind} beside {', '.join(evaluation.baselines)}",
+        f"# {data.name}: {info.kind} beside {', '.join(in_order(evaluation.baselines))}",
         f"    {command}",
         f"{data.n_users} training users, {data.n_items} items, {data.n_interactions} training interactions ({kept}, "
         f"at least {protocol.min_items} items a user; {held_out} users held out for each of validation and test, "
@@ -82,5 +82,5 @@ def _gains(evaluation: Evaluation) -> str:
     return "\n".join(
         f"* against {name}: {gain.mean:+.4f} {HEADLINE} per user, paired, 95 % interval {gain.low:+.4f} to "
         f"{gain.high:+.4f}"
-        for name, gain in evaluation.gain.items()
+        for name, gain in ((name, evaluation.gain[name]) for name in in_order(evaluation.gain))
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bundle.manifest import Metric
-from training.evaluate.result import Conditioned, Evaluation, Metrics
+from training.evaluate.result import Conditioned, Evaluation, Metrics, in_order
 
 COLUMNS = ("ndcg@100", "recall@20", "recall@50", "ndcg@10", "coverage@10", "gini@10", "novelty@10", "ild@10")
 CONDITIONED_COLUMNS = ("satisfaction@10", "ndcg@100")
@@ -14,7 +14,7 @@ CONDITIONED_COLUMNS = ("satisfaction@10", "ndcg@100")
 def table(evaluation: Evaluation, *, markdown: bool = False) -> str:
     """Model and baselines by metric, mean and standard error; then the ways to ask for a condition, if any."""
     rows = {evaluation.kind: evaluation.model} | {
-        _label(evaluation, name): m for name, m in evaluation.baselines.items()
+        _label(evaluation, name): evaluation.baselines[name] for name in in_order(evaluation.baselines)
     }
     users = evaluation.model["ndcg@100"].n
     title = f"{users} {evaluation.part} users; mean +- standard error"
@@ -26,7 +26,9 @@ def table(evaluation: Evaluation, *, markdown: bool = False) -> str:
 
 def by_value_table(conditioned: Conditioned, *, markdown: bool = False) -> str:
     """Each value of the attribute by way: pairs, satisfaction@10 and ndcg@100."""
-    rows = {f"{value}, {way}": metrics for value, ways in conditioned.by_value.items() for way, metrics in ways.items()}
+    rows = {
+        f"{value}, {way}": ways[way] for value, ways in sorted(conditioned.by_value.items()) for way in in_order(ways)
+    }
     return _grid(rows, CONDITIONED_COLUMNS, markdown=markdown)
 
 
@@ -36,7 +38,9 @@ def _label(evaluation: Evaluation, name: str) -> str:
 
 def chosen_settings(settings: Mapping[str, float | str]) -> str:
     """What was chosen for a baseline, in a line: "weighting bm25, k1 1.2"."""
-    return ", ".join(f"{key} {value if isinstance(value, str) else f'{value:g}'}" for key, value in settings.items())
+    return ", ".join(
+        f"{key} {value if isinstance(value, str) else f'{value:g}'}" for key, value in sorted(settings.items())
+    )
 
 
 def _conditioned_title(conditioned: Conditioned) -> str:
@@ -45,7 +49,8 @@ def _conditioned_title(conditioned: Conditioned) -> str:
 
 
 def _ways(conditioned: Conditioned, *, markdown: bool) -> str:
-    return _grid(conditioned.overall, CONDITIONED_COLUMNS, markdown=markdown)
+    rows = {way: conditioned.overall[way] for way in in_order(conditioned.overall)}
+    return _grid(rows, CONDITIONED_COLUMNS, markdown=markdown)
 
 
 def _grid(rows: dict[str, Metrics], columns: Sequence[str], *, markdown: bool) -> str:

@@ -12,7 +12,7 @@ from training.data.split import HeldOut
 from training.errors import ConfigError, DataError, FitError
 from training.evaluate.conditions import evaluate_conditions, restricted
 from training.evaluate.evaluate import evaluate, evaluate_run
-from training.evaluate.result import Evaluation
+from training.evaluate.result import Evaluation, in_order
 from training.evaluate.table import by_value_table, table
 from training.run_folder import LoadedRun, RunFolder
 
@@ -126,6 +126,22 @@ def test_table_shows_model_and_baselines_and_conditions(evaluation: Evaluation) 
     assert lines[4].startswith(f"ease (lambda {evaluation.settings['ease']['lambda']:g})")
     assert "24 pairs of a user and a genre" in shown
     assert all(line.rstrip() == line for line in lines)
+
+
+def test_tables_of_a_file_are_those_of_the_evaluation_it_was_written_from(evaluation: Evaluation, tmp_path) -> None:
+    (tmp_path / "evaluation.json").write_bytes(evaluation.to_json())
+    read = Evaluation.load(tmp_path / "evaluation.json")
+    assert list(read.baselines) != list(evaluation.baselines), "the control: a file has its keys in another order"
+    assert table(read) == table(evaluation)
+    assert read.conditioned is not None
+    assert evaluation.conditioned is not None
+    assert by_value_table(read.conditioned) == by_value_table(evaluation.conditioned)
+
+
+def test_rows_are_ways_then_baselines_then_what_is_new() -> None:
+    names = ["both", "ease strict", "item-knn", "new", "none", "popularity", "popularity strict", "soft", "strict"]
+    order = ["none", "soft", "strict", "both", "popularity", "popularity strict", "item-knn", "ease strict", "new"]
+    assert in_order(names) == order
 
 
 def test_table_in_markdown_has_equal_columns_in_every_row(evaluation: Evaluation) -> None:
