@@ -40,6 +40,13 @@ class CommandError(Exception):
         self.hint = hint
 
 
+class InterruptedVerbError(CommandError):
+    """Ctrl-C where the verb knows how to go on; the hint says it."""
+
+    def __init__(self, *, hint: str) -> None:
+        super().__init__("interrupted", hint=hint)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What the user sees of an error."""
@@ -52,8 +59,9 @@ class Failure:
 def failure_of(error: BaseException) -> Failure:
     """The failure that an exception means. Never raises; an exception nobody foresaw is said to be a defect."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        hint = "run the same command again; what was finished is kept, and `prismrec train --resume` goes on"
-        return Failure("interrupted", hint, INTERRUPTED)
+        return Failure("interrupted", "run the same command again; what was finished is kept", INTERRUPTED)
+    if isinstance(error, InterruptedVerbError):
+        return Failure(error.message, error.hint, INTERRUPTED)
     found = _ours(error) or _usage(error) or _missing_extra(error) or _invalid(error) or _system(error)
     if found is not None:
         return found

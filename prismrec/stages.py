@@ -13,9 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from prismrec.failures import INTERRUPTED, CommandError
+from prismrec.failures import CommandError, InterruptedVerbError
 from prismrec.inputs import Prepared
 from prismrec.session import Session
 
@@ -40,17 +38,31 @@ def timed(session: Session, what: str, *, clock: Callable[[], float] = time.perf
     session.note(f"{what}: {clock() - started:.1f} s")
 
 
-def train(session: Session, run: RunFolder, prepared: Prepared, options: FitOptions) -> RunInfo:
-    """Train into the run folder; raises typer.Exit(130) when Ctrl-C stopped it (the best epoch so far is kept)."""
+GOES_ON = "run the same command again: what was finished is kept, and training goes on where it stopped"
+
+
+def train(
+    session: Session, run: RunFolder, prepared: Prepared, options: FitOptions, *, to_go_on: str = GOES_ON
+) -> RunInfo:
+    """Train into the run folder; raises InterruptedVerbError when Ctrl-C stopped it (the best epoch so far is kept).
+
+    to_go_on: what to do then; the default is true of verbs that go on by themselves.
+    """
+    from training.errors import NothingKeptError
     from training.fit import fit
 
-    with timed(session, f"train {options.kind} in {run.path}"):
-        result = fit(run, prepared.split, prepared.catalogue, options)
+    try:
+        with timed(session, f"train {options.kind} in {run.path}"):
+            result = fit(run, prepared.split, prepared.catalogue, options)
+    except (KeyboardInterrupt, NothingKeptError):
+        if not run.info.exists():
+            raise InterruptedVerbError(hint="run the same command again") from None
+        raise InterruptedVerbError(hint=to_go_on) from None
     for sentence in result.notes:
         session.note(f"  {sentence}")
     info = result.info
     if info.summary is not None and info.summary.stopped == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+        raise InterruptedVerbError(hint=to_go_on)
     return info
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import ranking
+from service.candidates import members_of
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
@@ -17,6 +19,8 @@ from service.query import Condition, FloatArray, Query, RankedItem
 
 MERGED_BY = "mean over the samples of the softmax over the catalogue"
 MAX_SEED = 2**63 - 1
+WEAK_SHARE = 0.5
+"""A list that holds less than this share of a named value (of what it could hold, where the value is rare) says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ def sample_coldstart(
     """n items for the picks; see service.picks for how they are resolved and sampled.
 
     A soft condition moves every sample by what it does to an empty history (encode({}, c) - encode({})); a strict one
-    masks. The same arguments give the same answer. Cost: one decoder run of `samples` rows.
+    masks. The same arguments give the same answer. Cost: one decoder run of `samples` rows, and one for the trials of
+    named values. A named value that the list hardly holds is noted in its pick.
     Raises InvalidRequestError (bounds, unknown or contradictory picks) and NonFiniteScoreError.
     """
     query = Query(history=(), n=n, condition=condition, exclude=exclude)
@@ -71,21 +76,23 @@ def sample_coldstart(
     if condition is not None and condition.is_soft:
         z = z + (loaded.encode((), condition) - loaded.encode(()))
     merged = _merged(loaded, z)
-    found = ranking.top_n(merged, loaded.allowed(query), n)
-    items = tuple(
-        RankedItem(item_ix=int(ix), rank=rank, score=float(np.log(merged[ix])), probability=float(merged[ix]))
-        for rank, ix in enumerate(found, start=1)
-    )
-    listed = [item.item_ix for item in items]
+    allowed = loaded.allowed(query)
+    listed = [int(ix) for ix in ranking.top_n(merged, allowed, n)]
+    if listed:
+        rest = len(picks) > 1 or condition is not None
+        resolved = tuple(_noted(loaded, pick, _Listed(listed, allowed, condition, rest)) for pick in resolved)
     return ColdStart(
-        items=items,
+        items=tuple(
+            RankedItem(item_ix=ix, rank=rank, score=float(np.log(merged[ix])), probability=float(merged[ix]))
+            for rank, ix in enumerate(listed, start=1)
+        ),
         picks=resolved,
         shares=_shares(loaded, resolved, listed),
         samples=samples,
         seed=seed,
         requested=n,
         condition_satisfied=loaded.satisfied(condition, listed),
-        short_reason=ranking.shortage(len(items), n, 0),
+        short_reason=ranking.shortage(len(listed), n, 0),
     )
 
 
@@ -104,10 +111,62 @@ def _shares(loaded: LoadedBundle, picks: Sequence[ResolvedPick], listed: list[in
         attribute = loaded.catalogue.attribute(pick.attribute) if pick.attribute is not None else None
         if attribute is None or pick.value is None or pick.value not in attribute.values:
             continue
-        has = attribute.members[:, attribute.values.index(pick.value)]
+        has = members_of(loaded, attribute.name, pick.value)
         in_list = float(has[listed].mean()) if listed else 0.0
         found[attribute.name, pick.value] = AttributeShare(attribute.name, pick.value, in_list, float(has.mean()))
     return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Listed:
+    """The list that came out (not empty), the items it could hold, and whether more than one pick shaped it."""
+
+    items: list[int]
+    allowed: ranking.Mask
+    condition: Condition | None
+    shaped_by_more: bool
+
+
+def _noted(loaded: LoadedBundle, pick: ResolvedPick, listed: _Listed) -> ResolvedPick:
+    """The pick; if it named a value and the list hardly holds it, with that in its note.
+
+    Where nothing else shaped the list and it holds less of the value than the catalogue, it is "undecoded" too.
+    """
+    if pick.share is None or pick.attribute is None or pick.value is None:
+        return pick
+    has = members_of(loaded, pick.attribute, pick.value)
+    in_list, in_catalogue = float(has[listed.items].mean()), float(has.mean())
+    possible = min(1.0, float((has & listed.allowed).sum()) / len(listed.items))
+    below = in_list < min(in_catalogue, possible)
+    if possible == 0:
+        return dataclasses.replace(pick, note=_joined(pick.note, "no item that may be listed has this value"))
+    if in_list >= WEAK_SHARE * possible and not below:
+        return pick
+    weak, why = pick.share < WEAK_SHARE, ""
+    if weak and (pick.via == "factor" or pick.note is None):  # a direction's note says so already
+        why = "the model's latents carry this value weakly: "
+    elif not weak and listed.shaped_by_more:
+        why = "the rest of the request pulls the list elsewhere: "
+    note = f"{why}only {100 * in_list:.0f} % of the list has it, {100 * in_catalogue:.0f} % of the catalogue"
+    return dataclasses.replace(
+        pick,
+        status="undecoded" if below and not listed.shaped_by_more else pick.status,
+        note=_joined(pick.note, note + _surer_way(loaded, pick, listed.condition)),
+    )
+
+
+def _joined(*notes: str | None) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _surer_way(loaded: LoadedBundle, pick: ResolvedPick, condition: Condition | None) -> str:
+    """That the model has an input for the value, where it has one that the request does not use already."""
+    attribute = loaded.condition_attribute
+    if attribute is None or attribute.name != pick.attribute or pick.value not in loaded.soft_values:
+        return ""
+    if condition is not None and condition.is_soft and attribute.values.index(pick.value) in condition.values:
+        return ""
+    return "; a soft `condition` on it is the surer way"
 
 
 __all__ = ["AttributeShare", "ColdStart", "Pick", "ResolvedPick", "sample_coldstart"]

@@ -1,22 +1,31 @@
-"""What to sample: each pick of a cold start resolved to a half of a factor or, failing that, to a direction."""
+"""What to sample: each pick of a cold start resolved to a half of a factor or to a direction, whichever works."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bundle.factors import Direction, Factor, Half, Reading, Status
+from bundle.factors import Factor, Half, Status
+from service.candidates import (
+    HALVES,
+    Asked,
+    Candidate,
+    Tried,
+    Via,
+    best_of,
+    direction_of,
+    members_of,
+    points_of,
+    try_all,
+)
 from service.checks import listing
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
 from service.query import FloatArray
 
-HALVES: tuple[Half, Half] = ("negative", "positive")
 WEAK_R2 = 0.01
 
 
@@ -33,14 +42,17 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedPick:
-    """What a pick became. via "factor": the half that is sampled; via "direction": factor and half are None.
+    """What a pick became. via "factor": the half that is sampled; else factor and half are None (service.candidates).
 
     attribute, value  what was asked for, or what the picked half decodes to (None: undecoded)
-    status            of the half; a direction is "decoded" unless its probe carries nothing
-    note              what the caller should know: undecoded, ambiguous, a weak direction; else None
+    status            of the half; a direction is "decoded" unless its probe carries nothing. Whatever stands for a
+                      named value is "undecoded" when its trial lists, or the list that came out with nothing else
+                      asked for, hold less of the value than the catalogue
+    note              what the caller should know: undecoded, ambiguous, weak; else None
+    share             of a named value in the pick's own trial lists (service.candidates.Tried), 0..1; else None
     """
 
-    via: Literal["factor", "direction"]
+    via: Via
     factor: int | None
     half: Half | None
     attribute: str | None
@@ -48,31 +60,36 @@ class ResolvedPick:
     strength: float
     status: Status
     note: str | None
+    share: float | None = None
 
 
 def resolve_picks(loaded: LoadedBundle, picks: Sequence[Pick]) -> tuple[ResolvedPick, ...]:
     """Resolve picks in order; factor picks claim their halves first, so an attribute never takes the other half.
 
-    An attribute value goes to the half that is decoded to it with the largest effect (then to an ambiguous one), else
-    to its direction. Raises InvalidRequestError at /picks/<i> for unknown, repeated or contradictory picks.
+    An attribute value goes to the candidate that lists the largest share of it on the live model: a half named for it,
+    or its direction (one decoder run for all values; see service.candidates).
+    Raises InvalidRequestError at /picks/<i> for unknown, repeated or contradictory picks.
     """
     if not 1 <= len(picks) <= LIMITS.picks:
         raise InvalidRequestError.field("/picks", f"must hold 1 to {LIMITS.picks} picks")
     claimed: dict[int, Half] = {}
+    asked: dict[int, Asked] = {}
     for place, pick in enumerate(picks):
         _check_pick(loaded, pick, place)
         if pick.factor is not None and pick.half is not None:
             _claim(claimed, pick.factor, pick.half, place)
-    asked: set[tuple[str | None, str | None]] = set()
+    for place, pick in enumerate(picks):
+        if pick.attribute is None or pick.value is None:
+            continue
+        if any((one.attribute, one.value) == (pick.attribute, pick.value) for one in asked.values()):
+            raise InvalidRequestError.field(f"/picks/{place}", "the same value is picked twice")
+        asked[place] = Asked(pick.attribute, pick.value, pick.strength, taken=frozenset(claimed))
+    tried = dict(zip(asked, try_all(loaded, list(asked.values())), strict=True))
     resolved = []
     for place, pick in enumerate(picks):
-        if pick.factor is not None:
-            resolved.append(_by_factor(loaded, pick))
-            continue
-        if (pick.attribute, pick.value) in asked:
-            raise InvalidRequestError.field(f"/picks/{place}", "the same value is picked twice")
-        asked.add((pick.attribute, pick.value))
-        found = _by_attribute(loaded, pick, claimed, place)
+        found = _by_value(loaded, asked[place], tried[place], claimed) if place in asked else _by_factor(loaded, pick)
+        if found is None:
+            raise _nothing_left(place)
         if found.factor is not None and found.half is not None:
             claimed[found.factor] = found.half
         resolved.append(found)
@@ -80,32 +97,24 @@ def resolve_picks(loaded: LoadedBundle, picks: Sequence[Pick]) -> tuple[Resolved
 
 
 def sample_points(loaded: LoadedBundle, picks: Sequence[ResolvedPick], *, samples: int, seed: int) -> FloatArray:
-    """z float32 [samples, n_latent]: 0 but for what was picked ("spectrum sampling", docs/science.md sections 3 and 5).
+    """z float32 [samples, n_latent]: 0 but for what was picked ("spectrum sampling", docs/science.md, Cold start).
 
-    factor     z_i = median + strength * (q(u) - median), u uniform over the half, q the factor's inverse CDF by linear
-               interpolation of its 101 quantiles
-    direction  z += vector * (mean + strength * sd * |g|), g standard normal: the upper half along the direction
-    Picks draw in their order from PCG64(seed): the same picks and seed give the same bytes.
+    A half draws u uniformly, a direction |g| with g standard normal: its upper half; service.candidates.points_of says
+    where they lead, and picks add up. Picks draw in their order from PCG64(seed): the same picks and seed give the
+    same bytes.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     z = np.zeros((samples, loaded.n_latent))
     for pick in picks:
-        if pick.factor is not None and pick.half is not None:
-            z[:, pick.factor] += _from_half(loaded.factors.factors[pick.factor], pick, rng.random(samples))
-        else:
-            direction = _direction(loaded, pick.attribute, pick.value)
-            if direction is not None:
-                along = direction.mean + pick.strength * direction.sd * np.abs(rng.standard_normal(samples))
-                z += along[:, None] * np.asarray(direction.vector)
+        draws = rng.random(samples) if pick.via == "factor" else np.abs(rng.standard_normal(samples))
+        z += points_of(loaded, _as_candidate(loaded, pick), strength=pick.strength, draws=draws)
     return z.astype(np.float32)
 
 
-def _from_half(factor: Factor, pick: ResolvedPick, uniform: NDArray[np.float64]) -> NDArray[np.float64]:
-    quantiles = np.asarray(factor.quantiles)
-    median = quantiles[len(quantiles) // 2]
-    place = 0.5 * uniform if pick.half == "negative" else 1.0 - 0.5 * uniform
-    drawn = np.interp(place, np.linspace(0.0, 1.0, len(quantiles)), quantiles)
-    return np.asarray(median + pick.strength * (drawn - median), dtype=np.float64)
+def _as_candidate(loaded: LoadedBundle, pick: ResolvedPick) -> Candidate:
+    if pick.via == "factor":
+        return Candidate("factor", factor=pick.factor, half=pick.half)
+    return Candidate(pick.via, direction=direction_of(loaded, pick.attribute, pick.value))
 
 
 def _check_pick(loaded: LoadedBundle, pick: Pick, place: int) -> None:
@@ -142,59 +151,74 @@ def _claim(claimed: dict[int, Half], factor: int, half: Half, place: int) -> Non
 
 def _by_factor(loaded: LoadedBundle, pick: Pick) -> ResolvedPick:
     assert pick.factor is not None and pick.half is not None
-    reading = loaded.factors.factors[pick.factor].reading(pick.half)
-    return _resolved(pick, pick.factor, pick.half, reading)
-
-
-def _resolved(pick: Pick, factor: int, half: Half, reading: Reading) -> ResolvedPick:
-    notes = {
-        "decoded": None,
-        "ambiguous": f"this half is ambiguous: also {', '.join(reading.rivals) or 'other attributes'} fit it",
-        "undecoded": "this half is undecoded: what its items have in common is not known",
-    }
+    factor = loaded.factors.factors[pick.factor]
+    reading = factor.reading(pick.half)
     return ResolvedPick(
         via="factor",
-        factor=factor,
-        half=half,
+        factor=pick.factor,
+        half=pick.half,
         attribute=reading.attribute,
         value=reading.value,
         strength=pick.strength,
         status=reading.status,
-        note=notes[reading.status],
+        note=half_note(factor, pick.half),
     )
 
 
-def _by_attribute(loaded: LoadedBundle, pick: Pick, claimed: dict[int, Half], place: int) -> ResolvedPick:
-    """The best half for a value, else its direction."""
-    found: list[tuple[bool, float, int, Half, Reading]] = []
-    for factor in loaded.factors.factors:
-        for half in HALVES:
-            reading = factor.reading(half)
-            named = (reading.attribute, reading.value) == (pick.attribute, pick.value)
-            if named and factor.factor not in claimed:
-                found.append((reading.status != "decoded", -reading.effect, factor.factor, half, reading))
-    if found:
-        _, _, factor_ix, half, reading = min(found, key=lambda entry: entry[:4])
-        return _resolved(pick, factor_ix, half, reading)
-    direction = _direction(loaded, pick.attribute, pick.value)
-    if direction is None:
-        raise InvalidRequestError.field(
-            f"/picks/{place}/value",
-            "no half of a factor that is still free encodes this value, and it has no direction",
-            hint="GET /factors shows what can be picked; a strict condition filters by any value",
-        )
-    weak = direction.r2 < WEAK_R2
+def _by_value(
+    loaded: LoadedBundle, asked: Asked, tried: Sequence[Tried], claimed: dict[int, Half]
+) -> ResolvedPick | None:
+    """The candidate whose lists hold most of the value, of those whose factor is free; None: there is none."""
+    free = [one for one in tried if one.candidate.factor not in claimed]
+    if not free:
+        return None
+    best = best_of(free)
+    candidate = best.candidate
+    status: Status = "undecoded"
+    note = None
+    if candidate.factor is not None and candidate.half is not None and candidate.reading is not None:
+        status, note = candidate.reading.status, half_note(loaded.factors.factors[candidate.factor], candidate.half)
+    elif candidate.direction is not None:
+        weak = candidate.direction.r2 < WEAK_R2
+        status = "undecoded" if weak else "decoded"
+        note = f"the latent space hardly carries this value (r2 {candidate.direction.r2:.3f})" if weak else None
+    if best.share < float(members_of(loaded, asked.attribute, asked.value).mean()):
+        status = "undecoded"
     return ResolvedPick(
-        via="direction",
-        factor=None,
-        half=None,
-        attribute=direction.attribute,
-        value=direction.value,
-        strength=pick.strength,
-        status="undecoded" if weak else "decoded",
-        note=f"the latent space hardly carries this value (r2 {direction.r2:.3f})" if weak else None,
+        via=candidate.via,
+        factor=candidate.factor,
+        half=candidate.half,
+        attribute=asked.attribute,
+        value=asked.value,
+        strength=asked.strength,
+        status=status,
+        note=note,
+        share=best.share,
     )
 
 
-def _direction(loaded: LoadedBundle, attribute: str | None, value: str | None) -> Direction | None:
-    return next((d for d in loaded.factors.directions if (d.attribute, d.value) == (attribute, value)), None)
+def half_note(factor: Factor, half: Half) -> str | None:
+    """Why a half is not plainly decoded: rivals, or (there being none) the two methods, which name different values."""
+    reading = factor.reading(half)
+    if reading.status == "undecoded":
+        return "this half is undecoded: what its items have in common is not known"
+    if reading.status == "decoded":
+        return None
+    if reading.rivals:
+        return f"this half is ambiguous: also {', '.join(reading.rivals)} fit it"
+    for cell in factor.evidence:
+        named = (cell.shifted_value, cell.value)
+        if (cell.attribute, cell.half) == (reading.attribute, half) and None not in named and named[0] != named[1]:
+            return (
+                f"this half is ambiguous: the two decoding methods disagree, moving users to it says {named[0]}, "
+                f"sampling it alone says {named[1]}"
+            )
+    return "this half is ambiguous: the two decoding methods disagree on the value"
+
+
+def _nothing_left(place: int) -> InvalidRequestError:
+    return InvalidRequestError.field(
+        f"/picks/{place}/value",
+        "no half of a factor that is still free encodes this value, and it has no direction",
+        hint="GET /factors shows what can be picked; a strict condition filters by any value",
+    )

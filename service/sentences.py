@@ -20,6 +20,16 @@ from service.explanation import (
 MOSTLY, PARTLY = 0.5, 0.25
 """Share of the supporting (positive) contributions from which the largest is called "mostly" or "partly"."""
 
+MOVES, MOVES_A_LITTLE = 0.1, 0.03
+"""Share of the score's way from its base from which the history items named are said to go "with" it, or "a little".
+
+The way is the longer of two: from the score at z = 0, and from the score of an empty history. A condition or a popular
+item can make nearly all of a score; then no item of the history is held up as its company.
+"""
+
+PULLS = 0.1
+"""In sd of a factor: an item that moves a user less than this is not said to be behind their position."""
+
 NAMED_ITEMS = 2
 POPULAR = "Listed because it is popular: nothing is known yet of this user."
 
@@ -32,7 +42,7 @@ def of_item(loaded: LoadedBundle, told: ItemExplanation, factors: Sequence[Facto
         opening = "Not listed under this request; its score "
     else:
         opening = f"Ranked {told.rank}; its score "
-    parts = [opening + _reason(factors) + _shown_by(loaded, told.history)]
+    parts = [opening + _reason(factors) + _shown_by(loaded, factors, told.history)]
     if told.counterfactual is not None and told.counterfactual.valid:
         parts.append(_without(loaded, told.counterfactual.remove, told.counterfactual.replacement))
     return "; ".join(parts) + "."
@@ -41,8 +51,8 @@ def of_item(loaded: LoadedBundle, told: ItemExplanation, factors: Sequence[Facto
 def of_reasons(
     loaded: LoadedBundle, factors: Sequence[FactorContribution], history: Sequence[HistoryContribution]
 ) -> str:
-    """The short sentence that goes with an item of a list."""
-    return "Its score " + _reason(factors) + _shown_by(loaded, history) + "."
+    """The short sentence that goes with an item of a list. factors, history: all, uncut."""
+    return "Its score " + _reason(factors) + _shown_by(loaded, factors, history) + "."
 
 
 def of_profile(loaded: LoadedBundle, found: Profile) -> str:
@@ -50,7 +60,7 @@ def of_profile(loaded: LoadedBundle, found: Profile) -> str:
     if not found.factors:
         return f"None of the {len(found.undecoded)} factors is decoded where this user lies, so none can be named."
     top = found.factors[0]
-    shown = _titles(loaded, [item.item_ix for item in top.items[:NAMED_ITEMS]])
+    shown = _titles(loaded, [item.item_ix for item in top.items[:NAMED_ITEMS] if abs(item.pull) >= PULLS])
     behind = f", which goes with {shown} in the history" if shown else ""
     hidden = f" {len(found.undecoded)} factors are not decoded where this user lies." if found.undecoded else ""
     return f"This user lies furthest from the middle in {_name(top)} ({_place(top)}){behind}.{hidden}"
@@ -84,10 +94,18 @@ def _place(factor: FactorContribution | ProfileFactor) -> str:
     return f"lower than {min(100 - factor.percentile, 99):.0f} % of users"
 
 
-def _shown_by(loaded: LoadedBundle, history: Sequence[HistoryContribution]) -> str:
+def _shown_by(
+    loaded: LoadedBundle, factors: Sequence[FactorContribution], history: Sequence[HistoryContribution]
+) -> str:
+    """ " and goes with Alien and Heat in the history", as far as the contributions of those items bear it out."""
     supporting = sorted((h for h in history if h.contribution > 0), key=lambda h: (-h.contribution, h.item_ix))
-    named = _titles(loaded, [h.item_ix for h in supporting[:NAMED_ITEMS]])
-    return f" and goes with {named} in the history" if named else ""
+    way = max(abs(math.fsum(part.contribution for part in view)) for view in (factors, history))
+    shown = [h for h in supporting[:NAMED_ITEMS] if h.contribution >= MOVES_A_LITTLE / NAMED_ITEMS * way]
+    share = math.fsum(h.contribution for h in shown) / way if way > 0 else 0.0
+    if share < MOVES_A_LITTLE:
+        return ", hardly with any item of the history" if supporting else ""
+    degree = "goes" if share >= MOVES else "goes a little"
+    return f" and {degree} with {_titles(loaded, [h.item_ix for h in shown])} in the history"
 
 
 def _without(loaded: LoadedBundle, removed: Sequence[int], replacement: int | None) -> str:

@@ -4,6 +4,7 @@ TrainingError
  +- DataError      the data cannot be read or is not enough to work with
  +- ConfigError    a setting is unknown, out of bounds or contradicts another
  +- FitError       training broke (NaN loss) or its run folder is not usable
+ |   +- NothingKeptError   Ctrl-C came before there was a checkpoint
  +- DecodeError    the latent space cannot be decoded as asked
  +- ExportError    the exported graphs do not answer as the model does, or the model is not worth exporting
 """
@@ -38,3 +39,7 @@ class DecodeError(TrainingError):
 
 class ExportError(TrainingError):
     pass
+
+
+class NothingKeptError(FitError):
+    """Training was stopped by Ctrl-C before it had a checkpoint to keep."""

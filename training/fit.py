@@ -91,7 +91,7 @@ def _result(info: RunInfo) -> FitResult:
     best = f"the best checkpoint (epoch {summary.best_epoch}, validation ndcg@100 {summary.best_ndcg:.4f})"
     notes = []
     if summary.stopped == "interrupted":
-        notes.append(f"stopped after {summary.epochs} epochs: {best} is kept; go on with --resume")
+        notes.append(f"stopped after {summary.epochs} epochs: {best} is kept, and the run can be resumed")
     if isinstance(n_latent, int) and summary.active_units < COLLAPSED_SHARE * n_latent:
         notes.append(
             f"posterior collapse: only {summary.active_units} of {n_latent} latents are active (KL > 0.01 nats); "

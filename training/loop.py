@@ -15,7 +15,7 @@ from training.batches import Batch, TrainingRows, training_loader, validation_lo
 from training.callbacks import Keeper, Patience, StepWatch
 from training.data.split import HeldOut, Split
 from training.entries import EntrySampler, seen_values
-from training.errors import FitError
+from training.errors import FitError, NothingKeptError
 from training.evaluate.measure import measurable
 from training.interrupt import TrainingInterrupted
 from training.learner import Learner
@@ -79,7 +79,7 @@ def run_loop(loop: Loop, run: RunFolder, options: FitOptions) -> Stopped:
         loop.trainer.fit(loop.learner, loop.rows, loop.validation, ckpt_path=checkpoint, weights_only=True)
     except TrainingInterrupted:
         if loop.keeper.epochs == 0:
-            raise FitError(
+            raise NothingKeptError(
                 "stopped before the first epoch was finished: there is no checkpoint to keep",
                 hint=f"train again with --resume into {run.path}",
             ) from None

@@ -56,7 +56,8 @@ def train(  # noqa: PLR0913 - each parameter is an option
     prepared = again(session, chosen, items=items) if choice is None else prepare(session, choice, chosen.config)
     run = RunFolder(out or default_run(prepared.dataset.name, chosen.kind))
     options = chosen.fit_options(session, prepared)
-    info = stages.train(session, run, prepared, options)
+    again = "run the same command again" + ("" if resume else " with --resume added")
+    info = stages.train(session, run, prepared, options, to_go_on=f"{again}: it goes on where it stopped")
     summary = info.summary
     assert summary is not None
     document = {

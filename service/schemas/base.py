@@ -15,9 +15,19 @@ SOMEONE: dict[str, Any] = {"anyOf": [{"required": ["user_id"]}, {"required": ["h
 
 
 class Wire(BaseModel):
-    """Strict (no "10" for 10, no true for 1), closed (extra fields are refused), finite (no NaN, no infinity)."""
+    """Strict (no "10" for 10, no true for 1), closed (extra fields are refused), finite (no NaN, no infinity).
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+    The text below a field is its description in the OpenAPI document.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
 
 
 def _as_text(value: Any) -> Any:
@@ -83,10 +93,10 @@ WholeNumber = BeforeValidator(_whole_number)
 TrueOrFalse = BeforeValidator(_true_or_false)
 """Marks a bool that comes as text."""
 
-PageLimit = Annotated[int, Field(ge=1, le=LIMITS.page), WholeNumber]
+PageLimit = Annotated[int, Field(ge=1, le=LIMITS.page, description="How many at most."), WholeNumber]
 """The query parameter `limit` of a collection."""
 
-PageCursor = Annotated[str | None, Field(max_length=256)]
+PageCursor = Annotated[str | None, Field(max_length=256, description="The `next_cursor` of the page before.")]
 """The query parameter `cursor` of a collection: the `next_cursor` of the page before."""
 
 NextCursor = Annotated[str | None, Field(description="Give it back as `cursor` for the next page; null = the end.")]

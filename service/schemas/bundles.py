@@ -13,86 +13,128 @@ class MetricFound(Wire):
     """A mean over n held-out users with its standard error and 95 % interval."""
 
     name: str
+    """Name of the metric, such as ndcg@100."""
     mean: float
+    """Mean over the users."""
     se: float
+    """Standard error of the mean."""
     low: float
+    """Lower end of the 95 % interval."""
     high: float
+    """Upper end of the 95 % interval."""
     n: int
+    """How many held-out users."""
 
 
 class BundleFound(Wire):
     """One version in the model folder; what only a loaded bundle tells is null for the others."""
 
     model: str
+    """Name of the model."""
     version: str
+    """Version of the bundle."""
     serving: bool
+    """Whether it answers now."""
 
 
 class FileHash(Wire):
     file: str
+    """Name of the file in the bundle."""
     size: int
+    """Bytes."""
     sha256: str
+    """Hash of the content, in hexadecimal."""
 
 
 class BaselineFound(Wire):
     name: str
+    """Name of the baseline, such as popularity."""
     metrics: list[MetricFound]
+    """Its metrics on the same users."""
 
 
 class ServedBundle(Wire):
     """The bundle that answers now."""
 
     bundle_id: str
+    """Names the bundle that answered: model, version and content in one id."""
     model: str
+    """Name of the model."""
     version: str
+    """Version of the bundle."""
     kind: str
+    """Kind of model, such as c-vae."""
     created: str
+    """When it was exported, in UTC."""
     n_items: int
+    """Items that the model knows."""
     n_latent: int
+    """Latent factors."""
     n_conditions: int
+    """Values that the model has a condition input for."""
     data: str
+    """Name of the data it was trained on."""
     data_fingerprint: str
+    """Hash that is equal for equal training data."""
     sha256: Annotated[list[FileHash], Field(description="The hash of each file.")]
     metrics: list[MetricFound]
+    """Offline metrics on held-out users."""
     baselines: list[BaselineFound]
+    """The same metrics of simple models."""
     forced: str | None
+    """Why it was exported though a check had failed; null = no check failed."""
 
 
 class LastReload(Wire):
     """The last attempt to take up a bundle while running."""
 
     state: Literal["ok", "failed"]
+    """How it ended."""
     reason: str | None
+    """Why it failed; null when it did not."""
 
 
 class BundleList(Wire):
     items: list[BundleFound]
+    """The versions in the model folder."""
     next_cursor: NextCursor
     serving: ServedBundle | None
+    """Null = no bundle is loaded yet."""
     last_reload: LastReload | None
+    """Null = none was tried."""
 
 
 class ReloadRequest(Wire):
     """version: the one to serve; null = the one that `current` names, else the highest."""
 
     version: Name | None = None
+    """The version to serve; null = the one that `current` names, else the highest."""
 
 
 class ReloadReply(Wire):
     changed: bool
+    """false: this version was served already."""
     bundle_id: str
+    """Names the bundle that answered: model, version and content in one id."""
     model: str
+    """Name of the model."""
     version: str
+    """The version that answers now."""
 
 
 class Live(Wire):
     status: Literal["live"] = "live"
+    """Always live: a process that is not does not answer."""
 
 
 class Ready(Wire):
     """degraded names the parts that do not work while recommending goes on."""
 
     status: Literal["ready", "loading", "no_bundle", "draining"]
+    """ready, or why not."""
     bundle_id: str | None
+    """The bundle that answers; null = none is loaded."""
     last_reload: Literal["ok", "failed"] | None
+    """How the last reload ended; null = none was tried."""
     degraded: list[Literal["store"]]
+    """Parts that do not work while recommending goes on."""

@@ -13,7 +13,10 @@ from service.schemas.recommend import ConditionAsked, Fields, ListedItem
 
 
 class PickAsked(Wire):
-    """A factor and the half of its spectrum, or an attribute and its value. strength 1 samples the half as it is."""
+    """A factor and the half of its spectrum, or an attribute and its value. strength 1 samples the half as it is.
+
+    A value goes to the half or the direction whose lists hold most of it on this model.
+    """
 
     factor: Annotated[int, Field(ge=0)] | None = None
     half: Half | None = None
@@ -42,7 +45,11 @@ class ColdStartRequest(Wire):
 
 
 class PickFound(Wire):
-    """What a pick became; note says what to know of it (undecoded, ambiguous, weak)."""
+    """What a pick became; note says what to know of it (undecoded, ambiguous, weak).
+
+    via: factor (a half), direction or pattern (of a named value). share: how much of a named value the pick lists by
+    itself, measured on this model before sampling; null for a pick by factor.
+    """
 
     via: str
     factor: int | None
@@ -52,6 +59,7 @@ class PickFound(Wire):
     strength: float
     status: Status
     note: str | None
+    share: float | None = None
 
 
 class ShareFound(Wire):

@@ -16,19 +16,23 @@ class ItemFound(Wire):
     __pydantic_extra__: dict[str, Shown]
 
     item_id: str
+    """The item."""
     popularity: Annotated[float, Field(description="Share of the training interactions.")]
 
 
 class ItemDetail(ItemFound):
     bundle_id: str
+    """Names the bundle that answered: model, version and content in one id."""
 
 
 class ItemList(Wire):
     """The most popular items first."""
 
     items: list[ItemFound]
+    """This page of the catalogue."""
     next_cursor: NextCursor
     bundle_id: str
+    """Names the bundle that answered: model, version and content in one id."""
 
 
 class SimilarFound(Wire):
@@ -38,28 +42,40 @@ class SimilarFound(Wire):
     __pydantic_extra__: dict[str, Shown]
 
     item_id: str
+    """The item."""
     rank: int
+    """From 1, the most similar first."""
     similarity: float
+    """Cosine, -1 to 1."""
 
 
 class SimilarList(Wire):
     items: list[SimilarFound]
+    """The nearest items."""
     next_cursor: Literal[None] = None
+    """Always null: there is one page."""
     bundle_id: str
+    """Names the bundle that answered: model, version and content in one id."""
 
 
 class ConditionFound(Wire):
     """soft: whether the model has an input for this value; every value can be asked for in mode strict."""
 
     value: str
+    """What `condition.genres` may name."""
     soft: bool
+    """Whether the model has an input for it."""
     n_items: int
+    """How many items have it."""
 
 
 class ConditionList(Wire):
     """The values that condition.genres may name; they are those of `attribute`."""
 
     attribute: str | None
+    """The attribute whose values these are; null = the model has none."""
     items: list[ConditionFound]
+    """Its values."""
     next_cursor: NextCursor
     bundle_id: str
+    """Names the bundle that answered: model, version and content in one id."""

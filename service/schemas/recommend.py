@@ -24,6 +24,7 @@ class ConditionAsked(Wire):
     """What the items should be. genres: values of the attribute that the model is conditioned on (/conditions)."""
 
     genres: Annotated[list[Name], Field(min_length=1, max_length=LIMITS.condition_values)]
+    """Values that /conditions lists."""
     match: Annotated[Match, Field(description="Whether an item must have any or all of them.")] = "any"
     mode: Annotated[Mode, Field(description="soft: the model's input; strict: a mask; both.")] = "soft"
 
@@ -35,10 +36,12 @@ class Steer(Wire):
     """
 
     factors: Annotated[dict[FactorName, Strength], Field(max_length=LIMITS.steer_terms)] = Field(default_factory=dict)
+    """Number of a factor -> strength."""
     attributes: Annotated[
         dict[Name, Strength], Field(max_length=LIMITS.steer_terms, description='"attribute:value" -> strength')
     ] = Field(default_factory=dict)
     lock: Annotated[list[Name], Field(max_length=LIMITS.steer_terms)] = Field(default_factory=list)
+    """Attributes that should stay as they are."""
 
 
 class RecommendRequest(Wire):
@@ -47,16 +50,26 @@ class RecommendRequest(Wire):
     model_config = ConfigDict(json_schema_extra=SOMEONE)
 
     user_id: UserId | None = None
+    """A stored user, whose history comes before `history`."""
     history: History | None = None
+    """What the user liked, the oldest first."""
     n: N = 10
     offset: Annotated[int, Field(ge=0, le=LIMITS.offset)] = 0
+    """How many items at the top to pass over."""
     condition: ConditionAsked | None = None
+    """What the items should be."""
     exclude_seen: bool = True
+    """Whether items of the history are left out."""
     exclude_items: Annotated[list[ItemId], Field(max_length=LIMITS.exclude)] = Field(default_factory=list)
+    """Ids that must not be listed."""
     candidates: Annotated[list[ItemId], Field(max_length=LIMITS.candidates)] | None = None
+    """Only these may be listed; null = the whole catalogue."""
     steer: Steer | None = None
+    """A push in the latent space."""
     explain: bool = False
+    """Whether each item comes with its reasons."""
     fields: Fields = Field(default_factory=lambda: ["title"])
+    """Fields of the catalogue to show beside each item."""
 
     @model_validator(mode="after")
     def _someone(self) -> RecommendRequest:
@@ -69,27 +82,39 @@ class FactorReason(Wire):
     """One z_i's share of a score; attribute and value are null where the factor is not decoded."""
 
     factor: int
+    """Number of the latent dimension, from 0."""
     half: Half
+    """negative: below the median of the training users; positive: the rest."""
     contribution: float
+    """What it adds to the score."""
     attribute: str | None
+    """The attribute of the catalogue; null where nothing is decoded."""
     value: str | None
+    """The attribute's value; null where nothing is decoded."""
     status: Status
+    """How sure the reading is; undecoded has neither attribute nor value."""
 
 
 class HistoryReason(Wire):
     """One history item's share of a score."""
 
     item_id: str
+    """The item."""
     title: str | None
+    """The item's title; null where the catalogue has none."""
     contribution: float
+    """What it adds to the score."""
 
 
 class Reasons(Wire):
     """The largest contributions of both views of the score, and a sentence built from them."""
 
     factors: list[FactorReason]
+    """The largest contributions of the factors."""
     history: list[HistoryReason]
+    """The largest contributions of the history's items."""
     sentence: str
+    """The same in plain words, made from these figures and nothing else."""
 
 
 class ListedItem(Wire):
@@ -99,25 +124,35 @@ class ListedItem(Wire):
     __pydantic_extra__: dict[str, Shown]
 
     item_id: str
+    """The item."""
     rank: int
+    """From 1; with an offset, from offset + 1."""
     score: Annotated[float, Field(description="The logit; of a popularity list the share of the interactions.")]
     probability: Annotated[float, Field(ge=0, le=1.0000001)]
+    """The softmax of the scores over all items; of a popularity list the share of the interactions."""
     reasons: Reasons | None = None
+    """Null = not asked for."""
 
 
 class Recommendation(Wire):
     """source says what made the list: the model, or popularity when nothing personal was known or asked."""
 
     items: list[ListedItem]
+    """The list, best first."""
     requested: int
+    """The n asked for."""
     returned: int
+    """How many items came."""
     offset: int
+    """The offset asked for."""
     source: Source
+    """model, or popularity when nothing personal is known."""
     short_reason: Annotated[str | None, Field(description="Why the list is shorter than n.")]
     condition_satisfied: Annotated[float | None, Field(description="Share of the list that satisfies the condition.")]
     history_used: Annotated[int, Field(description="Items of the history that the model knows.")]
     unknown_items: Annotated[list[str], Field(description="Ids of the request and history that the model lacks.")]
     bundle_id: str
+    """Names the bundle that answered: model, version and content in one id."""
 
 
 class Refused:
@@ -145,18 +180,24 @@ class BatchRequest(Wire):
         list[Annotated[RecommendRequest, WrapValidator(_keep_refusal)]],
         Field(min_length=1, max_length=LIMITS.batch),
     ]
+    """Each as for POST /recommend."""
 
 
 class BatchResult(Wire):
     """Either a result or a problem."""
 
     status: Literal["ok", "problem"]
+    """Which of the two follows."""
     result: Recommendation | None = None
+    """As of POST /recommend."""
     problem: Problem | None = None
+    """Why this request was refused."""
 
 
 class BatchReply(Wire):
     """results[i] answers requests[i]."""
 
     results: list[BatchResult]
+    """In the order of the requests."""
     bundle_id: str
+    """Names the bundle that answered: model, version and content in one id."""

@@ -17,6 +17,7 @@ from tests.demo import DATA, TINY, command
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TRAINING = ("-o", "run", "--model", "mult-vae", "--set", "latent=4", "--set", "hidden=16", "--set", "epochs=25")
+QUICK_DECODE = ("--set", "permutations=60", "--set", "bootstraps=40", "--set", "samples=16", "--force", "a test")
 WAIT_SECONDS = 120.0
 AS_ON_A_TERMINAL = """
 import signal, sys
@@ -58,7 +59,7 @@ def test_interrupted_training_keeps_the_best_epoch_and_resumes(tmp_path):
     rest = process.communicate(timeout=WAIT_SECONDS)[0]
     assert process.returncode == 130, rest
     assert rest.splitlines()[-2] == "error: interrupted"
-    assert "--resume" in rest.splitlines()[-1]
+    assert rest.splitlines()[-1] == "hint: run the same command again with --resume added: it goes on where it stopped"
     assert (tmp_path / "run" / "best.pt").exists()
 
     again = command("train", "data", *TRAINING, "--set", "patience=25", cwd=tmp_path)
@@ -68,6 +69,23 @@ def test_interrupted_training_keeps_the_best_epoch_and_resumes(tmp_path):
     assert resumed.returncode == 0, resumed.stderr
     assert "| epoch 0 |" not in resumed.stderr
     assert "| epoch 24 |" in resumed.stderr
+
+
+def test_interrupted_standalone_goes_on_when_the_same_command_is_given_again(tmp_path):
+    assert command("data", "synth", "data", "--users", "800", "--items", "200", cwd=tmp_path).returncode == 0
+    words = ("standalone", "data", "--out", "models/x", "--no-serve", *TRAINING[2:], "--run", "run", *QUICK_DECODE)
+    process = start(*words, cwd=tmp_path)
+    read_until(process, "| epoch", times=2)
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=WAIT_SECONDS)[0]
+    assert process.returncode == 130, rest
+    assert rest.splitlines()[-1].startswith("hint: run the same command again: ")
+    assert "--resume" not in rest
+
+    again = command(*words, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "going on with the unfinished training" in again.stderr
+    assert "| epoch 0 |" not in again.stderr
 
 
 def test_standalone_serves_what_its_three_requests_ask_and_stops_on_ctrl_c(demo, tmp_path):

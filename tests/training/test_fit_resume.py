@@ -69,7 +69,7 @@ def test_ctrl_c_keeps_the_best_checkpoint_and_resume_ends_the_same(tmp_path: Pat
     assert stopped.summary.stopped == "interrupted"
     assert stopped.summary.epochs == 2
     assert not stopped.info.complete
-    assert "go on with --resume" in stopped.notes[0]
+    assert "can be resumed" in stopped.notes[0]
     RunFolder(tmp_path / "run").load()
     resumed = fitted(tmp_path / "run", blocks(keep=0.7), options(**settings(), resume=True))
     assert resumed.info.complete

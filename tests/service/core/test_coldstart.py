@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -9,10 +10,11 @@ from service.coldstart import Pick, sample_coldstart
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
-from service.picks import resolve_picks, sample_points
+from service.picks import half_note, resolve_picks, sample_points
 from tests.builders import BuilderModel
 
 COMEDY = Pick(attribute="genre", value="Comedy")
+HORROR = Pick(attribute="genre", value="Horror", strength=3.0)
 
 
 def test_sample_points_lie_in_the_picked_half_and_nowhere_else(loaded: LoadedBundle) -> None:
@@ -139,3 +141,40 @@ def test_sample_coldstart_at_every_limit_answers(loaded: LoadedBundle) -> None:
     found = sample_coldstart(loaded, [COMEDY], n=LIMITS.n, samples=LIMITS.samples, seed=2**63 - 1)
     assert len(found.items) == 50
     assert "50 of 500" in (found.short_reason or "")
+
+
+def test_sample_coldstart_ambiguous_half_without_rivals_gives_the_true_reason(loaded: LoadedBundle) -> None:
+    """The rival's name is the control: with one, it is the reason."""
+    factor = loaded.factors.factors[2]
+    assert "also rating fit it" in (resolve_picks(loaded, [Pick(factor=2, half="positive")])[0].note or "")
+    alone = msgspec.structs.replace(factor.positive, rivals=())
+    split = tuple(
+        msgspec.structs.replace(cell, shifted_value="Drama", value="Horror") if cell.attribute == "genre" else cell
+        for cell in factor.evidence
+    )
+    unlike = half_note(msgspec.structs.replace(factor, positive=alone, evidence=split), "positive")
+    assert "methods disagree" in (unlike or "")
+    assert "says Drama" in (unlike or "")
+    assert "says Horror" in (unlike or "")
+    assert "other attributes" not in (unlike or "")
+    unknown = half_note(msgspec.structs.replace(factor, positive=alone, evidence=()), "positive")
+    assert "methods disagree" in (unknown or "")
+
+
+def test_sample_coldstart_list_pulled_elsewhere_by_another_pick_says_so(loaded: LoadedBundle) -> None:
+    """The pick itself is good: alone it has no note."""
+    found = sample_coldstart(loaded, [COMEDY, Pick(factor=2, half="positive", strength=3.0), HORROR], n=10)
+    alone = sample_coldstart(loaded, [COMEDY], n=10)
+    assert alone.picks[0].note is None
+    assert found.shares[0].in_list < 0.5
+    assert "rest of the request" in (found.picks[0].note or "")
+    assert found.picks[0].status == "decoded"
+    masked = sample_coldstart(loaded, [COMEDY], condition=loaded.condition(["Horror"], mode="strict"))
+    assert "no item that may be listed" in (masked.picks[0].note or "")
+    assert masked.picks[0].status == "decoded"
+
+
+def test_sample_coldstart_longer_list_than_the_value_has_items_is_not_called_weak(loaded: LoadedBundle) -> None:
+    found = sample_coldstart(loaded, [COMEDY], n=50)
+    assert found.shares[0].in_list < 0.5
+    assert found.picks[0].note is None

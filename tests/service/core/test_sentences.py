@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from service.engine import LoadedBundle
 from service.explain import explain_item
+from service.profile import profile
 from service.query import Query
-from service.sentences import of_item, of_reasons
+from service.sentences import of_item, of_profile, of_reasons
 
 COMEDIES = (0, 3, 6, 9)
 
@@ -46,6 +48,45 @@ def test_of_item_names_history_titles_and_place(loaded: LoadedBundle) -> None:
     assert (loaded.catalogue.titles[best.item_ix] or "") in sentence
     assert "associated" in sentence
     assert "because" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("shares", "says"),
+    [
+        ((0.06, 0.05), " and goes with Film 0 (1970) and Film 3 (1991) in the history."),
+        ((0.06, 0.02), " and goes a little with Film 0 (1970) and Film 3 (1991) in the history."),
+        ((0.06, 0.01), " and goes a little with Film 0 (1970) in the history."),
+        ((0.019, 0.005), "users), hardly with any item of the history."),
+        ((-0.06, -0.5), "users)."),
+    ],
+)
+def test_of_reasons_history_is_named_only_as_far_as_it_carries_the_score(loaded, shares, says: str) -> None:
+    """Shares of the score's way from its base, which the factors' contributions add up to."""
+    told = explain_item(loaded, Query(history=COMEDIES), 12)
+    history = tuple(
+        dataclasses.replace(told.history[0], item_ix=ix, contribution=4.0 * share)
+        for ix, share in zip(COMEDIES, shares, strict=False)
+    )
+    assert of_reasons(loaded, _with_contributions(told, 5.0, -1.0), history).endswith(says)
+
+
+def test_of_item_score_made_by_a_condition_does_not_credit_the_history(loaded: LoadedBundle) -> None:
+    """The same history by itself is the control: there its items carry the score."""
+    history = (0, 2, 3, 5)
+    plain = explain_item(loaded, Query(history=history), 12)
+    steered = np.array([6.0, 0, 0, 0], dtype=np.float32)
+    pushed = explain_item(loaded, Query(history=history, shift=steered), 12)
+    assert max(h.contribution for h in pushed.history) > 0
+    assert "and goes with" in plain.sentence
+    assert "and goes with" not in pushed.sentence
+
+
+def test_of_profile_item_that_hardly_pulls_is_not_said_to_be_behind_it(loaded: LoadedBundle) -> None:
+    found = profile(loaded, Query(history=COMEDIES))
+    assert "which goes with" in found.sentence
+    faint = tuple(dataclasses.replace(item, pull=0.05) for item in found.factors[0].items)
+    quiet = dataclasses.replace(found, factors=(dataclasses.replace(found.factors[0], items=faint), *found.factors[1:]))
+    assert "goes with" not in of_profile(loaded, quiet)
 
 
 def test_of_item_seen_says_so_first(loaded: LoadedBundle) -> None:

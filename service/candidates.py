@@ -1,0 +1,176 @@
+"""What could stand for a named value, halves and directions, tried on the live model: what a map says is not trusted.
+
+A half is named for its strongest effect, which may be small, and one axis seldom carries a value alone; which of them
+gives the value is a question to the decoder. The samples of a cold start are made here too, so that what is tried is
+what is sampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.factors import Direction, Factor, Half, Reading
+from service import ranking
+from service.engine import LoadedBundle
+from service.limits import LIMITS
+from service.query import FloatArray
+
+Via = Literal["factor", "direction", "pattern"]
+HALVES: tuple[Half, Half] = ("negative", "positive")
+POINTS = 4
+"""Points tried of each candidate: the middles of so many equal parts of what it samples."""
+
+LISTED = 100
+"""So many of the best items of a point are read, as in decoding (docs/science.md, Decoding)."""
+
+CLEARLY = 0.02
+"""A share that is larger by less than this does not displace a candidate that comes first: few points cannot tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to sample a value. via "factor": factor, half and its reading; else the value's direction."""
+
+    via: Via
+    factor: int | None = None
+    half: Half | None = None
+    reading: Reading | None = None
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """share: of the softmax-weighted top LISTED of the candidate's points that has the value, 0..1."""
+
+    candidate: Candidate
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A named value and how strongly; taken: factors that may not be used, since a pick claims them."""
+
+    attribute: str
+    value: str
+    strength: float
+    taken: frozenset[int] = frozenset()
+
+
+def candidates_of(loaded: LoadedBundle, asked: Asked, *, at_most: int) -> tuple[Candidate, ...]:
+    """Halves named for the value, the surest and strongest first, then its direction in both forms; empty: nothing.
+
+    More than `at_most` lose the halves of least effect.
+    """
+    found: list[tuple[bool, float, int, Half, Reading]] = []
+    for factor in loaded.factors.factors:
+        for half in HALVES:
+            reading = factor.reading(half)
+            named = (reading.attribute, reading.value) == (asked.attribute, asked.value)
+            if named and factor.factor not in asked.taken:
+                found.append((reading.status != "decoded", -reading.effect, factor.factor, half, reading))
+    found.sort(key=lambda entry: entry[:4])
+    halves = [Candidate("factor", factor=ix, half=half, reading=reading) for _, _, ix, half, reading in found]
+    direction = direction_of(loaded, asked.attribute, asked.value)
+    if direction is None:
+        return tuple(halves[:at_most])
+    both = [Candidate("direction", direction=direction), Candidate("pattern", direction=direction)]
+    return (*halves[: max(0, at_most - len(both))], *both)
+
+
+def try_all(loaded: LoadedBundle, asked: Sequence[Asked]) -> tuple[tuple[Tried, ...], ...]:
+    """Every candidate of every value, measured: for each of `asked` its candidates in order, with their shares.
+
+    One decoder run of POINTS rows per candidate, at most LIMITS.trials candidates in all; no chance is involved.
+    Raises NonFiniteScoreError.
+    """
+    at_most = LIMITS.trials // max(1, len(asked))
+    found = [candidates_of(loaded, one, at_most=at_most) for one in asked]
+    points = [
+        points_of(loaded, candidate, strength=one.strength, draws=_even_draws(candidate))
+        for one, candidates in zip(asked, found, strict=True)
+        for candidate in candidates
+    ]
+    if not points:
+        return tuple(() for _ in asked)
+    has = [
+        members_of(loaded, one.attribute, one.value)
+        for one, candidates in zip(asked, found, strict=True)
+        for _ in range(len(candidates) * POINTS)
+    ]
+    rows = (row for chunk in loaded.logits_many(np.concatenate(points).astype(np.float32)) for row in chunk)
+    shares = np.array([_share(row, mask) for row, mask in zip(rows, has, strict=True)]).reshape(-1, POINTS).mean(axis=1)
+    measured = iter(shares.tolist())
+    return tuple(tuple(Tried(candidate, next(measured)) for candidate in candidates) for candidates in found)
+
+
+def best_of(tried: Sequence[Tried]) -> Tried:
+    """The first of those (at least one) whose share is within CLEARLY of the largest."""
+    largest = max(one.share for one in tried)
+    return next(one for one in tried if one.share >= largest - CLEARLY)
+
+
+def direction_of(loaded: LoadedBundle, attribute: str | None, value: str | None) -> Direction | None:
+    """The probe direction of a value, if the map has one."""
+    return next((d for d in loaded.factors.directions if (d.attribute, d.value) == (attribute, value)), None)
+
+
+def members_of(loaded: LoadedBundle, attribute: str, value: str) -> NDArray[np.bool_]:
+    """[n_items]: which items have the value. The attribute and value must be the catalogue's."""
+    known = loaded.catalogue.attribute(attribute)
+    assert known is not None
+    return np.asarray(known.members[:, known.values.index(value)], dtype=np.bool_)
+
+
+def points_of(
+    loaded: LoadedBundle, candidate: Candidate, *, strength: float, draws: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """[len(draws), n_latent]: 0 but for what the candidate moves. draws: u in 0..1 for a half, |g| for the others.
+
+    factor     z_i = median + strength * (q(u) - median), q the inverse CDF of the half (101 quantiles, linear between)
+    direction  z = w * (mean + strength * sd * |g|): straight along the probe's unit vector w
+    pattern    z = strength * |g| * S w / sqrt(w' S w), S the latents' variances. The weights of a linear probe are a
+               filter, not what changes with the value; that is S w (Haufe et al. 2014, doi 10.1016/j.neuroimage.2013
+               .10.067), with S diagonal as the samples of a cold start take the latents to be
+    """
+    z = np.zeros((len(draws), loaded.n_latent))
+    if candidate.factor is not None and candidate.half is not None:
+        z[:, candidate.factor] = _in_half(loaded.factors.factors[candidate.factor], candidate.half, strength, draws)
+    elif candidate.direction is not None:
+        d = candidate.direction
+        w = np.asarray(d.vector)
+        if candidate.via == "direction":
+            return np.asarray((d.mean + strength * d.sd * draws)[:, None] * w)
+        spread = np.array([factor.sd for factor in loaded.factors.factors]) ** 2 * w
+        length = float(np.sqrt(spread @ w))
+        if length > 0:
+            z = strength * draws[:, None] * spread / length
+    return z
+
+
+def _in_half(factor: Factor, half: Half, strength: float, uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+    quantiles = np.asarray(factor.quantiles)
+    median = quantiles[len(quantiles) // 2]
+    place = 0.5 * uniform if half == "negative" else 1.0 - 0.5 * uniform
+    drawn = np.interp(place, np.linspace(0.0, 1.0, len(quantiles)), quantiles)
+    return np.asarray(median + strength * (drawn - median), dtype=np.float64)
+
+
+def _even_draws(candidate: Candidate) -> NDArray[np.float64]:
+    """[POINTS]: the middles of equal parts, as `draws` of points_of."""
+    middles = (np.arange(POINTS) + 0.5) / POINTS
+    if candidate.via == "factor":
+        return middles
+    return np.array([NormalDist().inv_cdf(0.5 + 0.5 * float(u)) for u in middles])
+
+
+def _share(logits: FloatArray, has: NDArray[np.bool_]) -> float:
+    """The softmax-weighted share of the best LISTED items that has the value."""
+    best = ranking.top_n(logits, np.ones(len(logits), dtype=np.bool_), LISTED)
+    weights = np.exp(logits[best].astype(np.float64) - float(logits[best[0]]))
+    return float(weights[has[best]].sum() / weights.sum())
