@@ -51,7 +51,11 @@ Baselines = Annotated[
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="KIND", help="c-vae or mult-vae.")]
 Condition = Annotated[
-    str | None, typer.Option(metavar="ATTRIBUTE", help="The item attribute a c-vae takes as condition (default genre).")
+    str | None,
+    typer.Option(
+        metavar="ATTRIBUTE",
+        help="The item attribute a c-vae takes as condition (default genre, else the only one that is no number).",
+    ),
 ]
 Device = Annotated[choices.Device, typer.Option(help="auto: a GPU if there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads for training (default: torch's choice).")]

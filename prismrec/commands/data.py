@@ -93,6 +93,7 @@ def describe(
     heldout: flags.HeldOut = None,
 ) -> None:
     """How hard a data set is: size, density, popularity Gini, effective rank, after the split's filters."""
+    from training.data.describe import HISTORY_QUANTILES
     from training.data.describe import describe as complexity_of
     from training.data.split import split_dataset
 
@@ -101,11 +102,11 @@ def describe(
     dataset = read(session, choice)
     split = split_dataset(dataset, protocol_for(dataset, read_config(session.config), choice))
     figures = dataclasses.asdict(complexity_of(split))
+    lengths = dict(zip(HISTORY_QUANTILES, figures.pop("history_quantiles"), strict=True))
+    rows = [*figures.items(), *((_quantile_name(share), length) for share, length in lengths.items())]
     session.result(
-        {"data": str(data), **figures},
-        lambda console: console.print(
-            table_of(str(data), ("figure", ">value"), [(k, _short(v)) for k, v in figures.items()])
-        ),
+        {"data": str(data), **figures, "history_quantiles": {f"{share:g}": n for share, n in lengths.items()}},
+        lambda console: console.print(table_of(str(data), ("figure", ">value"), [(k, _short(v)) for k, v in rows])),
     )
 
 
@@ -125,15 +126,21 @@ def validate(
 
     session = session_of(context)
     choice = DataChoice(data, items, max_bad, threshold, min_items, heldout)
-    dataset = read(session, choice)
-    checks = checks_of(dataset, protocol_for(dataset, read_config(session.config), choice))
-    lines = [Line(c.name, c.passed, _with_examples(c.detail, c.count, c.examples)) for c in checks]
+    dataset = read(session, dataclasses.replace(choice, max_bad=1.0))  # what is too much is a check here, not an error
+    checks = checks_of(dataset, protocol_for(dataset, read_config(session.config), choice), max_bad=max_bad)
+    lines = [Line(c.name, c.passed, _with_examples(c.detail, c.count, c.examples), c.hint or None) for c in checks]
     print_checks(session, lines)
 
 
 def _with_examples(detail: str, count: int, examples: tuple[str, ...]) -> str:
     shown = f" (e.g. {', '.join(examples)})" if examples else ""
     return f"{detail}{shown}" if detail else f"{count}{shown}"
+
+
+def _quantile_name(share: float) -> str:
+    """What a quantile of the lengths of histories is called in the table."""
+    names = {0.0: "shortest history", 0.5: "median history", 1.0: "longest history"}
+    return names.get(share, f"history of the {share:.0%} quantile")
 
 
 def _short(value: object) -> str:

@@ -14,6 +14,7 @@ import typer
 from prismrec import flags, stages
 from prismrec.choices import TrainFlags, choose
 from prismrec.commands.train import default_run
+from prismrec.conditions import settled
 from prismrec.failures import CommandError
 from prismrec.globals import EPILOG
 from prismrec.inputs import DataChoice, prepare
@@ -97,7 +98,7 @@ def _trained(session: Session, choice: DataChoice, chosen: TrainFlags, run: Path
     choices = choose(session, chosen, default_kind="mult-vae")
     prepared = prepare(session, choice, choices.config)
     folder = RunFolder(run or default_run(prepared.dataset.name, choices.kind))
-    options = choices.fit_options(session, prepared)
+    options = settled(session, choices, prepared).fit_options(session, prepared)
     stages.trained(session, folder, prepared, options)
     return folder
 

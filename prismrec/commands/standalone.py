@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from prismrec.commands.doctor import check_port
 from prismrec.commands.load import check_source, load_histories, source_of
 from prismrec.commands.serve import run_service
 from prismrec.commands.train import RUNS
+from prismrec.conditions import settled
 from prismrec.failures import CommandError
 from prismrec.globals import EPILOG
 from prismrec.inputs import DataChoice, Prepared, prepare
@@ -118,13 +120,13 @@ def make(
     """Train, evaluate, decode, report and export; returns what was made, as --json prints it."""
     from training.evaluate.table import table
 
-    options = chosen.fit_options(session, prepared, name=out.name)
+    options = settled(session, chosen, prepared).fit_options(session, prepared, name=out.name)
     stages.trained(session, run, prepared, options)
     evaluation = stages.evaluated(session, run)
     session.note(table(evaluation))
     factors = stages.decoded(session, run, chosen.decode_options(session))
     found = counts(factors)
-    session.note("factors: " + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found.items()))
+    session.note(factors_in_words(found))
     report = stages.reported(session, run)
     bundle = read_bundle(stages.exported(session, run, out, force=force))
     return {
@@ -136,6 +138,14 @@ def make(
         "baselines": msgspec.to_builtins(evaluation.baselines),
         "factors": found,
     }
+
+
+def factors_in_words(found: Mapping[str, int]) -> str:
+    """The counts of `decode.counts` in a sentence: factors are active, but it is their halves that are read."""
+    read = {status: found[status] for status in ("decoded", "ambiguous", "undecoded")}
+    halves = ", ".join(f"{n} {status}" for status, n in read.items())
+    n_halves = sum(read.values())
+    return f"factors: {found['factors_active']} of {n_halves // 2} active; of {n_halves} halves {halves}"
 
 
 def curl_lines(document: Made, users: tuple[str, ...], *, port: int) -> list[str]:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from prismrec import flags, stages
 from prismrec.choices import Choices, TrainFlags, choose
+from prismrec.conditions import settled
 from prismrec.failures import CommandError
 from prismrec.globals import EPILOG
 from prismrec.inputs import DataChoice, Prepared, prepare
@@ -55,9 +56,9 @@ def train(  # noqa: PLR0913 - each parameter is an option
     choice = DataChoice(data, items, max_bad, threshold, min_items, heldout, split) if data else None
     prepared = again(session, chosen, items=items) if choice is None else prepare(session, choice, chosen.config)
     run = RunFolder(out or default_run(prepared.dataset.name, chosen.kind))
-    options = chosen.fit_options(session, prepared)
-    again = "run the same command again" + ("" if resume else " with --resume added")
-    info = stages.train(session, run, prepared, options, to_go_on=f"{again}: it goes on where it stopped")
+    options = settled(session, chosen, prepared).fit_options(session, prepared)
+    to_go_on = "run the same command again" + ("" if resume else " with --resume added")
+    info = stages.train(session, run, prepared, options, to_go_on=f"{to_go_on}: it goes on where it stopped")
     summary = info.summary
     assert summary is not None
     document = {

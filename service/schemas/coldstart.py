@@ -19,10 +19,15 @@ class PickAsked(Wire):
     """
 
     factor: Annotated[int, Field(ge=0)] | None = None
+    """Number of a factor; with `half`."""
     half: Half | None = None
+    """The half of its spectrum."""
     attribute: Name | None = None
+    """An attribute; with `value`."""
     value: Name | None = None
+    """The value that the list should have."""
     strength: Annotated[float, Field(ge=0, le=LIMITS.pick_strength)] = 1.0
+    """How far from the middle; 1 samples the half as it is."""
 
     @model_validator(mode="after")
     def _one_way(self) -> PickAsked:
@@ -37,50 +42,74 @@ class ColdStartRequest(Wire):
     """A list for someone without a history. The same request and seed give the same reply, byte for byte."""
 
     picks: Annotated[list[PickAsked], Field(min_length=1, max_length=LIMITS.picks)]
+    """What is known of the taste."""
     n: N = 10
     samples: Annotated[int, Field(ge=1, le=LIMITS.samples)] = 32
+    """Points drawn from the picks, whose lists are averaged."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    """Seed of the samples."""
     condition: ConditionAsked | None = None
+    """What the items should be."""
     fields: Fields = Field(default_factory=lambda: ["title"])
+    """Fields of the catalogue to show beside each item."""
 
 
 class PickFound(Wire):
-    """What a pick became; note says what to know of it (undecoded, ambiguous, weak).
-
-    via: factor (a half), direction or pattern (of a named value). share: how much of a named value the pick lists by
-    itself, measured on this model before sampling; null for a pick by factor.
-    """
+    """What a pick became; note says what to know of it (undecoded, ambiguous, weak)."""
 
     via: str
+    """factor: a half; direction, pattern: of a named value, straight along its probe or as the latents vary with it."""
     factor: int | None
+    """Number of the latent dimension, from 0; null for a direction or a pattern."""
     half: Half | None
+    """negative: below the median of the training users; positive: the rest. null as `factor`."""
     attribute: str | None
+    """The attribute asked for, or the one the half is decoded to; null where it is to none."""
     value: str | None
+    """The attribute's value; null as `attribute`."""
     strength: float
+    """As asked."""
     status: Status
+    """How sure it is that the pick carries the value; undecoded where the list does not bear it out."""
     note: str | None
+    """What to know of it; null = nothing."""
     share: float | None = None
+    """0 to 1: how much of a named value the pick lists by itself, as tried on this model; null for a pick by factor."""
 
 
 class ShareFound(Wire):
     """Share of the list, and of the whole catalogue, that has the value."""
 
     attribute: str
+    """The attribute."""
     value: str
+    """Its value."""
     in_list: float
+    """Share of this list, 0 to 1."""
     in_catalogue: float
+    """Share of the catalogue, 0 to 1."""
 
 
 class ColdStartReply(Wire):
     """probability: mean over the samples; score: its logarithm."""
 
     items: list[ListedItem]
+    """The list, best first."""
     picks: list[PickFound]
+    """What each pick became."""
     shares: list[ShareFound]
+    """How the values of the picks are represented."""
     samples: int
+    """How many points were drawn."""
     seed: int
+    """The seed used."""
     requested: int
+    """The n asked for."""
     returned: int
+    """How many items came."""
     short_reason: str | None
+    """Why the list is shorter than n."""
     condition_satisfied: float | None
+    """Share of the list that satisfies the condition."""
     bundle_id: str
+    """Names the bundle that answered: model, version and content in one id."""

@@ -1,26 +1,23 @@
 // The API's documentation, drawn from /openapi.json: no library, nothing from elsewhere.
 
 import { ask, h, report } from "/web/api.js";
+import { ownNames } from "/web/own_names.js";
 import { opener, prose } from "/web/schema.js";
 
 const JSON_TYPE = "application/json";
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 // A command for a shell, complete as it stands: this page's own service, and the body that belongs to the path.
-function curl(path, method, body) {
+function curl(path, method, body, headers = []) {
   const words = ["curl"];
   if (method !== "get") words.push(`-X ${method.toUpperCase()}`);
+  words.push(...headers.map((name) => `-H ${quoted(`${name}: example-1`)}`));
   if (body !== undefined) words.push(`-H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`);
   return [...words, quoted(`${location.origin}${path}`)].join(" ");
 }
 
 const command = (text) => h("pre", { class: "command" }, text);
 const pretty = (value) => h("details", {}, h("summary", { class: "muted" }, "example"), h("pre", {}, JSON.stringify(value, null, 1)));
-
-function pathOf(path, parameters) {
-  const examples = new Map(parameters.map((p) => [p.name, p.example ?? p.schema?.examples?.[0]]));
-  return path.replace(/\{(\w+)\}/g, (_, name) => examples.get(name) ?? (name === "code" ? "no-bundle" : "0"));
-}
 
 function parametersOf(parameters, schemas) {
   if (!parameters.length) return null;
@@ -37,16 +34,17 @@ function errorsOf(responses) {
   return [h("h3", {}, "Errors"), h("table", {}, h("tbody", {}, rows))];
 }
 
-function operation({ path, method, about }, schemas) {
+function operation({ path, method, about }, schemas, own) {
   const body = about.requestBody?.content?.[JSON_TYPE];
   const reply = about.responses["200"]?.content?.[JSON_TYPE];
   const parameters = about.parameters ?? [];
+  const needed = parameters.filter((p) => p.in === "header" && p.required).map((p) => p.name);
   const [first, ...more] = (about.description ?? about.summary).split("\n\n");
   return h("details", { class: "operation", id: about.operationId },
     h("summary", {}, h("span", { class: `method ${method}` }, method.toUpperCase()), h("code", {}, path), h("span", { class: "muted" }, prose(first))),
     more.map((text) => h("p", {}, prose(text))),
     h("p", { class: "note" }, about["x-scope"] ? prose(`Needs a key of scope ${about["x-scope"]}, sent in \`X-API-Key\`, where keys are configured.`) : "Needs no key."),
-    command(curl(pathOf(path, parameters), method, body?.example)),
+    command(curl(own.path(path, parameters, method), method, body?.example && own.body(body.example), needed)),
     parametersOf(parameters, schemas),
     body ? [h("h3", {}, "Request"), schemas.fields(body.schema)] : null,
     reply ? [h("h3", {}, "Reply"), schemas.fields(reply.schema), reply.example ? pretty(reply.example) : null] : null,
@@ -69,12 +67,12 @@ function showNamed() {
 }
 
 async function show() {
-  const [document_, problems, items] = await Promise.all([ask("/openapi.json"), ask("/problems"), ask("/items?limit=2").catch(() => null)]);
+  const [document_, problems, own] = await Promise.all([ask("/openapi.json"), ask("/problems"), ownNames()]);
   const schemas = opener(document_);
   const operations = Object.entries(document_.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, about]) => ({ path, method, about })));
   const groups = document_.tags.map((tag) => h("section", { class: "card" }, h("h2", {}, tag.name), h("p", { class: "note" }, prose(tag.description)),
-    operations.filter(({ about }) => about.tags?.includes(tag.name)).map((entry) => operation(entry, schemas))));
-  const history = items?.items.map((item) => item.item_id) ?? document_.paths["/recommend"].post.requestBody.content[JSON_TYPE].example.history ?? [];
+    operations.filter(({ about }) => about.tags?.includes(tag.name)).map((entry) => operation(entry, schemas, own))));
+  const history = own.ids.length ? own.ids.slice(0, 2) : document_.paths["/recommend"].post.requestBody.content[JSON_TYPE].example.history;
   document.getElementById("view").replaceChildren(
     h("div", {}, h("section", { class: "card" }, h("h2", {}, `${document_.info.title} ${document_.info.version}`), h("p", {}, prose(document_.info.description)),
       h("p", { class: "note" }, "A first request, for someone who liked two items of this catalogue:"), command(curl("/recommend", "post", { history, n: 5 })),

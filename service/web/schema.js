@@ -30,7 +30,8 @@ export function opener(document_) {
     const bounds = BOUNDS.filter(([, key]) => schema[key] !== undefined).map(([sign, key]) => ` ${sign} ${schema[key]}`).join(",");
     const inner = (part) => (part?.anyOf && !isId(part.anyOf) ? ["(", ...typeOf(part, open), ")"] : typeOf(part, open));
     if (schema.type === "array") return ["list of ", ...inner(schema.items), bounds && `,${bounds}`];
-    if (schema.type === "object" && typeof schema.additionalProperties === "object") return ["map to ", ...inner(schema.additionalProperties), bounds && `,${bounds}`];
+    const entry = Object.values(schema.patternProperties ?? {})[0] ?? schema.additionalProperties;
+    if (schema.type === "object" && typeof entry === "object") return ["map to ", ...inner(entry), bounds && `,${bounds}`];
     return [`${schema.type ?? "any"}${bounds}`];
   }
 

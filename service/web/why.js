@@ -36,13 +36,15 @@ function byHistory(told) {
     bar("score", told.score, scale, "total bare")];
 }
 
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+
 function counterfactual(told) {
   const found = told.counterfactual;
   if (!found) return null;
   const titles = new Map(told.history.map((item) => [item.item_id, titleOf(item)]));
   const text = found.valid
     ? `Without ${found.remove.map((id) => titles.get(id) ?? id).join(" and ")} it would ${found.new_rank ? `fall to rank ${found.new_rank}` : "leave the list"}.`
-    : found.reason ?? "No small set of items was found without which it leaves the list.";
+    : sentence(found.reason ?? "no small set of items was found without which it leaves the list");
   return [h("h3", {}, "What would change it"), h("p", { class: "note" }, text)];
 }
 

@@ -10,6 +10,7 @@ import pytest
 
 from bundle.reader import read_bundle
 from prismrec.__main__ import main
+from prismrec.commands.standalone import factors_in_words
 from tests.demo import DATA, TINY, command
 
 pytestmark = pytest.mark.slow
@@ -35,11 +36,18 @@ def test_standalone_makes_a_bundle_a_report_and_a_store(demo):
     assert len(made["try"]) == 3
 
 
+def test_factors_are_told_as_factors_and_halves_as_halves():
+    found = {"factors_active": 6, "decoded": 10, "ambiguous": 2, "undecoded": 4}
+    said = factors_in_words(found)
+    assert said == "factors: 6 of 8 active; of 16 halves 10 decoded, 2 ambiguous, 4 undecoded"
+
+
 def test_standalone_again_reuses_every_step_and_makes_no_version(demo):
     started = time.monotonic()
     again = command("standalone", str(DATA), "--out", "models/demo", "--no-serve", "--json", *TINY, cwd=demo.root)
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("reused: ") == 5
+    assert "of 16 halves" in again.stderr
     assert json.loads(again.stdout)["bundle_id"] == demo.document["bundle_id"]
     assert [p.name for p in (demo.root / "models" / "demo").iterdir() if p.is_dir()] == ["1"]
     assert time.monotonic() - started < 60

@@ -66,6 +66,28 @@ def test_validate_fails_with_exit_code_1_and_passes_with_0(tmp_path, capsys):
     assert [c["name"] for c in document["checks"] if c["passed"] is False]
 
 
+def test_validate_fails_bad_lines_by_the_share_that_is_allowed(tmp_path, capsys):
+    rows = "".join(f"u{u},i{i},5\n" for u in range(12) for i in range(6))
+    (tmp_path / "bad.csv").write_text("user_id,item_id,rating\n" + rows + "u1,i1,much\n" * 8)
+    assert main(["data", "validate", "bad.csv"]) == 1
+    said = capsys.readouterr().out
+    assert "FAIL  lines readable: 8 of 80 lines (10.00%, at most 1.00% may be)" in said
+    assert "hint: repair these lines" in said
+    main(["data", "validate", "bad.csv", "--max-bad", "0.1"])
+    assert "PASS  lines readable: 8 of 80" in capsys.readouterr().out
+
+
+def test_describe_names_the_quantiles_of_histories(tmp_path, capsys):
+    assert main(["data", "synth", "tiny", "--users", "60", "--items", "40"]) == 0
+    capsys.readouterr()
+    assert main(["data", "describe", "tiny"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("shortest history", "history of the 5% quantile", "median history"))
+    assert main(["data", "describe", "tiny", "--json"]) == 0
+    quantiles = json.loads(capsys.readouterr().out)["history_quantiles"]
+    assert list(quantiles) == ["0", "0.05", "0.25", "0.5", "0.75", "0.95", "1"]
+
+
 def interactions(tmp_path, name: str, item: str) -> str:
     rows = "".join(f"u{u},{item}{i},5\n" for u in range(12) for i in range(6))
     (tmp_path / f"{name}.csv").write_text("user_id,item_id,rating\n" + rows)

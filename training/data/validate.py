@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from bundle.catalogue import Kind
 from training.data.catalogue import MAX_VALUES
-from training.data.dataset import Dataset, Reject
+from training.data.condition import default_condition
+from training.data.dataset import Dataset, ItemColumn, Reject
 from training.data.ids import ascending
 from training.data.rejects import RERATED, WELL_FORMED, malformed
 from training.data.servable import ITEM_RULE, USER_RULE, shown, unservable_items, unservable_users
@@ -31,6 +33,7 @@ class Check:
     count     how many things are wrong; also a passed check may count some that do no harm
     examples  up to three ids or places ("ratings.csv:17")
     detail    one sentence: what was found, what was expected
+    hint      what to do when it fails
     """
 
     name: str
@@ -38,13 +41,17 @@ class Check:
     count: int
     examples: tuple[str, ...]
     detail: str
+    hint: str = ""
 
 
-def validate(dataset: Dataset, protocol: Protocol) -> tuple[Check, ...]:
-    """Every check, in a fixed order; none of them raises for bad data. Costs about one split."""
+def validate(dataset: Dataset, protocol: Protocol, *, max_bad: float = 0.01) -> tuple[Check, ...]:
+    """Every check, in a fixed order; none of them raises for bad data. Costs about one split.
+
+    max_bad: the share of malformed lines up to which reading goes on, as in `read_dataset`.
+    """
     checks = [
-        _lines("lines readable", malformed(dataset.rejects), dataset.n_read),
-        _lines("item lines readable", malformed(dataset.item_rejects), dataset.n_items_read),
+        _lines("lines readable", dataset.rejects, dataset.n_read, max_bad),
+        _item_lines(dataset, max_bad),
         _ids_servable("user", unservable_users(dataset.interactions), USER_RULE),
         _ids_servable("item", unservable_items(dataset.interactions), ITEM_RULE),
         _duplicates(dataset),
@@ -52,22 +59,47 @@ def validate(dataset: Dataset, protocol: Protocol) -> tuple[Check, ...]:
         _timestamps(dataset),
         _item_rows(dataset),
         *_attributes(dataset),
+        _conditions(dataset),
         _popularity(dataset),
     ]
     try:
         split = split_dataset(dataset, protocol)
     except DataError as error:
-        return (*checks, Check("enough users to hold out", passed=False, count=0, examples=(), detail=error.message))
+        return (*checks, Check("enough users to hold out", False, 0, (), detail=error.message, hint=error.hint))
     return (*checks, *_split_checks(split))
 
 
-def _lines(name: str, rejects: Sequence[Reject], n_read: int) -> Check:
-    count = sum(r.count for r in rejects)
+def _lines(name: str, rejects: Sequence[Reject], n_read: int, max_bad: float) -> Check:
+    bad = malformed(rejects)
+    count = sum(r.count for r in bad)
     if not count:
         return Check(name, passed=True, count=0, examples=(), detail=f"all {n_read:,} lines are well formed")
-    reasons = "; ".join(f"{r.count:,} x {r.reason}" for r in rejects)
-    places = tuple(place for r in rejects for place in r.examples)[:N_EXAMPLES]
-    return Check(name, passed=False, count=count, examples=places, detail=f"{count:,} of {n_read:,} lines: {reasons}")
+    reasons = "; ".join(f"{r.count:,} x {r.reason}" for r in bad)
+    return Check(
+        name,
+        passed=count <= max_bad * n_read,
+        count=count,
+        examples=_places(bad),
+        detail=f"{count:,} of {n_read:,} lines ({count / n_read:.2%}, at most {max_bad:.2%} may be): {reasons}",
+        hint="repair these lines, or raise the share that may be left out with --max-bad",
+    )
+
+
+def _item_lines(dataset: Dataset, max_bad: float) -> Check:
+    name = "item lines readable"
+    if not dataset.n_items_read and not len(dataset.items):
+        return Check(name, passed=True, count=0, examples=(), detail="there is no item table")
+    return _lines(name, dataset.item_rejects, dataset.n_items_read, max_bad)
+
+
+def _places(rejects: Sequence[Reject]) -> tuple[str, ...]:
+    """The first places ("ratings.csv:17") of all reasons together, in the file's order."""
+
+    def order(place: str) -> tuple[str, int]:
+        file, _, line = place.rpartition(":")
+        return file, int(line) if line.isdigit() else 0
+
+    return tuple(sorted((place for r in rejects for place in r.examples), key=order)[:N_EXAMPLES])
 
 
 def _ids_servable(what: str, refused: pl.Series, rule: str) -> Check:
@@ -81,6 +113,7 @@ def _ids_servable(what: str, refused: pl.Series, rule: str) -> Check:
         count=len(refused),
         examples=shown(refused.head(N_EXAMPLES)),
         detail=detail,
+        hint=f"give these {what}s other ids; `prismrec load` leaves them out",
     )
 
 
@@ -89,9 +122,9 @@ def _duplicates(dataset: Dataset) -> Check:
     repeats = [r for r in dataset.rejects if r.reason in WELL_FORMED]
     count = sum(r.count for r in repeats)
     detail = "; ".join(f"{r.count:,} x {r.reason}" for r in repeats) or "no user and item pair comes twice"
-    places = tuple(place for r in repeats for place in r.examples)[:N_EXAMPLES]
     contradicts = any(r.reason == RERATED for r in repeats)
-    return Check("duplicate pairs", passed=not contradicts, count=count, examples=places, detail=detail)
+    hint = "keep one rating of each pair, or none: the latest is what is used"
+    return Check("duplicate pairs", not contradicts, count, _places(repeats), detail=detail, hint=hint)
 
 
 def _ratings(dataset: Dataset, protocol: Protocol) -> Check:
@@ -100,7 +133,8 @@ def _ratings(dataset: Dataset, protocol: Protocol) -> Check:
     if len(given) == 0:
         needed = protocol.threshold is not None
         detail = f"none, but the threshold is {protocol.threshold:g}" if needed else "none; every interaction counts"
-        return Check("ratings", passed=not needed, count=len(ratings) if needed else 0, examples=(), detail=detail)
+        count = len(ratings) if needed else 0
+        return Check("ratings", not needed, count, (), detail=detail, hint="let every row count with --threshold none")
     ratings_given = given.to_numpy()
     n_values = given.n_unique()
     detail = f"{len(given):,} from {ratings_given.min():g} to {ratings_given.max():g}, {n_values:,} distinct"
@@ -114,6 +148,7 @@ def _ratings(dataset: Dataset, protocol: Protocol) -> Check:
         count=int(ratings.null_count()),
         examples=(),
         detail=detail,
+        hint="let every row count with --threshold none",
     )
 
 
@@ -121,29 +156,31 @@ def _timestamps(dataset: Dataset) -> Check:
     given = dataset.interactions.filter(pl.col("timestamp").is_not_null())
     if len(given) == 0:
         return Check("timestamps", passed=True, count=0, examples=(), detail="none; they are not needed")
-    odd = given.filter(~pl.col("timestamp").is_between(EARLIEST, LATEST))
+    odd = given.filter(~pl.col("timestamp").is_between(EARLIEST, LATEST)).sort("user_id", "item_id")
     examples = tuple(f"{u}, {i}: {t}" for u, i, _, t in odd.head(N_EXAMPLES).iter_rows())
     detail = f"{len(odd):,} of {len(given):,} are before 1990 or after 2100"
-    return Check("timestamps", passed=len(odd) == 0, count=len(odd), examples=examples, detail=detail)
+    hint = "give seconds since 1970 or ISO dates, or leave the column out: times only order a history"
+    return Check("timestamps", len(odd) == 0, len(odd), examples, detail=detail, hint=hint)
 
 
 def _item_rows(dataset: Dataset) -> Check:
     seen = dataset.interactions.select("item_id").unique()
     if len(dataset.items) == 0:
         detail = f"there is no item table: {len(seen):,} items without title and attributes"
-        return Check("items described", passed=False, count=len(seen), examples=(), detail=detail)
+        hint = "put an items file (item_id, title, attributes) into the folder, or name it with --items"
+        return Check("items described", passed=False, count=len(seen), examples=(), detail=detail, hint=hint)
     bare = seen.join(dataset.items, on="item_id", how="anti")
     detail = f"{len(bare):,} of {len(seen):,} items in interactions have no row in the item table"
-    return Check(
-        "items described", passed=len(bare) == 0, count=len(bare), examples=_ids(bare, "item_id"), detail=detail
-    )
+    hint = "add rows for them; without, they have no title and no attribute"
+    return Check("items described", len(bare) == 0, len(bare), _ids(bare, "item_id"), detail=detail, hint=hint)
 
 
 def _attributes(dataset: Dataset) -> list[Check]:
     """An attribute can be decoded when most items have it and it tells items apart."""
     if not dataset.columns and len(dataset.items):
         detail = "the item table has no attribute column: nothing can be decoded but popularity and ratings"
-        return [Check("attributes", passed=False, count=0, examples=(), detail=detail)]
+        hint = "add a column that tells items apart, for example genre"
+        return [Check("attributes", passed=False, count=0, examples=(), detail=detail, hint=hint)]
     return [_attribute(dataset.items, column.name, column.field, column.kind) for column in dataset.columns]
 
 
@@ -160,8 +197,35 @@ def _attribute(items: pl.DataFrame, name: str, field: str, kind: str) -> Check:
         detail += f"; more than {MAX_VALUES:,} values are left out"
     passed = n_values >= 2 and not too_many and 2 * len(missing) <= len(items)
     return Check(
-        f"attribute {name}", passed=passed, count=len(missing), examples=_ids(missing, "item_id"), detail=detail
+        f"attribute {name}",
+        passed=passed,
+        count=len(missing),
+        examples=_ids(missing, "item_id"),
+        detail=detail,
+        hint="leave the column out" if n_values < 2 or too_many else "fill it for more items, or leave the column out",
     )
+
+
+def _conditions(dataset: Dataset) -> Check:
+    """What a c-vae could take as its condition, and what it takes when nobody says."""
+    kinds: dict[str, Kind] = {c.name: c.kind for c in dataset.columns if 2 <= _n_values(dataset, c) <= MAX_VALUES}
+    taken = default_condition(kinds)
+    names = ", ".join(sorted(kinds)) or "none"
+    if taken is None and kinds:
+        detail = f"{names} could be a c-vae's condition; name one with --condition"
+    else:
+        detail = f"{names} could be a c-vae's condition" + (
+            f"; {taken} is the one unless another is named" * bool(taken)
+        )
+    hint = "train with --model mult-vae, or add an attribute column such as genre to the items"
+    return Check("conditions", passed=bool(kinds), count=len(kinds), examples=(), detail=detail, hint=hint)
+
+
+def _n_values(dataset: Dataset, column: ItemColumn) -> int:
+    """How many values an attribute has; a number counts as two as soon as it varies, as it is put into bins."""
+    cells = dataset.items[column.field].drop_nulls()
+    n_values = (cells.explode() if column.kind == "multilabel" else cells).n_unique()
+    return min(n_values, 2) if column.kind == "numeric" else n_values
 
 
 def _popularity(dataset: Dataset) -> Check:
@@ -170,9 +234,9 @@ def _popularity(dataset: Dataset) -> Check:
     top_share = counts["len"][0] / n
     dominant = counts.filter(pl.col("len") > DOMINANT_SHARE * n) if len(counts) > 2 / DOMINANT_SHARE else counts.clear()
     detail = f"the most popular of {len(counts):,} items has {top_share:.1%} of the interactions"
-    return Check(
-        "popularity", passed=len(dominant) == 0, count=len(dominant), examples=_ids(dominant, "item_id"), detail=detail
-    )
+    examples = _ids(dominant, "item_id")
+    hint = "leave these items out: what nearly everybody has says nothing about taste"
+    return Check("popularity", len(dominant) == 0, len(dominant), examples, detail=detail, hint=hint)
 
 
 def _split_checks(split: Split) -> list[Check]:
@@ -181,13 +245,14 @@ def _split_checks(split: Split) -> list[Check]:
     counts = [int(split.train.nnz), *(int(p.fold_in.nnz + p.target.nnz) for p in (split.validation, split.test))]
     left = (
         f"{n_users:,} users and {len(split.item_ids):,} items of the training users, {sum(counts):,} interactions "
-        f"(threshold {split.protocol.threshold}, at least {split.protocol.min_items} a user)"
+        f"({_threshold(split.protocol.threshold)}, at least {split.protocol.min_items} a user)"
     )
     held = f"{n_train:,} train, {len(split.validation.users):,} validate, {n_test:,} test"
     if n_test < FEW_TARGETS:
         held += f"; under {FEW_TARGETS} test users an average says little"
     users = Check("users left after filtering", passed=True, count=n_users, examples=(), detail=left)
-    enough = Check("enough users to hold out", passed=n_test >= FEW_TARGETS, count=n_test, examples=(), detail=held)
+    hint = "hold out more with --heldout, or keep more users with a lower --min-items or --threshold"
+    enough = Check("enough users to hold out", n_test >= FEW_TARGETS, n_test, (), detail=held, hint=hint)
     return [users, enough, _rare_items(split)]
 
 
@@ -200,7 +265,12 @@ def _rare_items(split: Split) -> Check:
         count=len(rare),
         examples=tuple(split.item_ids[ix] for ix in rare[:N_EXAMPLES]),
         detail=f"{len(rare):,} of {n_items:,} items have one training user",
+        hint="bring more interactions, or leave rare items out: little can be learnt of them",
     )
+
+
+def _threshold(threshold: float | None) -> str:
+    return "every row counts" if threshold is None else f"rated {threshold:g} or more"
 
 
 def _ids(table: pl.DataFrame, column: str) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ ALL = Protocol(threshold=None)
 GENRE = (ItemColumn("genre", "genre", "categorical"),)
 
 
-def check(dataset: Dataset, name: str, protocol: Protocol = ALL) -> Check:
-    return {c.name: c for c in validate(dataset, protocol)}[name]
+def check(dataset: Dataset, name: str, protocol: Protocol = ALL, *, max_bad: float = 0.01) -> Check:
+    return {c.name: c for c in validate(dataset, protocol, max_bad=max_bad)}[name]
 
 
 def with_items(genres: list[str | None], *, rows: list[tuple[str, str, float | None]] | None = None) -> Dataset:
@@ -45,10 +45,78 @@ def test_malformed_lines_fail_with_count_and_places(good):
     rejects = (Reject("blank line", 3, ("a.csv:7",)), Reject(REPEATED, 9, ("a.csv:8",)))
     dataset = dataclasses.replace(good, rejects=rejects, n_read=good.n_read + 12)
 
-    found = check(dataset, "lines readable")
+    found = check(dataset, "lines readable", max_bad=0.0)
 
     assert (found.passed, found.count, found.examples) == (False, 3, ("a.csv:7",))
     assert "3 x blank line" in found.detail
+    assert "--max-bad" in found.hint
+
+
+@pytest.mark.parametrize(("max_bad", "passed"), [(0.02, False), (0.03, True)])
+def test_malformed_lines_pass_up_to_the_share_that_is_allowed(max_bad, passed):
+    rows = everyone_likes(97, 1)
+    dataset = dataclasses.replace(make_dataset(rows), n_read=100, rejects=(Reject("blank line", 3, ("a.csv:7",)),))
+
+    found = check(dataset, "lines readable", max_bad=max_bad)
+
+    assert (found.passed, found.count) == (passed, 3)
+    assert "3.00%" in found.detail
+
+
+def test_places_of_several_reasons_are_in_the_order_of_the_file(good):
+    rejects = (Reject("blank line", 3, ("a.csv:9", "a.csv:10")), Reject("NUL byte", 1, ("a.csv:2",)))
+
+    assert check(dataclasses.replace(good, rejects=rejects), "lines readable").examples == (
+        "a.csv:2",
+        "a.csv:9",
+        "a.csv:10",
+    )
+
+
+def test_missing_item_table_is_not_called_readable_lines():
+    assert check(make_dataset(everyone_likes(30, 8)), "item lines readable").detail == "there is no item table"
+
+
+def test_every_check_that_fails_says_what_to_do():
+    bad = dataclasses.replace(
+        make_dataset([("José", "a\tb", 5.0), ("u", "i", 5.0)]),
+        n_read=9,
+        rejects=(Reject("blank line", 3, ("a.csv:7",)), Reject(RERATED, 4, ("a.csv:8",))),
+    )
+    failed = [c for c in validate(bad, Protocol()) if not c.passed]
+
+    assert {"lines readable", "ratings", "items described", "conditions", "user ids servable"} <= {
+        c.name for c in failed
+    }
+    assert all(c.hint for c in failed)
+
+
+@pytest.mark.parametrize(
+    ("columns", "passed", "said"),
+    [
+        (
+            {"genre": ["a", "b"] * 4, "colour": ["x", "y"] * 4},
+            True,
+            "colour, genre could be a c-vae's condition; genre is",
+        ),
+        ({"colour": ["x", "y"] * 4}, True, "colour could be a c-vae's condition; colour is the one"),
+        ({"colour": ["x", "y"] * 4, "size": ["s", "l"] * 4}, True, "name one with --condition"),
+        ({"colour": ["x"] * 8}, False, "none could be"),
+    ],
+)
+def test_conditions_say_which_attributes_there_are_and_which_is_taken(columns, passed, said):
+    items = pl.DataFrame({"item_id": [str(k) for k in range(8)], "title": ["t"] * 8, **columns})
+    kinds = tuple(ItemColumn(name, name, "categorical") for name in columns)
+
+    found = check(make_dataset(everyone_likes(60, 8), items=items, columns=kinds), "conditions")
+
+    assert found.passed is passed
+    assert said in found.detail
+
+
+def test_no_threshold_is_said_in_words(good):
+    assert "every row counts" in check(good, "users left after filtering").detail
+    assert "None" not in "".join(c.detail for c in validate(good, ALL))
 
 
 def test_ids_that_the_service_does_not_take_fail_with_examples():
