@@ -49,7 +49,12 @@ Baselines = Annotated[
         metavar="A,B", help="popularity, item-knn, als, ease, or none (default popularity,ease; als takes minutes)."
     ),
 ]
-Model = Annotated[str | None, typer.Option("--model", metavar="KIND", help="c-vae or mult-vae.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="KIND", help="The model: c-vae, mult-vae, mult-dae, autoencoder, rec-vae or macrid-vae."
+    ),
+]
 Condition = Annotated[
     str | None,
     typer.Option(
