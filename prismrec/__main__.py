@@ -13,6 +13,7 @@ import typer
 
 from prismrec.commands import (
     ask,
+    bench,
     data,
     decode,
     doctor,
@@ -22,6 +23,7 @@ from prismrec.commands import (
     serve,
     standalone,
     train,
+    tune,
     verify,
     version,
 )
@@ -37,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data.app, name="data")
-for verbs in (train, evaluate, decode, export, verify, load, serve, ask, standalone, doctor, version):
+for verbs in (train, tune, evaluate, bench, decode, export, verify, load, serve, ask, standalone, doctor, version):
     verbs.register(app)
 
 

@@ -50,8 +50,8 @@ class Choices:
         from training.options import FitOptions, RunOptions, fit_config
 
         run = RunOptions(
-            seed=session.seed or 0,
-            device=self.flags.device,
+            seed=self._seed(session),
+            device=self._device(),
             threads=self.flags.threads,
             progress="none" if session.quiet else "auto" if session.bars else "plain",
             tracker=self.flags.tracker,
@@ -70,6 +70,19 @@ class Choices:
             run=run,
             condition=self.condition,
         )
+
+    def _seed(self, session: Session) -> int:
+        former = self.config.former
+        if session.seed is None and former is not None:
+            return former.info.seeds["train"]
+        return session.seed or 0
+
+    def _device(self) -> Device:
+        """Where the former run was trained, unless told: its numbers come out again only there."""
+        former = self.config.former
+        if self.flags.device == "auto" and former is not None:
+            return "cuda" if former.info.device == "cuda" else "cpu"
+        return self.flags.device
 
     def decode_options(self, session: Session) -> DecodeOptions:
         return decode_options(session, self.config)

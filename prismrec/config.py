@@ -12,6 +12,8 @@ The file is TOML with a section for each part that has options:
     [decode]
     permutations = 1000
 
+A former run's run.json is read in its place: its settings are then those of the file, and `former` is the run.
+
 On the command line the same keys are `--set latent=32`, or `--set fit.epochs=60` where two sections have the key.
 """
 
@@ -22,9 +24,12 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prismrec.failures import CommandError
+
+if TYPE_CHECKING:
+    from prismrec.former import FormerRun
 
 SECTIONS = ("model", "fit", "protocol", "decode")
 T = TypeVar("T")
@@ -39,6 +44,7 @@ class Config:
     fit: Section = field(default_factory=dict)
     protocol: Section = field(default_factory=dict)
     decode: Section = field(default_factory=dict)
+    former: FormerRun | None = None
 
     def section(self, name: str) -> Section:
         found: Section = getattr(self, name)
@@ -46,9 +52,14 @@ class Config:
 
 
 def read_config(path: Path | None) -> Config:
-    """The sections of a TOML file; an empty Config without a file. Raises CommandError."""
+    """The sections of a TOML file or of a former run; an empty Config without a file. Raises CommandError."""
     if path is None:
         return Config()
+    if path.suffix == ".json":
+        from prismrec.former import read_former
+
+        former = read_former(path)
+        return Config(**former.sections(), former=former)
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -78,7 +89,7 @@ def with_settings(config: Config, settings: Sequence[str], *, keys: Mapping[str,
             raise CommandError(f"--set got {setting!r}, expected key=value", hint="for example --set latent=32")
         section, key = _place(name.strip(), keys)
         found[section][key] = _value(raw.strip())
-    return Config(**found)
+    return dataclasses.replace(config, **found)
 
 
 def build(cls: type[T], section: str, *layers: Mapping[str, Any]) -> T:

@@ -13,6 +13,12 @@ Data = Annotated[
     Path,
     typer.Argument(metavar="DATA", help="A data folder (MovieLens, a CSV/TSV/Parquet pair) or an interactions file."),
 ]
+DataOrFormer = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DATA]", help="A data folder or an interactions file; with -c RUN/run.json by default that run's."
+    ),
+]
 Items = Annotated[Path | None, typer.Option(metavar="FILE", help="The items, when DATA is a file.")]
 MaxBad = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="Share of rejected lines from which reading stops with an error.")
@@ -27,11 +33,28 @@ MinItems = Annotated[int | None, typer.Option(min=1, help="Users with fewer like
 HeldOut = Annotated[
     int | None, typer.Option("--heldout", min=1, help="Users in each of validation and test (default: a tenth).")
 ]
+SplitFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--split", metavar="FILE", help="Read the split from this npz (a run's split.npz will do) and make none."
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="An option of [model], [fit], [protocol] or [decode]; repeatable."),
 ]
-Model = Annotated[str | None, typer.Option("--model", metavar="KIND", help="c-vae or mult-vae.")]
+Baselines = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B", help="popularity, item-knn, als, ease, or none (default popularity,ease; als takes minutes)."
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="KIND", help="The model: c-vae, mult-vae, mult-dae, autoencoder, rec-vae or macrid-vae."
+    ),
+]
 Condition = Annotated[
     str | None,
     typer.Option(

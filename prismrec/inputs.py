@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DataChoice:
-    """Which data, and what of it: the command line's part of `read` and `Protocol` (None = not said)."""
+    """Which data, and what of it: the command line's part of `read` and `Protocol` (None = not said).
+
+    split  a file that holds the split: it is then read, not made, and nothing may be said about how to make one
+    """
 
     path: Path
     items: Path | None = None
@@ -27,6 +30,7 @@ class DataChoice:
     threshold: str | None = None
     min_items: int | None = None
     heldout: int | None = None
+    split: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,41 @@ def threshold_of(text: str) -> float | None:
 
 
 def prepare(session: Session, choice: DataChoice, config: Config) -> Prepared:
-    """Read, split and build the catalogue, with a note of the split."""
+    """Read, split (or read the split) and build the catalogue, with a note of the split."""
     from training.data.catalogue import build_catalogue
     from training.data.split import split_dataset
 
+    if choice.split is not None:
+        _refuse_protocol(choice, config)
     dataset = read(session, choice)
-    split = split_dataset(dataset, protocol_for(dataset, config, choice))
+    if choice.split is not None:
+        split = read_split(choice.split, dataset)
+    else:
+        split = split_dataset(dataset, protocol_for(dataset, config, choice))
     parts = (len(split.train_users), len(split.validation.users), len(split.test.users), len(split.item_ids))
     session.note("split: {} training, {} validation and {} test users; {} items".format(*parts))
     return Prepared(choice.path, dataset, split, build_catalogue(dataset, split))
+
+
+def read_split(path: Path, dataset: Dataset) -> Split:
+    """The split in a file (ours, or the reference form). DataError when it is unreadable or of other data."""
+    from training.data.check_split import check_split
+    from training.data.split_file import load_split
+
+    split = load_split(path)
+    check_split(split, dataset)
+    return split
+
+
+def _refuse_protocol(choice: DataChoice, config: Config) -> None:
+    said = {"--threshold": choice.threshold, "--min-items": choice.min_items, "--heldout": choice.heldout}
+    said["[protocol]"] = dict(config.protocol) or None
+    for name, value in said.items():
+        if value is not None:
+            raise CommandError(
+                f"{name} says how to make a split, but --split reads one from {choice.split}",
+                hint="leave one of the two out",
+            )
 
 
 def histories(dataset: Dataset, threshold: float | None) -> Servable:

@@ -97,17 +97,24 @@ def differences(info: RunInfo, split: Split, options: FitOptions) -> list[str]:
     return [name for name, (there, asked) in pairs.items() if there != asked]
 
 
-def evaluated(session: Session, run: RunFolder, *, again: bool = False, part: str = "test") -> Evaluation:
+def evaluated(
+    session: Session,
+    run: RunFolder,
+    *,
+    again: bool = False,
+    part: str = "test",
+    baselines: tuple[str, ...] = BASELINES,
+) -> Evaluation:
     """The evaluation beside the baselines, made now unless it is there and younger than the weights."""
     from training.evaluate.evaluate import evaluate_run
 
     if not again and _younger(run.evaluation, run.best):
         found = run.load_evaluation()
-        if found.part == part and set(BASELINES) <= set(found.baselines):
+        if found.part == part and set(baselines) <= set(found.baselines):
             session.note(f"reused: {run.evaluation}")
             return found
     with timed(session, "evaluate"):
-        return evaluate_run(run, part=part, baselines=BASELINES)  # type: ignore[arg-type]
+        return evaluate_run(run, part=part, baselines=baselines)  # type: ignore[arg-type]
 
 
 def decoded(session: Session, run: RunFolder, options: DecodeOptions, *, again: bool = False) -> FactorMap:

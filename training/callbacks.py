@@ -13,7 +13,7 @@ from torch import Tensor
 
 from training.epochs import EpochFigures, EpochListener, append_epoch, drop_epochs_from
 from training.interrupt import Interrupt
-from training.learner import MONITOR, Learner, active_units
+from training.learner import MONITOR, Learner
 from training.models.weights import weights_of
 from training.run_folder import RunFolder
 
@@ -98,7 +98,7 @@ class Keeper(Checkpoint):
             beta=float(logged["beta"]),
             ndcg=ndcg,
             best=ndcg > self.best_ndcg,
-            active_units=active_units(kl),
+            active_units=learner.active_latents(),
             seconds=self.clock() - self._started,
             kl_per_latent=tuple(kl),
         )

@@ -15,7 +15,8 @@ class EpochFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     step          optimiser steps so far
     ndcg          on the validation users ("ndcg@100" in the file); best: it is the highest so far
-    active_units  latents with KL > 0.01 nats on the validation users; kl_per_latent [n_latent]
+    active_units  latents with KL > 0.01 nats on the validation users (without a posterior: that vary there);
+                  kl_per_latent [n_latent]
     seconds       this epoch took, validation included
     """
 

@@ -15,13 +15,15 @@ from training.data.split import HeldOut
 from training.errors import FitError
 from training.evaluate import ranking
 from training.models.base import LatentModel
-from training.objective import Loss, elbo_loss, kl_per_dimension
+from training.objective import Loss, kl_per_dimension
 from training.options import FitConfig
 from training.rows import sparse_rows
 
 MONITOR = "ndcg@100"
 ACTIVE_NATS = 0.01
 """A latent is active when its mean KL from the prior exceeds this (science.md section 3)."""
+ACTIVE_VARIANCE = 1e-3
+"""Without a posterior there is no KL: a latent is active when it varies this much of what the liveliest one does."""
 
 
 class Learner(pl.LightningModule):
@@ -30,8 +32,9 @@ class Learner(pl.LightningModule):
     def __init__(self, model: LatentModel, config: FitConfig, *, anneal_steps: int, seed: int) -> None:
         super().__init__()
         self.model, self.config, self.anneal_steps, self.seed = model, config, anneal_steps, seed
-        self.kl_sums = torch.zeros(model.n_latent, dtype=torch.float64)
+        self.kl_sums, self.mu_sums, self.mu_squares = torch.zeros(3, model.n_latent, dtype=torch.float64)
         self.n_validated = 0
+        self.has_posterior = True
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         config = self.config
@@ -46,11 +49,14 @@ class Learner(pl.LightningModule):
         """The weight of the KL term at a step: linear from 0 to the cap."""
         return self.config.beta_cap * min(1.0, step / self.anneal_steps)
 
+    def on_train_epoch_start(self) -> None:
+        self.model.start_epoch(self.current_epoch)
+
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """The loss of one batch; FitError naming the step when it is not finite."""
         torch.manual_seed(step_seed(self.seed, self.global_step))
         beta = self.beta(self.global_step)
-        loss = elbo_loss(self.model, batch.history, batch.target, condition=batch.condition, beta=beta)
+        loss = self.model.loss(batch.history, batch.target, condition=batch.condition, beta=beta)
         if not math.isfinite(loss.total.item()):
             raise FitError(
                 f"the loss is {loss.total.item()} at step {self.global_step} (epoch {self.current_epoch})",
@@ -67,7 +73,8 @@ class Learner(pl.LightningModule):
         self.log("beta", beta, on_step=False, on_epoch=True, reduce_fx="max", batch_size=n_rows)
 
     def on_validation_epoch_start(self) -> None:
-        self.kl_sums.zero_()
+        for sums in (self.kl_sums, self.mu_sums, self.mu_squares):
+            sums.zero_()
         self.n_validated = 0
 
     def validation_step(self, batch: HeldOut, _index: int) -> None:
@@ -79,13 +86,25 @@ class Learner(pl.LightningModule):
         hits = ranking.hits_of(ranking.top_items(scores, 100), batch.target)
         found = ranking.ndcg(hits, np.diff(batch.target.indptr).astype(np.int64), 100)
         self.log(MONITOR, torch.tensor(found.mean(), dtype=torch.float32), on_epoch=True, batch_size=len(rows))
+        mu = posterior.mu.double()
         self.kl_sums += kl_per_dimension(posterior).double().sum(dim=0).cpu()
+        self.mu_sums += mu.sum(dim=0).cpu()
+        self.mu_squares += mu.square().sum(dim=0).cpu()
         self.n_validated += len(rows)
+        self.has_posterior = posterior.logvar is not None
 
     def kl_per_latent(self) -> list[float]:
         """Mean KL of each latent over the validation users, in nats, after a validation pass."""
         kl: list[float] = (self.kl_sums / max(self.n_validated, 1)).tolist()
         return kl
+
+    def active_latents(self) -> int:
+        """How many latents carry anything: by their KL, or for a model without a posterior by their variance."""
+        if self.has_posterior:
+            return active_units(self.kl_per_latent())
+        n = max(self.n_validated, 1)
+        variance = (self.mu_squares / n - (self.mu_sums / n).square()).clamp(min=0.0)
+        return int(((variance > 0) & (variance >= ACTIVE_VARIANCE * variance.max())).sum())
 
 
 def step_seed(seed: int, step: int) -> int:
@@ -94,5 +113,5 @@ def step_seed(seed: int, step: int) -> int:
 
 
 def active_units(kl: list[float]) -> int:
-    """How many latents carry anything."""
+    """How many latents of a model with a posterior carry anything."""
     return sum(value > ACTIVE_NATS for value in kl)

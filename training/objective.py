@@ -1,4 +1,4 @@
-"""The training objective: multinomial likelihood and KL, on sparse targets.
+"""The training objective of most models (LatentModel.loss): multinomial likelihood and KL, on sparse targets.
 
 loss = mean over users of ( - sum over target items of log softmax(logits) + beta * KL(q(z|x) || N(0, I)) )
 (Liang et al. 2018, arXiv 1802.05814). Units are nats.
@@ -6,12 +6,15 @@ loss = mean over users of ( - sum over target items of log softmax(logits) + bet
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from training.models.base import LatentModel, Posterior, SparseRows
+if TYPE_CHECKING:  # the base of the models has this objective as its default, so it must not be needed to import it
+    from training.models.base import LatentModel, Posterior, SparseRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,11 @@ def multinomial_nll(logits: Tensor, target: SparseRows) -> Tensor:
 
 
 def kl_per_dimension(posterior: Posterior) -> Tensor:
-    """KL of each user's q(z_i|x) from N(0, 1): [B, n_latent] nats; zeros for a model without a posterior."""
+    """KL of each user's q(z_i|x) from the prior: [B, n_latent] nats; zeros for a model without a posterior."""
     if posterior.logvar is None:
         return torch.zeros_like(posterior.mu)
-    return 0.5 * (posterior.mu.square() + posterior.logvar.exp() - 1.0 - posterior.logvar)
+    mu, logvar = posterior.mu / posterior.prior_std, posterior.logvar - 2.0 * math.log(posterior.prior_std)
+    return 0.5 * (mu.square() + logvar.exp() - 1.0 - logvar)
 
 
 def sample(posterior: Posterior) -> Tensor:

@@ -18,7 +18,8 @@ class FitSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     stopped       epochs (all done), patience (no better for a while) or interrupted (Ctrl-C)
     epochs        epochs finished; best_epoch, best_ndcg: the one whose weights best.pt holds, from epoch 0
-    active_units  latents with KL > 0.01 nats on the validation users at the best epoch, of n_latent
+    active_units  latents with KL > 0.01 nats on the validation users (without a posterior: that vary there) at the
+                  best epoch, of n_latent
     seconds       spent in training, all sessions of a resumed run together
     """
 

@@ -1,9 +1,10 @@
-"""`prismrec evaluate`: a run, or a model on a data set, beside popularity and EASE on the same split."""
+"""`prismrec evaluate`: a run, or a model on a data set, beside baselines on the same split."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -44,6 +45,8 @@ def evaluate(  # noqa: PLR0913 - each parameter is an option
     threshold: flags.Threshold = None,
     min_items: flags.MinItems = None,
     heldout: flags.HeldOut = None,
+    split: flags.SplitFile = None,
+    baselines: flags.Baselines = None,
     settings: flags.Set = None,
 ) -> None:
     """The table of metrics. With DATA a finished run of the same data, options and seed is used again, else trained."""
@@ -52,13 +55,15 @@ def evaluate(  # noqa: PLR0913 - each parameter is an option
     from training.run_folder import RunFolder
 
     session = session_of(context)
+    beside = baselines_of(baselines)
     folder = RunFolder(target)
     if folder.info.exists():
-        _refuse_training_options({"--model": model, "--run": run, "--set": settings, "--threshold": threshold})
+        said = {"--model": model, "--run": run, "--set": settings, "--threshold": threshold, "--split": split}
+        _refuse_training_options(said)
     else:
-        choice = DataChoice(target, items, threshold=threshold, min_items=min_items, heldout=heldout)
+        choice = DataChoice(target, items, threshold=threshold, min_items=min_items, heldout=heldout, split=split)
         folder = _trained(session, choice, TrainFlags(model, settings=settings or ()), run)
-    found = stages.evaluated(session, folder, again=True, part=part)
+    found = stages.evaluated(session, folder, again=True, part=part, baselines=beside)
     if results is not None:
         pages = write_results(results, folder.load_info(), found, command=shlex.join(["prismrec", *sys.argv[1:]]))
         session.note(f"figures in {pages[0]} and {pages[1]}")
@@ -72,6 +77,21 @@ def evaluate(  # noqa: PLR0913 - each parameter is an option
     )
 
 
+def baselines_of(said: str | None) -> tuple[str, ...]:
+    """The baselines named in "popularity,als"; ConfigError for an unknown one. "none" = no baseline at all."""
+    from training.evaluate.baselines import check_baselines
+
+    if said is None:
+        return stages.BASELINES
+    names = tuple(dict.fromkeys(name.strip() for name in said.split(",") if name.strip()))
+    if names == ("none",):
+        return ()
+    if not names:
+        raise CommandError("--baselines is empty", hint="name some, separated by commas, or say none")
+    check_baselines(names)
+    return names
+
+
 def _trained(session: Session, choice: DataChoice, chosen: TrainFlags, run: Path | None) -> RunFolder:
     from training.run_folder import RunFolder
 
@@ -83,7 +103,7 @@ def _trained(session: Session, choice: DataChoice, chosen: TrainFlags, run: Path
     return folder
 
 
-def _refuse_training_options(said: dict[str, object]) -> None:
+def _refuse_training_options(said: Mapping[str, object]) -> None:
     extra = [name for name, value in said.items() if value]
     if extra:
         raise CommandError(

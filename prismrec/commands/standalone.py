@@ -59,6 +59,7 @@ def standalone(  # noqa: PLR0913 - each parameter is an option
     threshold: flags.Threshold = None,
     min_items: flags.MinItems = None,
     heldout: flags.HeldOut = None,
+    split: flags.SplitFile = None,
     settings: flags.Set = None,
     device: flags.Device = "auto",
     threads: flags.Threads = None,
@@ -77,7 +78,7 @@ def standalone(  # noqa: PLR0913 - each parameter is an option
             f"port {service.port} is in use",
             hint="choose another with --port (make demo: PORT=8080 make demo), or add --no-serve",
         )
-    prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout), chosen.config)
+    prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout, split), chosen.config)
     check_source(url, source_of(prepared.dataset), merge=merge)
     folder = RunFolder(run or RUNS / out.name)
     document = make(session, chosen, prepared, folder, out=out, force=force)

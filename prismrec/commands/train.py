@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +10,12 @@ import typer
 from rich.console import Console
 
 from prismrec import flags, stages
-from prismrec.choices import TrainFlags, choose
+from prismrec.choices import Choices, TrainFlags, choose
 from prismrec.conditions import settled
+from prismrec.failures import CommandError
 from prismrec.globals import EPILOG
-from prismrec.inputs import DataChoice, prepare
-from prismrec.session import session_of
+from prismrec.inputs import DataChoice, Prepared, prepare
+from prismrec.session import Session, session_of
 
 RUNS = Path("runs")
 
@@ -24,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def train(  # noqa: PLR0913 - each parameter is an option
     context: typer.Context,
-    data: flags.Data,
+    data: flags.DataOrFormer = None,
     *,
     model: flags.Model = None,
     out: Annotated[
@@ -37,21 +39,26 @@ def train(  # noqa: PLR0913 - each parameter is an option
     threshold: flags.Threshold = None,
     min_items: flags.MinItems = None,
     heldout: flags.HeldOut = None,
+    split: flags.SplitFile = None,
     settings: flags.Set = None,
     device: flags.Device = "auto",
     threads: flags.Threads = None,
     tracker: flags.TrackerName = None,
 ) -> None:
-    """Train a model (c-vae unless told otherwise). Ctrl-C keeps the best epoch; --resume goes on where it stopped."""
+    """Train a model (c-vae unless told otherwise). Ctrl-C keeps the best epoch; --resume goes on where it stopped.
+
+    With -c RUN/run.json and no DATA, that run is trained again: same data, split, settings and seed, same numbers.
+    """
     from training.run_folder import RunFolder
 
     session = session_of(context)
     chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads, tracker, resume))
-    prepared = prepare(session, DataChoice(data, items, max_bad, threshold, min_items, heldout), chosen.config)
+    choice = DataChoice(data, items, max_bad, threshold, min_items, heldout, split) if data else None
+    prepared = again(session, chosen, items=items) if choice is None else prepare(session, choice, chosen.config)
     run = RunFolder(out or default_run(prepared.dataset.name, chosen.kind))
     options = settled(session, chosen, prepared).fit_options(session, prepared)
-    again = "run the same command again" + ("" if resume else " with --resume added")
-    info = stages.train(session, run, prepared, options, to_go_on=f"{again}: it goes on where it stopped")
+    to_go_on = "run the same command again" + ("" if resume else " with --resume added")
+    info = stages.train(session, run, prepared, options, to_go_on=f"{to_go_on}: it goes on where it stopped")
     summary = info.summary
     assert summary is not None
     document = {
@@ -73,6 +80,18 @@ def train(  # noqa: PLR0913 - each parameter is an option
         console.print(f"next: prismrec evaluate {run.path}")
 
     session.result(document, show)
+
+
+def again(session: Session, chosen: Choices, *, items: Path | None) -> Prepared:
+    """The data and the split of the former run that -c names. CommandError when there is none, or the data changed."""
+    former = chosen.config.former
+    if former is None:
+        raise CommandError("there is no DATA to train on", hint="name it, or a former run: -c runs/x/run.json")
+    choice = DataChoice(former.data, items, split=former.split)
+    config = chosen.config if former.split is None else replace(chosen.config, protocol={})
+    prepared = prepare(session, choice, config)
+    former.check(prepared.split)
+    return prepared
 
 
 def default_run(name: str, kind: str) -> Path:

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from tests.training.boards import blocks, catalogue_of, fitted, options
-from training import learner as learning
 from training.epochs import EpochFigures, read_epochs
 from training.errors import ConfigError, DataError, FitError
 from training.fit import fit
 from training.learner import Learner, active_units, step_seed
+from training.models import base
 from training.models.registry import make_model
 from training.objective import Loss
 from training.options import fit_config
@@ -78,13 +78,13 @@ def test_step_seeds_differ_between_steps_and_seeds() -> None:
 
 
 def nan_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = learning.elbo_loss, iter(range(10_000))
+    real, calls = base.elbo_loss, iter(range(10_000))
 
     def broken(*args: object, **kwargs: object) -> Loss:
         loss = real(*args, **kwargs)  # type: ignore[arg-type]
         return Loss(loss.total * float("nan"), loss.reconstruction, loss.kl) if next(calls) == step else loss
 
-    monkeypatch.setattr(learning, "elbo_loss", broken)
+    monkeypatch.setattr(base, "elbo_loss", broken)
 
 
 def test_nan_loss_names_the_step_and_keeps_the_best_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

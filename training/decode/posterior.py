@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from scipy import sparse
 from bundle.factors import N_QUANTILES
 from training.errors import DecodeError
 from training.models.base import LatentModel
+from training.objective import kl_per_dimension
 from training.rows import sparse_rows
 
 _BATCH = 512
@@ -50,8 +51,8 @@ def encode(
         if posterior.logvar is None:
             has_posterior = False
         else:
-            mu, logvar = posterior.mu.double(), posterior.logvar.double()
-            kl += (0.5 * (mu.square() + logvar.exp() - logvar - 1.0)).sum(0).numpy()
+            double = replace(posterior, mu=posterior.mu.double(), logvar=posterior.logvar.double())
+            kl += kl_per_dimension(double).sum(0).numpy()
     mu_all = np.concatenate(means) if means else np.zeros((0, model.n_latent), np.float32)
     return Encoded(mu_all, kl / max(len(mu_all), 1) if has_posterior else None)
 

@@ -46,8 +46,8 @@ def evaluate(loaded: LoadedRun, *, part: Part, baselines: Sequence[str] = DEFAUL
         kind=loaded.info.kind,
         part=part,
         fingerprint=split.fingerprint,
-        model=_metrics(measured, split, loaded.catalogue),
-        baselines={name: _metrics(found, split, loaded.catalogue) for name, found in beside.items()},
+        model=metrics_of(measured, split, loaded.catalogue),
+        baselines={name: metrics_of(found, split, loaded.catalogue) for name, found in beside.items()},
         gain={
             name: metric_of(measured.values[HEADLINE] - found.values[HEADLINE], _rng())
             for name, found in beside.items()
@@ -61,7 +61,7 @@ def _rng() -> np.random.Generator:
     return np.random.default_rng(SEED)
 
 
-def _metrics(measured: Measured, split: Split, catalogue: Catalogue) -> Metrics:
+def metrics_of(measured: Measured, split: Split, catalogue: Catalogue) -> Metrics:
     """Every figure of science.md section 2, in its order."""
     top, n_items = measured.lists, len(catalogue)
     metrics = {name: metric_of(values, _rng()) for name, values in measured.values.items()}

@@ -60,7 +60,7 @@ class Evaluation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     model: Metrics
     baselines: dict[str, Metrics]
     gain: Metrics
-    settings: dict[str, dict[str, float]]
+    settings: dict[str, dict[str, float | str]]
     conditioned: Conditioned | None = None
 
     @property

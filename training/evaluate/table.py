@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bundle.manifest import Metric
 from training.evaluate.result import Conditioned, Evaluation, Metrics, in_order
@@ -33,8 +33,14 @@ def by_value_table(conditioned: Conditioned, *, markdown: bool = False) -> str:
 
 
 def _label(evaluation: Evaluation, name: str) -> str:
-    chosen = ", ".join(f"{key} {value:g}" for key, value in sorted(evaluation.settings.get(name, {}).items()))
-    return f"{name} ({chosen})" if chosen else name
+    return f"{name} ({chosen})" if (chosen := chosen_settings(evaluation.settings.get(name, {}))) else name
+
+
+def chosen_settings(settings: Mapping[str, float | str]) -> str:
+    """What was chosen for a baseline, in a line: "weighting bm25, k1 1.2"."""
+    return ", ".join(
+        f"{key} {value if isinstance(value, str) else f'{value:g}'}" for key, value in sorted(settings.items())
+    )
 
 
 def _conditioned_title(conditioned: Conditioned) -> str:

@@ -1,4 +1,4 @@
-"""explainer.onnx: why an item has its score, in one graph (science notes, section 5).
+"""The closed-form explainer, for networks with one tanh layer on each side (science notes, section 5).
 
 Two additive views of score = decoder(encoder(history, condition) + shift)[item]:
 
@@ -16,16 +16,15 @@ Cost: N_NODES * G * H + K * H * (G + L) products; without this order it would be
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TypeGuard
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
+from torch.nn.functional import embedding, linear
 
-from training.errors import ExportError
+from training.export.explained import Explained, gauss_legendre
 from training.models.base import LatentModel
-from training.models.mult_vae import MultVAE
+from training.models.tanh_network import TanhNetwork
 
 N_NODES = 64
 """Gauss-Legendre nodes along the history path. tests/training/export measures the residual: far below 1e-4 relative
@@ -35,34 +34,29 @@ _SMALL = 1e-3
 """Below this |a|, tanh(a) / a is 1 - a^2 / 3 to float32 precision (the next term is 2 a^4 / 15 < 2e-13)."""
 
 
-class Explained(NamedTuple):
-    """What the graph returns, in its order.
-
-    latent [K, n_latent], latent_base [K]: latent.sum(1) + latent_base = score
-    history_contribution [K, L], history_base [K]: the same sum up to the quadrature's residual
-    """
-
-    latent: Tensor
-    latent_base: Tensor
-    history_contribution: Tensor
-    history_base: Tensor
-
-
 class Explainer(nn.Module):
-    """The module that becomes explainer.onnx. Shares the model's weights; raises ExportError for other networks."""
+    """The module that becomes explainer.onnx. Shares the model's weights; takes a network that has_closed_form."""
 
     along: Tensor
     weights: Tensor
     through: Tensor
 
-    def __init__(self, model: LatentModel) -> None:
+    def __init__(self, model: TanhNetwork) -> None:
         super().__init__()
-        self.model = explainable(model)
-        nodes, weights = np.polynomial.legendre.leggauss(N_NODES)
-        self.register_buffer("along", torch.tensor((nodes + 1) / 2, dtype=torch.float32)[:, None])
-        self.register_buffer("weights", torch.tensor(weights / 2, dtype=torch.float32)[:, None])
-        product = self.model.decoder_hidden.weight.detach().double() @ self.model.to_mu.weight.detach().double()
+        self.model = model
+        along, weights = gauss_legendre(N_NODES)
+        self.register_buffer("along", along[:, None])
+        self.register_buffer("weights", weights[:, None])
+        into_z = model.to_mu.weight
+        assert isinstance(into_z, Tensor)
+        product = self._hidden_layer[0].detach().double() @ into_z.detach().double()
         self.register_buffer("through", product.float())  # M [G, H]
+
+    @property
+    def _hidden_layer(self) -> tuple[Tensor, Tensor]:
+        layer = self.model.hidden_layer
+        assert layer is not None
+        return layer
 
     def forward(self, history: Tensor, condition: Tensor | None, shift: Tensor, item_ix: Tensor) -> Explained:
         """history int64 [L] (L may be 0), condition float32 [1, C] or None, shift [1, n_latent], item_ix int64 [K].
@@ -71,37 +65,38 @@ class Explainer(nn.Module):
         """
         model = self.model
         length = torch.ones_like(history, dtype=torch.float32).sum().clamp(min=1.0)
-        per_item = embedding(history, model.item_in.weight) * torch.rsqrt(length)  # [L, H]
+        per_item = model.rows_of_items(history) * torch.rsqrt(length)  # [L, H]
         summed = per_item.sum(0, keepdim=True)
         offset = model.bias_in[None, :]
         if condition is not None and model.condition_in is not None:
             offset = offset + condition @ model.condition_in.weight
-        rows = embedding(item_ix, model.decoder_out.weight)  # [K, G]: only the explained items' rows
-        bias = embedding(item_ix, model.decoder_out.bias[:, None]).squeeze(1)  # plain indexing exports to GatherND
+        out, out_bias = model.output_layer
+        rows = embedding(item_ix, out)  # [K, G]: only the explained items' rows
+        bias = embedding(item_ix, out_bias[:, None]).squeeze(1)  # plain indexing exports to GatherND
         gradient = rows @ self._averaged(summed, offset, shift)
         _, empty = self._path(torch.tanh(offset), shift)
         z, _ = self._path(torch.tanh(summed + offset), shift)
         return Explained(
             latent=self._latent(rows, z),
-            latent_base=rows @ torch.tanh(model.decoder_hidden.bias) + bias,
+            latent_base=rows @ torch.tanh(self._hidden_layer[1]) + bias,
             history_contribution=gradient @ per_item.T,
             history_base=(rows * empty).sum(1) + bias,
         )
 
     def _latent(self, rows: Tensor, z: Tensor) -> Tensor:
         """[K, n_latent]. g_h is taken as tanh(a)/a * (1 - tanh(a + b) tanh(b)): the same number, without cancelling."""
-        layer = self.model.decoder_hidden
-        a = z @ layer.weight.T
+        weight, bias = self._hidden_layer
+        a = z @ weight.T
         small = a.abs() < _SMALL
         safe = torch.where(small, torch.ones_like(a), a)
         ratio = torch.where(small, 1.0 - a * a / 3.0, torch.tanh(safe) / safe)
-        slope = ratio * (1.0 - torch.tanh(a + layer.bias) * torch.tanh(layer.bias))
-        return ((rows * slope) @ layer.weight) * z
+        slope = ratio * (1.0 - torch.tanh(a + bias) * torch.tanh(bias))
+        return ((rows * slope) @ weight) * z
 
     def _path(self, first: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
         """First hidden layer [Q, H] -> z [Q, n_latent] and the second hidden layer [Q, G]."""
         z = self.model.to_mu(first) + shift
-        return z, torch.tanh(self.model.decoder_hidden(z))
+        return z, torch.tanh(linear(z, *self._hidden_layer))
 
     def _averaged(self, summed: Tensor, offset: Tensor, shift: Tensor) -> Tensor:
         """T [G, H] of the module's docstring."""
@@ -112,15 +107,9 @@ class Explainer(nn.Module):
         return table
 
 
-def explainable(model: LatentModel) -> MultVAE:
-    """The model, if it is a network whose explanations are known: one tanh layer on each side. Else ExportError.
+def has_closed_form(model: LatentModel) -> TypeGuard[TanhNetwork]:
+    """Whether this module's formulas are the model's: one tanh layer on each side.
 
     A subclass may still compute something else; parity.check_parity compares the explanations with the model.
     """
-    if not isinstance(model, MultVAE):
-        raise ExportError(
-            f"a {model.kind} cannot be explained yet: the closed forms need one tanh layer on each side, as in "
-            f"a mult-vae, and there is no quadrature for other decoders",
-            hint="export a mult-vae or a c-vae, or add this network's path integral to training/export/explainer.py",
-        )
-    return model
+    return isinstance(model, TanhNetwork) and model.hidden_layer is not None

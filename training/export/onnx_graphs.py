@@ -22,7 +22,9 @@ from torch.export import Dim
 from bundle import files
 from bundle.manifest import Graph, Graphs
 from training.errors import ExportError
-from training.export.explainer import Explained, Explainer
+from training.export.explained import Explained
+from training.export.explainer import Explainer, has_closed_form
+from training.export.path_explainer import PathExplainer, traced
 from training.models.base import LatentModel
 
 OPSET = 20
@@ -73,7 +75,7 @@ class _Decoder(nn.Module):
 class _Unconditioned(nn.Module):
     """The explainer of a model without conditions: the graph then has no such input."""
 
-    def __init__(self, explainer: Explainer) -> None:
+    def __init__(self, explainer: Explainer | PathExplainer) -> None:
         super().__init__()
         self.explainer = explainer
 
@@ -91,8 +93,9 @@ def export_graphs(model: LatentModel) -> ExportedGraphs:
     was_training = model.training
     model.eval()
     try:
-        content = {plan.file: _export(plan) for plan in _plans(model)}
-        described = {plan.file: _describe(plan) for plan in _plans(model)}
+        plans = _plans(model)
+        content = {plan.file: _export(plan) for plan in plans}
+        described = {plan.file: _describe(plan) for plan in plans}
     finally:
         model.train(was_training)
     graphs = Graphs(
@@ -113,19 +116,24 @@ def _plans(model: LatentModel) -> tuple[_Plan, ...]:
         explainer["condition"] = torch.zeros(1, n_conditions)
         along["condition"] = {0: batch}
     explainer |= {"shift": torch.zeros(1, n_latent), "item_ix": torch.arange(5) % n_items}
-    explains = Explainer(model)
-    module: nn.Module = explains if n_conditions else _Unconditioned(explains)
     return (
         _Plan(files.ENCODER, _Encoder(model), encoder, along, ("mu",)),
         _Plan(files.DECODER, _Decoder(model), {"z": torch.zeros(2, n_latent)}, {"z": {0: batch}}, ("logits",)),
         _Plan(
             files.EXPLAINER,
-            module,
+            _explainer(model, explainer),
             explainer,
             {name: {"history": {0: length}, "item_ix": {0: explained}}.get(name, {}) for name in explainer},
             Explained._fields,
         ),
     )
+
+
+def _explainer(model: LatentModel, inputs: Mapping[str, Tensor]) -> nn.Module:
+    """The closed form where the model has one; else the path integral with its gradients written out."""
+    explains = Explainer(model) if has_closed_form(model) else PathExplainer(model)
+    module: nn.Module = explains if model.n_conditions else _Unconditioned(explains)
+    return module if isinstance(explains, Explainer) else traced(module.eval(), inputs)
 
 
 def _describe(plan: _Plan) -> Graph:

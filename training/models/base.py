@@ -10,6 +10,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from training.objective import Loss, elbo_loss
+
 
 class ModelConfig(BaseModel):
     """Hyper-parameters of a model: typed, bounded, explained by `Field(description=...)`; unknown keys are errors."""
@@ -46,10 +48,14 @@ class SparseRows:
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """q(z|x): mu [B, n_latent]; logvar [B, n_latent], or None for a model without a posterior."""
+    """q(z|x): mu [B, n_latent]; logvar [B, n_latent], or None for a model without a posterior.
+
+    prior_std  standard deviation of the prior N(0, prior_std^2 I) that its KL is measured from
+    """
 
     mu: Tensor
     logvar: Tensor | None
+    prior_std: float = 1.0
 
 
 class LatentModel(nn.Module, ABC):
@@ -75,3 +81,13 @@ class LatentModel(nn.Module, ABC):
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """z float32 [B, n_latent] -> logits float32 [B, n_items]."""
+
+    def loss(self, history: SparseRows, target: SparseRows, *, condition: Tensor | None, beta: float) -> Loss:
+        """The training loss of one batch: -ELBO with beta on the KL. A model with another objective overrides this."""
+        return elbo_loss(self, history, target, condition=condition, beta=beta)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Called before each training epoch, from 0; a model that trains its parts in turns freezes the others here.
+
+        What it does must follow from the epoch and the weights alone, so that a resumed run does the same.
+        """

@@ -8,9 +8,13 @@ from typing import Any
 
 from training.checked import checked
 from training.errors import ConfigError
+from training.models.autoencoder import Autoencoder, AutoencoderConfig
 from training.models.base import LatentModel, ModelConfig
 from training.models.c_vae import CVAE, CVAEConfig
+from training.models.macrid_vae import MacridVAE, MacridVAEConfig
+from training.models.mult_dae import MultDAE, MultDAEConfig
 from training.models.mult_vae import MultVAE, MultVAEConfig
+from training.models.rec_vae import RecVAE, RecVAEConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,11 @@ class ModelEntry:
 
 
 MODELS: Mapping[str, ModelEntry] = {
+    Autoencoder.kind: ModelEntry(AutoencoderConfig, Autoencoder),
+    MacridVAE.kind: ModelEntry(MacridVAEConfig, MacridVAE),
+    MultDAE.kind: ModelEntry(MultDAEConfig, MultDAE),
     MultVAE.kind: ModelEntry(MultVAEConfig, MultVAE),
+    RecVAE.kind: ModelEntry(RecVAEConfig, RecVAE),
     CVAE.kind: ModelEntry(CVAEConfig, CVAE, conditioned=True),
 }
 

@@ -9,8 +9,9 @@ from scipy import sparse
 from tests.training.boards import blocks, checkerboard
 from training.data.split import HeldOut
 from training.errors import ConfigError
-from training.evaluate import baselines
-from training.evaluate.baselines import Ease, fit_baseline
+from training.evaluate.baselines import ease as ease_file
+from training.evaluate.baselines import fit_baseline
+from training.evaluate.baselines.ease import Ease
 from training.evaluate.measure import Measured, measure
 
 
@@ -55,8 +56,8 @@ def test_ease_takes_the_penalty_at_the_peak_of_the_validation_figure(monkeypatch
             {"ndcg@100": np.array([list(figures.values())[len(asked) - 1]])}, np.empty((1, 0), dtype=np.int64)
         )
 
-    monkeypatch.setattr(baselines, "LAMBDAS", tuple(figures))
-    monkeypatch.setattr(baselines, "measure", told)
+    monkeypatch.setattr(ease_file, "LAMBDAS", tuple(figures))
+    monkeypatch.setattr(ease_file, "measure", told)
     chosen = fit_baseline("ease", split)
     assert chosen.settings == {"lambda": 2.0}
     assert chosen.scorer is asked[1]
@@ -65,8 +66,8 @@ def test_ease_takes_the_penalty_at_the_peak_of_the_validation_figure(monkeypatch
 
 def test_gram_in_blocks_equals_the_whole_product(monkeypatch: pytest.MonkeyPatch) -> None:
     train = blocks(50, keep=0.6).train
-    monkeypatch.setattr(baselines, "_BLOCK", 7)
-    assert np.array_equal(baselines._gram(train), gram_of(train))
+    monkeypatch.setattr(ease_file, "_BLOCK", 7)
+    assert np.array_equal(ease_file._gram(train), gram_of(train))
 
 
 def test_ease_of_a_large_catalogue_is_refused_before_memory_is_asked_for() -> None:
@@ -85,4 +86,4 @@ def test_popularity_ranks_by_count() -> None:
 def test_unknown_baseline_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="'slim'") as caught:
         fit_baseline("slim", checkerboard())
-    assert "ease, popularity" in caught.value.hint
+    assert "ease, item-knn, popularity" in caught.value.hint

@@ -108,7 +108,7 @@ def test_export_graphs_of_model_in_training_mode_exports_the_mean_path_and_leave
         mult_vae.model.eval()
 
 
-def test_export_graphs_of_network_without_closed_form_is_refused_by_name():
+def test_export_graphs_of_network_without_a_path_from_no_history_is_refused_by_name():
     class Other(LatentModel):
         kind = "other"
 
@@ -125,7 +125,7 @@ def test_export_graphs_of_network_without_closed_form_is_refused_by_name():
         def decode(self, z):
             return z @ torch.ones(2, 3)
 
-    with pytest.raises(ExportError, match="a other cannot be explained yet"):
+    with pytest.raises(ExportError, match="a other cannot be explained"):
         export_graphs(Other())
 
 

@@ -9,9 +9,8 @@ from training.models.registry import MODELS, config_for, make_model
 
 def test_registry_names_are_the_kinds_the_models_say() -> None:
     for kind, entry in MODELS.items():
-        model = make_model(
-            kind, n_items=5, n_conditions=2 if entry.conditioned else 0, config={"hidden": 4, "latent": 2}
-        )
+        sizes = {"hidden": 4, "latent": 2} | ({"concepts": 2} if "concepts" in entry.config.model_fields else {})
+        model = make_model(kind, n_items=5, n_conditions=2 if entry.conditioned else 0, config=sizes)
         assert model.kind == kind
         assert isinstance(model.config, entry.config)
 

@@ -1,9 +1,6 @@
-"""The baselines that every report prints beside the model."""
+"""EASE, a linear item-to-item model in closed form, a baseline."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,31 +9,13 @@ from scipy import sparse
 
 from training.data.split import Split
 from training.errors import ConfigError
+from training.evaluate.baselines.baseline import Baseline
 from training.evaluate.measure import measurable, measure
-from training.evaluate.scorer import Scorer, Scores
+from training.evaluate.scorer import Scores
 
 LAMBDAS = (50.0, 100.0, 200.0, 400.0, 700.0, 1200.0)
 MAX_EASE_ITEMS = 30_000
 _BLOCK = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """A fitted baseline and what was chosen for it on the validation users."""
-
-    scorer: Scorer
-    settings: dict[str, float]
-
-
-class Popularity:
-    """Everybody gets the items that most training users have."""
-
-    def __init__(self, train: sparse.csr_matrix) -> None:
-        self.counts: Scores = np.asarray(train.sum(axis=0), dtype=np.float32).ravel()
-
-    def score(self, fold_in: sparse.csr_matrix) -> Scores:
-        """See Scorer.score."""
-        return np.broadcast_to(self.counts, fold_in.shape)
 
 
 class Ease:
@@ -59,16 +38,6 @@ class Ease:
         return np.asarray(fold_in @ self.weights, dtype=np.float32)
 
 
-def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Inverse of a positive definite matrix, by Cholesky: half the work of a general one, and torch's is the faster."""
-    inverse: NDArray[np.float64] = torch.cholesky_inverse(torch.linalg.cholesky(torch.from_numpy(matrix))).numpy()
-    return inverse
-
-
-def fit_popularity(split: Split) -> Baseline:
-    return Baseline(Popularity(split.train), {})
-
-
 def fit_ease(split: Split) -> Baseline:
     """EASE with the best ndcg@100 on the validation users, trying LAMBDAS while it rises; ConfigError if too large."""
     n_items = split.train.shape[1]
@@ -77,7 +46,7 @@ def fit_ease(split: Split) -> Baseline:
         raise ConfigError(
             f"EASE inverts a matrix of items x items: {n_items} items need about {gigabytes:.0f} GB, "
             f"the limit is {MAX_EASE_ITEMS} items",
-            hint="evaluate with --baseline popularity only",
+            hint="evaluate with --baselines popularity only",
         )
     gram = _gram(split.train)
     validation = measurable(split.validation, what="validation")
@@ -92,6 +61,12 @@ def fit_ease(split: Split) -> Baseline:
     return Baseline(best[2], {"lambda": best[1]})
 
 
+def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Inverse of a positive definite matrix, by Cholesky: half the work of a general one, and torch's is the faster."""
+    inverse: NDArray[np.float64] = torch.cholesky_inverse(torch.linalg.cholesky(torch.from_numpy(matrix))).numpy()
+    return inverse
+
+
 def _gram(train: sparse.csr_matrix) -> NDArray[np.float64]:
     """X^T X [n_items, n_items], in blocks of rows: a sparse product of that size would be larger than the dense one."""
     n_items, by_item = train.shape[1], train.T.tocsr()
@@ -99,13 +74,3 @@ def _gram(train: sparse.csr_matrix) -> NDArray[np.float64]:
     for start in range(0, n_items, _BLOCK):
         gram[start : start + _BLOCK] = (by_item[start : start + _BLOCK] @ train).toarray()
     return gram
-
-
-BASELINES: Mapping[str, Callable[[Split], Baseline]] = {"popularity": fit_popularity, "ease": fit_ease}
-
-
-def fit_baseline(name: str, split: Split) -> Baseline:
-    """Fit a baseline by name; ConfigError lists the names there are."""
-    if name not in BASELINES:
-        raise ConfigError(f"there is no baseline {name!r}", hint=f"choose among {', '.join(sorted(BASELINES))}")
-    return BASELINES[name](split)

@@ -1,0 +1,28 @@
+"""What every explainer graph returns, and the quadrature they share."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Explained(NamedTuple):
+    """What the graph returns, in its order.
+
+    latent [K, n_latent], latent_base [K]: latent.sum(1) + latent_base = score
+    history_contribution [K, L], history_base [K]: the same sum up to the quadrature's residual
+    """
+
+    latent: Tensor
+    latent_base: Tensor
+    history_contribution: Tensor
+    history_base: Tensor
+
+
+def gauss_legendre(n_nodes: int) -> tuple[Tensor, Tensor]:
+    """Nodes and weights on [0, 1], float32 [n_nodes] each; the weights sum to 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
+    return torch.tensor((nodes + 1) / 2, dtype=torch.float32), torch.tensor(weights / 2, dtype=torch.float32)
