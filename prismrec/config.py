@@ -120,6 +120,7 @@ def _place(name: str, keys: Mapping[str, Iterable[str]]) -> tuple[str, str]:
     section, dot, key = name.partition(".")
     if dot:
         _refuse_unknown([section], SECTIONS, what="section", where="--set")
+        _refuse_unknown([key], keys.get(section, ()), what="key", where=f"--set {section}")
         return section, key
     homes = [section for section in keys if name in keys[section]]
     if len(homes) == 1:

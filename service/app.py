@@ -27,7 +27,7 @@ from service.routes.pages import pages
 from service.settings import Settings
 from service.slot import ReloadReport, Slot
 from service.state import State
-from service.store import Store, open_or_degrade
+from service.store import BrokenStore, Store, open_or_degrade
 from service.store_place import is_provisional, store_url_of
 from service.titles import Titles
 from service.watcher import Watcher
@@ -134,7 +134,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             " set PRISMREC_MODEL or PRISMREC_STORE_URL"
         )
     if not state.store.ping():
-        state.log.warning("the store does not answer; lists for histories go on without it")
+        why = state.store.cause.detail if isinstance(state.store, BrokenStore) else None
+        state.log.warning("the store does not answer; lists for histories go on without it", cause=why)
     if state.settings.poll_seconds > 0 or state.slot.current is None:
         state.watcher.start()
     # What lives now lives as long as the process: the collector need not look at it at every full pass.

@@ -26,31 +26,37 @@ class Asked:
 
 
 async def history_of(state: State, user_id: str | None, given: Sequence[str] | None) -> tuple[str, ...]:
-    """The stored history followed by the given one, the latest LIMITS.history of them.
+    """The stored history followed by the given one, each item once (where it came last).
 
-    Raises UnknownUserError when there is neither.
+    More than LIMITS.history of them are possible: `query_of` scores the latest and only masks the rest. Raises
+    UnknownUserError when there is neither.
     """
     stored = None
     if user_id is not None:
         stored = await state.read(state.store.history, user_id)
         if stored is None and given is None:
             raise UnknownUserError(NO_HISTORY)
-    return (*(stored or ()), *(given or ()))[-LIMITS.history :]
+    latest_first = dict.fromkeys(reversed((*(stored or ()), *(given or ()))))
+    return tuple(reversed(latest_first))
 
 
 def query_of(loaded: LoadedBundle, request: RecommendRequest, history: Sequence[str]) -> Asked:
-    """The query of a request for a list. Raises InvalidRequestError with pointers into the request."""
+    """The query of a request for a list. Raises InvalidRequestError with pointers into the request.
+
+    Of the known items of the history the latest LIMITS.history are scored; older ones are seen all the same.
+    """
     idmap = loaded.catalogue.idmap
     taken = idmap.split(history)
     excluded = idmap.split(request.exclude_items)
     candidates = None if request.candidates is None else idmap.split(request.candidates)
     unknown = [*taken.unknown, *excluded.unknown, *(candidates.unknown if candidates else ())]
+    older = taken.indices[: -LIMITS.history] if request.exclude_seen else []
     query = Query(
-        history=tuple(taken.indices),
+        history=tuple(taken.indices[-LIMITS.history :]),
         n=request.n,
         offset=request.offset,
         condition=condition_of(loaded, request.condition),
-        exclude=frozenset(excluded.indices),
+        exclude=frozenset((*excluded.indices, *older)),
         exclude_seen=request.exclude_seen,
         candidates=None if candidates is None else tuple(candidates.indices),
         shift=steering_of(loaded, request.steer),

@@ -30,6 +30,10 @@ class SettingsError(ServiceError):
     default_hint = "see the list of settings in the README"
 
 
+SQLITE = "sqlite:///"
+"""What the URL of a store in a file begins with; the one engine there is."""
+
+
 class Settings(BaseModel):
     """What an operator may set; the variable's name is PRISMREC_ and the field's name in capitals.
 
@@ -62,6 +66,13 @@ class Settings(BaseModel):
     docs: bool = True
     metrics: bool = True
     grace_seconds: Annotated[int, Field(ge=3, le=600)] = 10
+
+    @field_validator("store_url")
+    @classmethod
+    def _check_engine(cls, url: str | None) -> str | None:
+        if url is not None and (not url.startswith(SQLITE) or len(url) == len(SQLITE)):
+            raise ValueError("expected sqlite:///relative/store.sqlite or sqlite:////absolute/store.sqlite")
+        return url
 
     @field_validator(*SCOPES_WITH_KEYS, mode="before")
     @classmethod

@@ -106,6 +106,8 @@ def check_source(url: str, source: Source, *, merge: bool) -> None:
 
 def load_histories(session: Session, dataset: Dataset, threshold: float | None, url: str) -> dict[str, Any]:
     """Load what was liked; returns counts read, stored, known (there before), dropped, users, and who is left out."""
+    from service.limits import LIMITS
+
     liked = histories(dataset, threshold)
     for reject in liked.left_out:
         session.note(f"  {reject.count} {reject.reason} are left out (e.g. {', '.join(reject.examples)})")
@@ -119,6 +121,11 @@ def load_histories(session: Session, dataset: Dataset, threshold: float | None, 
             )
         with session.progress("loading histories", len(rows)) as reach:
             loaded = opened.load_many(rows, source=source_of(dataset), on_batch=reach)
+    if loaded.dropped:
+        session.note(
+            f"  {loaded.dropped} interactions are older than the latest {LIMITS.history} of their user and are not"
+            " stored: such items can be recommended again"
+        )
     return {
         "read": loaded.read,
         "stored": loaded.stored,

@@ -121,10 +121,11 @@ def make(
     from training.evaluate.table import table
 
     options = settled(session, chosen, prepared).fit_options(session, prepared, name=out.name)
+    decoding = chosen.decode_options(session)  # a bad option is refused before the training, not after it
     stages.trained(session, run, prepared, options)
     evaluation = stages.evaluated(session, run)
     session.note(table(evaluation))
-    factors = stages.decoded(session, run, chosen.decode_options(session))
+    factors = stages.decoded(session, run, decoding)
     found = counts(factors)
     session.note(factors_in_words(found))
     report = stages.reported(session, run)
@@ -158,7 +159,14 @@ def curl_lines(document: Made, users: tuple[str, ...], *, port: int) -> list[str
     loaded = load_bundle(Path(document["bundle"]))
     base = f"http://127.0.0.1:{port}"
     with opened_store(document["store"]["url"]) as opened:
-        found = next(((user, history) for user in users if (history := opened.history(user))), None)
+        found = next(
+            (
+                (user, history)
+                for user in users
+                if loaded.catalogue.idmap.split(history := opened.history(user) or ()).indices
+            ),
+            None,
+        )
     body = f'{{"picks": [{_pick(loaded.factors)}], "n": 5, "seed": 7}}'
     lines = [f"curl '{base}/coldstart' -H 'Content-Type: application/json' -d '{body}'"]
     if found is not None:
@@ -168,10 +176,12 @@ def curl_lines(document: Made, users: tuple[str, ...], *, port: int) -> list[str
 
 
 def _top_item(loaded: LoadedBundle, history: tuple[str, ...]) -> str:
+    """The first item of their list; an item they liked where nothing is left to list."""
     from service.query import Query
 
-    known = loaded.catalogue.idmap.split(history)
-    return loaded.catalogue.ids[loaded.recommend(Query(tuple(known.indices), n=1)).items[0].item_ix]
+    known = loaded.catalogue.idmap.split(history).indices
+    listed = loaded.recommend(Query(tuple(known), n=1)).items
+    return loaded.catalogue.ids[listed[0].item_ix if listed else known[0]]
 
 
 def _pick(factors: FactorMap) -> str:

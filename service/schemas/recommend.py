@@ -16,7 +16,7 @@ Strength = Annotated[float, Field(ge=-LIMITS.steer_strength, le=LIMITS.steer_str
 FactorName = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,5})$")]
 History = Annotated[list[ItemId], Field(max_length=LIMITS.history)]
 Fields = Annotated[list[Name], Field(max_length=32)]
-RESERVED = frozenset({"item_id", "rank", "score", "probability", "similarity", "reasons"})
+RESERVED = frozenset({"item_id", "rank", "score", "probability", "similarity", "reasons", "popularity", "bundle_id"})
 """Names of an item's own members; a catalogue column of such a name is not shown."""
 
 

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from service.errors import StorageUnavailableError
+from service.settings import SQLITE
 from service.store.broken import BrokenStore
 from service.store.protocol import Interaction, Loaded, Receipt, Source, Store, UserCount, Write
 from service.store.sqlite import SqliteStore
-
-SQLITE = "sqlite:///"
 
 
 def open_store(url: str, *, clock: Callable[[], float] = time.time) -> Store:

@@ -16,10 +16,10 @@ class BrokenStore:
     quick = True
 
     def __init__(self, cause: StorageUnavailableError) -> None:
-        self._cause = cause
+        self.cause = cause
 
     def _refuse(self) -> NoReturn:
-        raise StorageUnavailableError(self._cause.detail, hint=self._cause.hint)
+        raise StorageUnavailableError(self.cause.detail, hint=self.cause.hint)
 
     def history(self, user_id: str) -> tuple[str, ...] | None:
         self._refuse()

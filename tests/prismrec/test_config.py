@@ -9,7 +9,7 @@ import pytest
 from prismrec.config import Config, build, keys_of, read_config, with_settings
 from prismrec.failures import CommandError
 
-KEYS = {"model": ["latent", "seed"], "fit": ["epochs", "seed"]}
+KEYS = {"model": ["latent", "name", "seed"], "fit": ["epochs", "rate", "seed"]}
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def test_settings_go_over_the_file_and_are_typed(tmp_path):
         ("seed=3", "model.seed"),
         ("latent", "--set latent=32"),
         ("nowhere.latent=3", "known"),
+        ("model.kind=mult-vae", "latent"),
     ],
 )
 def test_settings_that_name_no_single_key_are_refused_with_a_hint(setting, hint):

@@ -139,3 +139,14 @@ def test_load_again_stores_nothing_twice(demo, capsys):
     counts = asked(capsys, "load", str(demo.root / DATA), "--store", demo.store)
     assert counts["stored"] == 0
     assert counts["known"] == counts["read"] > 0
+
+
+def test_top_item_for_somebody_who_liked_everything_is_one_of_theirs(tmp_path):
+    from prismrec.commands.standalone import _top_item
+    from service.loader import load_bundle
+    from tests.builders import make_bundle
+
+    loaded = load_bundle(make_bundle(tmp_path))
+    everything = loaded.catalogue.ids
+    assert _top_item(loaded, everything) in everything
+    assert _top_item(loaded, everything[:3]) not in everything[:3]

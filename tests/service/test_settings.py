@@ -29,7 +29,16 @@ def test_unknown_variable_is_named_and_refused() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "x"), ("PORT", "65536"), ("POLL_SECONDS", "nan"), ("LOG_LEVEL", "loud"), ("OPEN", "maybe")],
+    [
+        ("PORT", "x"),
+        ("STORE_URL", "foo"),
+        ("STORE_URL", "sqlite:///"),
+        ("STORE_URL", "postgres://u@h/db"),
+        ("PORT", "65536"),
+        ("POLL_SECONDS", "nan"),
+        ("LOG_LEVEL", "loud"),
+        ("OPEN", "maybe"),
+    ],
 )
 def test_value_that_does_not_fit_names_the_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"PRISMREC_{name}"):

@@ -137,7 +137,22 @@ def assemble_split(
     return Split(item_ids, train_users, train, validation, test, protocol, digest.hexdigest())
 
 
+_PROTOCOL_TYPES: dict[str, tuple[type, ...]] = {
+    "threshold": (float, int, type(None)),
+    "min_items": (int,),
+    "n_heldout": (int, type(None)),
+    "target_share": (float,),
+    "seed": (int,),
+}
+
+
 def _check_protocol(protocol: Protocol) -> None:
+    for name, kinds in _PROTOCOL_TYPES.items():
+        value = getattr(protocol, name)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise ConfigError(
+                f"the split's {name} is of type {type(value).__name__}", hint=f"give {name} a plain number"
+            )
     wrong = [
         (
             protocol.threshold is not None and not math.isfinite(protocol.threshold),

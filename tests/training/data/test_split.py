@@ -166,6 +166,10 @@ def test_heldout_users_that_share_nothing_with_training_are_refused():
         {"target_share": 1.0},
         {"seed": -1},
         {"seed": 2**32},
+        {"min_items": "abc"},
+        {"min_items": 1.5},
+        {"n_heldout": True},
+        {"target_share": "x"},
     ],
 )
 def test_protocol_out_of_bounds_is_a_config_error(wrong):

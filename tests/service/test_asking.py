@@ -1,0 +1,54 @@
+"""From a request's words to the query: long histories and ids that stand twice or mean nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from service import asking
+from service.asking import query_of
+from service.engine import LoadedBundle
+from service.limits import LIMITS
+from service.loader import load_bundle
+from service.schemas.recommend import RecommendRequest
+from tests.builders import make_bundle
+from tests.service.app_client import AppClient
+
+WANTED = RecommendRequest(history=[], n=50)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedBundle:
+    folder: Path = tmp_path_factory.mktemp("asking")
+    return load_bundle(make_bundle(folder))
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "LIMITS", dataclasses.replace(LIMITS, history=3))
+
+
+@pytest.mark.usefixtures("short")
+def test_items_past_the_limit_are_not_scored_but_stay_seen(loaded: LoadedBundle) -> None:
+    put = query_of(loaded, WANTED, ("m0", "m1", "m2", "m3", "m4"))
+    assert put.query.history == (2, 3, 4)
+    listed = {item.item_ix for item in loaded.recommend(put.query).items}
+    assert not listed & {0, 1, 2, 3, 4}
+    again = query_of(loaded, RecommendRequest(history=[], n=50, exclude_seen=False), ("m0", "m1", "m2", "m3", "m4"))
+    assert not again.query.exclude
+
+
+@pytest.mark.usefixtures("short")
+def test_unknown_items_do_not_use_up_the_limit(loaded: LoadedBundle) -> None:
+    put = query_of(loaded, WANTED, ("m0", "m1", *(f"nowhere{i}" for i in range(10))))
+    assert put.query.history == (0, 1)
+    assert len(put.unknown_items) == 10
+
+
+def test_stored_items_given_again_are_one_history(client: AppClient) -> None:
+    alone = client.post("/recommend", {"user_id": "42", "n": 5}).json()
+    twice = client.post("/recommend", {"user_id": "42", "history": ["m3", "m9", "m3"], "n": 5}).json()
+    assert twice["history_used"] == alone["history_used"]
+    assert twice["items"] == alone["items"]
