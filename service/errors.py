@@ -73,7 +73,7 @@ class ServiceError(Exception):
     """Base of every error the service answers with; `status` follows from `code`."""
 
     code: ClassVar[str] = "internal"
-    title: ClassVar[str] = "InternalError error"
+    title: ClassVar[str] = "Internal error"
     default_hint: ClassVar[str] = "see the service's log for this request id"
 
     def __init__(
