@@ -158,8 +158,8 @@ def _baselines(said: str | None) -> tuple[str, ...]:
 
 def _provenance(prepared: Prepared, seeds: int, split_file: Path | None) -> Provenance:
     from bundle.manifest import Data
-    from training.bench.machine import machine
     from training.bench.page import Provenance
+    from training.machine import machine
     from training.provenance import git_state, library_versions
 
     split, git, libraries = prepared.split, git_state(), library_versions()

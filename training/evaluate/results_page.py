@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 
 from training.evaluate.result import HEADLINE, Evaluation, in_order
 from training.evaluate.table import by_value_table, table
+from training.machine import machine
 from training.run_info import RunInfo
 
 
@@ -20,7 +20,12 @@ def write_results(stem: Path, info: RunInfo, evaluation: Evaluation, *, command:
     """Write `<stem>.md` and `<stem>.json`; command is the line that made them. Only figures over many users go in."""
     pages = stem.with_name(f"{stem.name}.md"), stem.with_name(f"{stem.name}.json")
     stem.parent.mkdir(parents=True, exist_ok=True)
-    ran_on = machine(info)
+    ran_on = {
+        "device": info.device,
+        "machine": platform.machine(),
+        **machine(info.libraries),
+        "libraries": info.libraries,
+    }
     pages[0].write_text(_markdown(info, evaluation, command, ran_on), encoding="utf-8")
     twin = {
         "command": command,
@@ -33,17 +38,6 @@ def write_results(stem: Path, info: RunInfo, evaluation: Evaluation, *, command:
     }
     pages[1].write_text(json.dumps(twin, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     return pages
-
-
-def machine(info: RunInfo) -> dict[str, Any]:
-    """What the figures depend on beside the code: device, cores and the libraries' versions."""
-    return {
-        "device": info.device,
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "libraries": info.libraries,
-    }
 
 
 def _markdown(info: RunInfo, evaluation: Evaluation, command: str, ran_on: Mapping[str, Any]) -> str:
