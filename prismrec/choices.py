@@ -52,7 +52,7 @@ class Choices:
         run = RunOptions(
             seed=self._seed(session),
             device=self._device(),
-            threads=self.flags.threads,
+            threads=self._threads(),
             progress="none" if session.quiet else "auto" if session.bars else "plain",
             tracker=self.flags.tracker,
             resume=self.flags.resume,
@@ -69,6 +69,7 @@ class Choices:
             fit=fit,
             run=run,
             condition=self.condition,
+            reading=prepared.reading,
         )
 
     def _seed(self, session: Session) -> int:
@@ -83,6 +84,11 @@ class Choices:
         if self.flags.device == "auto" and former is not None:
             return "cuda" if former.info.device == "cuda" else "cpu"
         return self.flags.device
+
+    def _threads(self) -> int | None:
+        """As many as the former run had, unless told: sums in another order are other numbers."""
+        former = self.config.former
+        return former.info.threads if self.flags.threads is None and former is not None else self.flags.threads
 
     def decode_options(self, session: Session) -> DecodeOptions:
         return decode_options(session, self.config)

@@ -23,6 +23,12 @@ Items = Annotated[Path | None, typer.Option(metavar="FILE", help="The items, whe
 MaxBad = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="Share of rejected lines from which reading stops with an error.")
 ]
+MaxBadOrFormer = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0, max=1.0, help="Share of rejected lines from which reading stops with an error (default 0.01)."
+    ),
+]
 Threshold = Annotated[
     str | None,
     typer.Option(

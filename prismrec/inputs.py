@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from training.data.dataset import Dataset
     from training.data.servable import Servable
     from training.data.split import Protocol, Split
+    from training.run_info import Reading
+
+MAX_BAD = 0.01
+"""Share of rejected lines from which reading stops, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class DataChoice:
 
     path: Path
     items: Path | None = None
-    max_bad: float = 0.01
+    max_bad: float = MAX_BAD
     threshold: str | None = None
     min_items: int | None = None
     heldout: int | None = None
@@ -35,12 +39,24 @@ class DataChoice:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A data set read from `path`, split, with the catalogue that is aligned with the split."""
+    """A data set read as `choice` says, split, with the catalogue that is aligned with the split."""
 
-    path: Path
+    choice: DataChoice
     dataset: Dataset
     split: Split
     catalogue: Catalogue
+
+    @property
+    def path(self) -> Path:
+        return self.choice.path
+
+    @property
+    def reading(self) -> Reading:
+        """For run.json: how to read these data again."""
+        from training.run_info import Reading
+
+        items, split = (None if path is None else str(path) for path in (self.choice.items, self.choice.split))
+        return Reading(folder=str(Path.cwd()), items=items, split=split, max_bad=self.choice.max_bad)
 
 
 def read(session: Session, choice: DataChoice) -> Dataset:
@@ -101,7 +117,7 @@ def prepare(session: Session, choice: DataChoice, config: Config) -> Prepared:
         split = split_dataset(dataset, protocol_for(dataset, config, choice))
     parts = (len(split.train_users), len(split.validation.users), len(split.test.users), len(split.item_ids))
     session.note("split: {} training, {} validation and {} test users; {} items".format(*parts))
-    return Prepared(choice.path, dataset, split, build_catalogue(dataset, split))
+    return Prepared(choice, dataset, split, build_catalogue(dataset, split))
 
 
 def read_split(path: Path, dataset: Dataset) -> Split:

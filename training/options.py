@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from training.checked import checked
 from training.models.base import ModelConfig
+from training.precision import Precision
+from training.run_info import Reading
 
 
 class FitConfig(BaseModel):
@@ -30,6 +32,11 @@ class FitConfig(BaseModel):
     )
     patience: int = Field(
         default=10, ge=1, description="epochs without a better validation ndcg@100 before training stops"
+    )
+    precision: Precision = Field(
+        default="auto",
+        description="of the output layer's products in training: fp32, bf16, or auto = bf16 where the processor "
+        "multiplies it; a run records which it was",
     )
     conditions_per_user: int | None = Field(
         default=None,
@@ -65,7 +72,8 @@ class RunOptions:
 class FitOptions:
     """Everything `fit` needs beside the data.
 
-    name        what the model will be called; data_name, source: the data set's name and where it was read from
+    name        what the model will be called; data_name, source, reading: the data set's name, where it was read from
+                and how
     kind        an entry of the model registry; model: its config (config_for(kind, ...))
     condition   the item attribute whose values a conditioned model takes; ignored by the others
     """
@@ -78,6 +86,7 @@ class FitOptions:
     fit: FitConfig = field(default_factory=FitConfig)
     run: RunOptions = field(default_factory=RunOptions)
     condition: str = "genre"
+    reading: Reading = field(default_factory=Reading)
 
 
 def fit_config(overrides: Mapping[str, object] | None = None) -> FitConfig:

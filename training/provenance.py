@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from training.run_info import Git
 
+SHAPES_NOTHING = frozenset({"bench", "decode", "export", "tune"})
+"""Parts of this package that come after the training and the measuring, or only call them."""
 LIBRARIES = ("prismrec", "torch", "lightning", "numpy", "scipy", "polars", "onnx", "onnxruntime")
 
 
@@ -20,6 +23,21 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def code_digest(folder: Path | None = None) -> str:
+    """12 hex digits of the sources (of this package by default) that shape weights and figures.
+
+    Unlike the commit it says whether that code differs: a change of the documents leaves it, a changed work tree does
+    not hide in it.
+    """
+    folder = folder or Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        name = path.relative_to(folder)
+        if name.parts[0] not in SHAPES_NOTHING:
+            digest.update(f"{name.as_posix()}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def git_state(folder: Path | None = None) -> Git | None:

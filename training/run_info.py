@@ -38,14 +38,28 @@ class Git(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     dirty: bool
 
 
+class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the data were read, beside their path: what the command line said of it.
+
+    items, split  files, as the user gave them; folder: where relative paths start
+    max_bad       share of rejected lines from which reading stops with an error
+    """
+
+    folder: str | None = None
+    items: str | None = None
+    split: str | None = None
+    max_bad: float = 0.01
+
+
 class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One run.
 
     name        what the model will be called; kind: its entry in the registry ("c-vae"); config: its hyper-parameters
     fit         the FitConfig; seeds: {"train": ..., "split": ...}; device: what it was trained on ("cpu", "cuda")
-    data        counts and fingerprint of the split; source: the path it was read from, as the user gave it
+    data        counts and fingerprint of the split; source: the path it was read from, as the user gave it; reading:
+                how; threads: of the CPU, other numbers of them add in another order
     conditions  the values of the attribute that the model takes as condition; empty for an unconditioned model
-    libraries   name -> version; git is None outside a checkout
+    libraries   name -> version; git is None outside a checkout; code: a digest of the sources that shape the numbers
     complete    training ended by itself (all epochs, or early stopping); summary: how, None before the end
     """
 
@@ -64,3 +78,6 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     git: Git | None
     complete: bool
     summary: FitSummary | None = None
+    reading: Reading = Reading()
+    threads: int | None = None
+    code: str | None = None

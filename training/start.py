@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from training.errors import ConfigError, DataError
 from training.evaluate.measure import measurable
 from training.models.registry import entry_for
 from training.options import FitOptions
-from training.provenance import git_state, library_versions
+from training.precision import resolved
+from training.provenance import code_digest, git_state, library_versions
 from training.run_info import RunInfo
 
 
@@ -60,6 +61,12 @@ def device_of(asked: str) -> str:
     return "cuda" if asked == "cuda" or (asked == "auto" and there) else "cpu"
 
 
+def with_precision(options: FitOptions) -> FitOptions:
+    """The options with fp32 or bf16 in the place of auto, so that the run records which it was."""
+    found = resolved(options.fit.precision, device_of(options.run.device))
+    return replace(options, fit=options.fit.model_copy(update={"precision": found}))
+
+
 def describe_run(options: FitOptions, split: Split, conditions: Conditions) -> RunInfo:
     """run.json as it is when training starts."""
     n_users, n_items = split.train.shape
@@ -85,4 +92,7 @@ def describe_run(options: FitOptions, split: Split, conditions: Conditions) -> R
         libraries=library_versions(),
         git=git_state(),
         complete=False,
+        reading=options.reading,
+        threads=options.run.threads or torch.get_num_threads(),
+        code=code_digest(),
     )

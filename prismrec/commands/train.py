@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +9,11 @@ import typer
 from rich.console import Console
 
 from prismrec import flags, stages
-from prismrec.choices import Choices, TrainFlags, choose
+from prismrec.again import Said, prepared_for
+from prismrec.choices import TrainFlags, choose
 from prismrec.conditions import settled
-from prismrec.failures import CommandError
 from prismrec.globals import EPILOG
-from prismrec.inputs import DataChoice, Prepared, prepare
-from prismrec.session import Session, session_of
+from prismrec.session import session_of
 
 RUNS = Path("runs")
 
@@ -35,7 +33,7 @@ def train(  # noqa: PLR0913 - each parameter is an option
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in the folder.")] = False,
     condition: flags.Condition = None,
     items: flags.Items = None,
-    max_bad: flags.MaxBad = 0.01,
+    max_bad: flags.MaxBadOrFormer = None,
     threshold: flags.Threshold = None,
     min_items: flags.MinItems = None,
     heldout: flags.HeldOut = None,
@@ -53,8 +51,8 @@ def train(  # noqa: PLR0913 - each parameter is an option
 
     session = session_of(context)
     chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads, tracker, resume))
-    choice = DataChoice(data, items, max_bad, threshold, min_items, heldout, split) if data else None
-    prepared = again(session, chosen, items=items) if choice is None else prepare(session, choice, chosen.config)
+    said = Said(data, items, max_bad, threshold, min_items, heldout, split)
+    prepared = prepared_for(session, chosen.config, said)
     run = RunFolder(out or default_run(prepared.dataset.name, chosen.kind))
     options = settled(session, chosen, prepared).fit_options(session, prepared)
     to_go_on = "run the same command again" + ("" if resume else " with --resume added")
@@ -80,18 +78,6 @@ def train(  # noqa: PLR0913 - each parameter is an option
         console.print(f"next: prismrec evaluate {run.path}")
 
     session.result(document, show)
-
-
-def again(session: Session, chosen: Choices, *, items: Path | None) -> Prepared:
-    """The data and the split of the former run that -c names. CommandError when there is none, or the data changed."""
-    former = chosen.config.former
-    if former is None:
-        raise CommandError("there is no DATA to train on", hint="name it, or a former run: -c runs/x/run.json")
-    choice = DataChoice(former.data, items, split=former.split)
-    config = chosen.config if former.split is None else replace(chosen.config, protocol={})
-    prepared = prepare(session, choice, config)
-    former.check(prepared.split)
-    return prepared
 
 
 def default_run(name: str, kind: str) -> Path:

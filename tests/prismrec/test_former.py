@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -46,11 +48,36 @@ def test_train_again_with_another_seed_gives_other_numbers(run, tmp_path):
     assert numbers(RunFolder(tmp_path / "again")) != numbers(run)
 
 
-def test_train_again_on_changed_data_is_refused(run, capsys):
-    run.split.unlink()
+def test_train_again_on_changed_data_is_refused_with_both_fingerprints(run, capsys):
+    then = run.load_info().data.fingerprint
     assert main(["data", "synth", "data", "--users", "121", "--items", "40", "--quiet", "--replace"]) == 0
     assert main(["train", "-c", "run/run.json", "-o", "again"]) == 2
-    assert "was trained on other data" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "was trained on other data" in said
+    assert f"the fingerprint {then[:12]}, data now gives " in said
+    assert not Path("again").exists()
+
+
+def test_train_again_on_data_of_the_same_path_by_name_says_that_they_differ(run, capsys):
+    assert main(["data", "synth", "data", "--users", "121", "--items", "40", "--quiet", "--replace"]) == 0
+    assert main(["train", "data", "-c", "run/run.json", "-o", "again", "--set", "fit.epochs=1"]) == 0
+    assert "on another split" in capsys.readouterr().err
+
+
+def test_train_again_where_an_item_has_another_genre_is_refused(run, capsys):
+    catalogue = json.loads(run.items.read_text())
+    genre = next(a for a in catalogue["attributes"] if a["name"] == "genre")
+    genre["rows"][0] = [0] if genre["rows"][0] != [0] else [1]
+    run.items.write_text(json.dumps(catalogue))
+    assert main(["train", "-c", "run/run.json", "-o", "again"]) == 2
+    assert "other values of genre" in capsys.readouterr().err
+
+
+def test_train_again_from_another_folder_finds_the_data(run, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["train", "-c", "../run/run.json", "-o", "again", "--quiet"]) == 0
+    assert RunFolder(tmp_path / "elsewhere" / "again").best.read_bytes() == run.best.read_bytes()
 
 
 def test_train_other_data_with_the_settings_of_a_run(tmp_path):
@@ -71,3 +98,62 @@ def test_train_other_data_with_the_settings_of_a_run(tmp_path):
 def test_train_without_data_or_a_run_is_refused(words, said, capsys):
     assert main([*words, "-o", "again"]) == 2
     assert said in capsys.readouterr().err
+
+
+def _lines(path: Path, lines: list[str]) -> None:
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+@pytest.fixture
+def odd(tmp_path, run):
+    """A run in which nothing is as by default: item file, bad lines, threshold, split file, threads, condition."""
+    likes = [f"u{u},i{(u * 7 + k * k) % 23},{k % 5 + 1}" for u in range(60) for k in range(12)]
+    _lines(tmp_path / "likes.csv", ["user_id,item_id,rating", *dict.fromkeys(likes), *["u1,i1,good"] * 30])
+    _lines(
+        tmp_path / "things.csv",
+        ["item_id,title,mood", *(f"i{i},Thing {i},{'gay' if i % 3 else 'sad'}" for i in range(23))],
+    )
+    words = ["--items", "things.csv", "--max-bad", "0.5", "--threshold", "2", "--min-items", "4"]
+    assert main(["train", "likes.csv", "-o", "maker", "--heldout", "9", *words, "--model", "mult-vae", *QUICK]) == 0
+    shutil.copy("maker/split.npz", "by-hand.npz")
+    words = ["--items", "things.csv", "--max-bad", "0.5", "--split", "by-hand.npz", "--condition", "mood"]
+    quick = (*QUICK[:-3], "--threads", "2", "--quiet")
+    assert main(["train", "likes.csv", "-o", "odd", "--seed", "5", *words, *quick]) == 0
+    return RunFolder(tmp_path / "odd")
+
+
+def test_run_json_says_all_that_decides_the_numbers(odd):
+    info = odd.load_info()
+    assert (info.reading.items, info.reading.split, info.reading.max_bad) == ("things.csv", "by-hand.npz", 0.5)
+    assert (info.threads, info.conditions.attribute) == (2, "mood")
+    assert (info.protocol.threshold, info.protocol.min_items, info.protocol.n_heldout) == (2.0, 4, 9)
+    assert info.code and len(info.code) == 12
+
+
+@pytest.mark.parametrize("words", [[], ["likes.csv"]], ids=["alone", "with its data named"])
+@pytest.mark.parametrize("lost", ["by-hand.npz", "odd/split.npz"])
+def test_train_again_reads_items_bad_lines_and_split_as_then(odd, tmp_path, words, lost):
+    (tmp_path / lost).unlink()
+    assert main(["train", *words, "-c", "odd/run.json", "-o", "again", "--quiet"]) == 0
+    again = RunFolder(tmp_path / "again")
+    assert numbers(again) == numbers(odd)
+    assert again.best.read_bytes() == odd.best.read_bytes()
+    before, after = odd.load_info(), again.load_info()
+    assert (after.data, after.protocol, after.conditions, after.threads) == (
+        before.data,
+        before.protocol,
+        before.conditions,
+        before.threads,
+    )
+
+
+def test_train_again_without_its_split_is_refused(odd, tmp_path, capsys):
+    (tmp_path / "by-hand.npz").unlink()
+    odd.split.unlink()
+    assert main(["train", "-c", "odd/run.json", "-o", "again"]) == 2
+    assert "the split of by-hand.npz" in capsys.readouterr().err
+
+
+def test_train_again_with_words_on_the_split_makes_another(odd, tmp_path):
+    assert main(["train", "-c", "odd/run.json", "-o", "again", "--heldout", "7", "--quiet"]) == 0
+    assert len(RunFolder(tmp_path / "again").load_split().test.users) == 7
