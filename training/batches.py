@@ -17,23 +17,30 @@ from training.data.split import HeldOut
 from training.entries import NOTHING, Entries, EntrySampler
 from training.models.base import SparseRows
 from training.rows import sparse_rows
+from training.world import ALONE, World
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """history: whole histories; target: their items that satisfy the row's condition, never empty in training;
-    condition: float32 [B, n_conditions], None for an unconditioned model."""
+    condition: float32 [B, n_conditions], None for an unconditioned model; weight: of the mean loss (see Entries)."""
 
     history: SparseRows
     target: SparseRows
     condition: Tensor | None
+    weight: float = 1.0
 
     def __len__(self) -> int:
         return len(self.history)
 
     def to(self, device: torch.device) -> Batch:
         condition = None if self.condition is None else self.condition.to(device)
-        return Batch(self.history.to(device), self.target.to(device), condition)
+        return Batch(self.history.to(device), self.target.to(device), condition, self.weight)
+
+    @property
+    def n_counted(self) -> int:
+        """Rows that count: none when one was only put in so that there is a step (Entries.part)."""
+        return len(self) if self.weight else 0
 
 
 class TrainingRows(Dataset[Batch]):
@@ -47,13 +54,13 @@ class TrainingRows(Dataset[Batch]):
         rows = self.train[entries.user]
         history = sparse_rows(rows)
         if self.members is None:
-            return Batch(history, history, None)
+            return Batch(history, history, None, entries.weight)
         row_of = np.repeat(np.arange(len(entries)), np.diff(rows.indptr))
         kept = self._satisfying(rows.indices, entries.values[row_of])
         lengths = np.bincount(row_of[kept], minlength=len(entries))
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         target = SparseRows(torch.from_numpy(rows.indices[kept].astype(np.int64)), torch.from_numpy(offsets))
-        return Batch(history, target, condition_rows(entries.values, self.members.shape[1]))
+        return Batch(history, target, condition_rows(entries.values, self.members.shape[1]), entries.weight)
 
     def _satisfying(self, items: NDArray[np.int32], values: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each item [n] has one of the values [n, 2] asked for beside it; everything satisfies no value."""
@@ -93,8 +100,11 @@ class HeldOutChunks(Dataset[HeldOut]):
         return HeldOut(self.heldout.users[part], self.heldout.fold_in[part], self.heldout.target[part])
 
 
-def validation_loader(heldout: HeldOut, *, size: int = 500) -> DataLoader[HeldOut]:
-    """Chunks of held-out users in their order; no more than `size` rows of scores exist at a time."""
+def validation_loader(heldout: HeldOut, *, size: int = 500, world: World = ALONE) -> DataLoader[HeldOut]:
+    """Chunks of this process' held-out users in their order; at most `size` rows of scores exist at a time."""
+    if world.size > 1:
+        mine = np.arange(world.rank, len(heldout.users), world.size)
+        heldout = HeldOut(tuple(heldout.users[u] for u in mine), heldout.fold_in[mine], heldout.target[mine])
     return DataLoader(HeldOutChunks(heldout, size), batch_size=None, collate_fn=_as_is)
 
 

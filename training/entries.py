@@ -2,14 +2,15 @@
 
 A user of a conditioned model appears once unconditioned and once for each value seen in the history (Carraro et al.
 2020). Options: a few values drawn per epoch instead of all, and rows that ask for a pair of values (either will do).
-Everything drawn is a function of (seed, epoch), so a resumed run meets the same rows in the same order.
+Everything drawn is a function of (seed, epoch), so a resumed run meets the same rows in the same order. Several
+processes draw the same and each takes its part of every batch: batches, steps and epochs are those of one process.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +18,36 @@ from scipy import sparse
 from torch.utils.data import Sampler
 
 from training.options import FitConfig
+from training.world import ALONE, World
 
 NOTHING = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """n rows of training: user int64 [n] (a row of split.train) and values int64 [n, 2], -1 = none."""
+    """n rows of training: user int64 [n] (a row of split.train) and values int64 [n, 2], -1 = none.
+
+    weight  of their mean loss: 1, or as a part of a batch the part's rows over the mean part's. The mean over all
+            parts of weight * (mean loss) is then the mean loss of the batch, and of the gradients likewise.
+    """
 
     user: NDArray[np.int64]
     values: NDArray[np.int64]
+    weight: float = 1.0
 
     def __len__(self) -> int:
         return len(self.user)
 
     def take(self, which: NDArray[np.int64]) -> Entries:
         return Entries(self.user[which], self.values[which])
+
+    def part(self, rank: int, size: int) -> Entries:
+        """Every `size`-th row from `rank` on. A part without rows is the first row at weight 0: no step is empty."""
+        if size == 1:
+            return self
+        which = np.arange(rank, len(self), size)
+        weight = len(which) * size / len(self)
+        return replace(self.take(which if len(which) else np.zeros(1, dtype=np.int64)), weight=weight)
 
 
 def seen_values(train: sparse.csr_matrix, members: NDArray[np.bool_]) -> sparse.csr_matrix:
@@ -70,10 +85,21 @@ def pairs(seen: sparse.csr_matrix, *, count: int, rng: np.random.Generator) -> E
 
 
 class EntrySampler(Sampler[Entries]):
-    """Yields an epoch's batches; the trainer calls set_epoch before each. seen is None for an unconditioned model."""
+    """Yields an epoch's batches; the trainer calls set_epoch before each. seen is None for an unconditioned model.
 
-    def __init__(self, n_users: int, seen: sparse.csr_matrix | None, *, config: FitConfig, seed: int) -> None:
-        self.n_users, self.seen, self.config, self.seed = n_users, seen, config, seed
+    world  of each batch the part of this process
+    """
+
+    def __init__(
+        self,
+        n_users: int,
+        seen: sparse.csr_matrix | None,
+        *,
+        config: FitConfig,
+        seed: int,
+        world: World = ALONE,
+    ) -> None:
+        self.n_users, self.seen, self.config, self.seed, self.world = n_users, seen, config, seed, world
         self.epoch = 0
         self.n_entries = len(self._draw(np.random.default_rng(0)))  # the same number in every epoch
 
@@ -88,7 +114,8 @@ class EntrySampler(Sampler[Entries]):
         entries = self._draw(rng)
         order = rng.permutation(len(entries))
         for start in range(0, len(order), self.config.batch_size):
-            yield entries.take(order[start : start + self.config.batch_size])
+            batch = entries.take(order[start : start + self.config.batch_size])
+            yield batch.part(self.world.rank, self.world.size)
 
     def _draw(self, rng: np.random.Generator) -> Entries:
         plain = unconditioned(np.arange(self.n_users, dtype=np.int64))

@@ -1,5 +1,5 @@
 """How to train. Three things kept apart: what shapes the model (its config), what shapes training (FitConfig), and how
-this one run is carried out (RunOptions), which must not change a figure on the same kind of device."""
+this one run is carried out (RunOptions), which must not change a figure on the same kind and number of devices."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ class RunOptions:
 
     seed      of the weights, the order of users, dropout and sampling
     device    auto = a GPU if there is one
-    threads   of the CPU; None = torch's choice
+    devices   processes on each machine, one for each GPU or several on the CPU, which share every batch; None = one,
+              or as many as torchrun started
+    nodes     machines; see training/world.py
+    threads   of the CPU, of each process; None = torch's choice
     progress  auto = a bar on a terminal and a line per epoch elsewhere; plain = always lines; none = silence
     tracker   also send the epochs' figures to MLflow or Weights & Biases, if installed
     resume    go on with the run in the folder
@@ -62,6 +65,8 @@ class RunOptions:
 
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int | None = None
+    nodes: int = 1
     threads: int | None = None
     progress: Literal["auto", "plain", "none"] = "auto"
     tracker: Literal["mlflow", "wandb"] | None = None
