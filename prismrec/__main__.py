@@ -75,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 (a check failed), 2 (bad use or input) or 130 (interrupted)."""
     # Read by OpenMP when torch is imported: waiting threads sleep instead of spinning on cores that others use too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault(
+        "THP_MEM_ALLOC_ENABLE", "1"
+    )  # torch: large blocks in large pages, a few of thousands of faults
     words = hoist(sys.argv[1:] if argv is None else argv) or ["--help"]
     asks_help = not {"-h", "--help", "--show-completion"}.isdisjoint(words)
     _STDOUT.append(sys.stdout)

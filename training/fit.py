@@ -19,7 +19,8 @@ from training.quiet import quiet, torch_state
 from training.resume import check_resumable, finished
 from training.run_folder import RunFolder
 from training.run_info import FitSummary, RunInfo
-from training.start import check_data, conditions_of, describe_run
+from training.sizes import check_fits
+from training.start import check_data, conditions_of, describe_run, with_precision
 from training.trackers import check_tracker
 
 COLLAPSED_SHARE = 0.1
@@ -50,6 +51,8 @@ def fit(
     check_tracker(options.run.tracker)
     check_data(split)
     inputs = conditions_of(options, catalogue)
+    options = with_precision(options)
+    check_fits(options, split, n_conditions=len(inputs.conditions.values))
     info = describe_run(options, split, inputs.conditions)
     run.prepare(resume=options.run.resume)
     if options.run.resume:

@@ -17,6 +17,8 @@ from training.evaluate import ranking
 from training.models.base import LatentModel
 from training.objective import Loss, kl_per_dimension
 from training.options import FitConfig
+from training.output_loss import Walk
+from training.precision import dtype_of, resolved
 from training.rows import sparse_rows
 
 MONITOR = "ndcg@100"
@@ -35,6 +37,9 @@ class Learner(pl.LightningModule):
         self.kl_sums, self.mu_sums, self.mu_squares = torch.zeros(3, model.n_latent, dtype=torch.float64)
         self.n_validated = 0
         self.has_posterior = True
+
+    def on_fit_start(self) -> None:
+        self.model.walk = Walk(dtype_of(resolved(self.config.precision, self.device.type)))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         config = self.config

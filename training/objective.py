@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from training.output_loss import output_nll
+
 if TYPE_CHECKING:  # the base of the models has this objective as its default, so it must not be needed to import it
     from training.models.base import LatentModel, Posterior, SparseRows
 
@@ -36,6 +38,14 @@ def multinomial_nll(logits: Tensor, target: SparseRows) -> Tensor:
     return torch.logsumexp(logits, dim=1) * target.lengths - wanted
 
 
+def mean_nll(model: LatentModel, z: Tensor, target: SparseRows) -> Tensor:
+    """The mean over rows of multinomial_nll, z [B, n_latent]; no block of logits where the output layer is linear."""
+    layer = model.output(z)
+    if layer is None:
+        return multinomial_nll(model.decode(z), target).mean()
+    return output_nll(layer, target, walk=model.walk).total
+
+
 def kl_per_dimension(posterior: Posterior) -> Tensor:
     """KL of each user's q(z_i|x) from the prior: [B, n_latent] nats; zeros for a model without a posterior."""
     if posterior.logvar is None:
@@ -54,8 +64,8 @@ def sample(posterior: Posterior) -> Tensor:
 def elbo_loss(
     model: LatentModel, history: SparseRows, target: SparseRows, *, condition: Tensor | None, beta: float
 ) -> Loss:
-    """The loss of one batch in training mode; allocates one block of logits [B, n_items] and its gradient."""
+    """The loss of one batch in training mode; see output_loss.py for what a linear output layer costs."""
     posterior = model.encode(history, condition)
-    reconstruction = multinomial_nll(model.decode(sample(posterior)), target).mean()
+    reconstruction = mean_nll(model, sample(posterior), target)
     kl = kl_per_dimension(posterior).sum(dim=1).mean()
     return Loss(reconstruction + beta * kl, reconstruction, kl)

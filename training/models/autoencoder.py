@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from training.errors import ConfigError
 from training.models.base import SparseRows
 from training.models.tanh_network import TanhConfig, TanhNetwork
-from training.objective import Loss, multinomial_nll
+from training.objective import Loss, mean_nll
 
 
 class AutoencoderConfig(TanhConfig):
@@ -69,6 +69,6 @@ class Autoencoder(TanhNetwork):
     def loss(self, history: SparseRows, target: SparseRows, *, condition: Tensor | None, beta: float) -> Loss:
         """Reconstruction plus the L1 penalty on z, which stands in the place of the KL; beta has no effect."""
         z = self.encode(history, condition).mu
-        reconstruction = multinomial_nll(self.decode(z), target).mean()
+        reconstruction = mean_nll(self, z, target)
         size = z.abs().sum(dim=1).mean()
         return Loss(reconstruction + self.config.sparse * size, reconstruction, self.config.sparse * size)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from training.objective import Loss, elbo_loss
+from training.output_loss import OutputLayer, Walk
 
 
 class ModelConfig(BaseModel):
@@ -62,6 +63,7 @@ class LatentModel(nn.Module, ABC):
     """history (+ condition) -> q(z|x) -> logits. In eval mode encode is deterministic: no dropout, z = mu.
 
     condition is float32 [B, n_conditions], 1 for each value asked for; None means all zeros.
+    walk is how the loss of a linear output layer is worked out; training sets it (FitConfig.precision).
     """
 
     kind: ClassVar[str]
@@ -69,6 +71,7 @@ class LatentModel(nn.Module, ABC):
     n_latent: int
     n_conditions: int
     config: ModelConfig
+    walk: Walk = Walk()
 
     @abstractmethod
     def encode(self, rows: SparseRows, condition: Tensor | None = None) -> Posterior:
@@ -81,6 +84,10 @@ class LatentModel(nn.Module, ABC):
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """z float32 [B, n_latent] -> logits float32 [B, n_items]."""
+
+    def output(self, z: Tensor) -> OutputLayer | None:
+        """The layer that decode(z) ends in, if that is linear: then the loss needs no block [B, n_items]."""
+        return None
 
     def loss(self, history: SparseRows, target: SparseRows, *, condition: Tensor | None, beta: float) -> Loss:
         """The training loss of one batch: -ELBO with beta on the KL. A model with another objective overrides this."""

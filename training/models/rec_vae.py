@@ -30,7 +30,8 @@ from torch.nn import functional
 
 from training.models.base import ModelConfig, Posterior, SparseRows
 from training.models.linear_input import LinearInput, initialise_linear, initialise_rows, logits_of_rows
-from training.objective import Loss, multinomial_nll, sample
+from training.objective import Loss, mean_nll, sample
+from training.output_loss import OutputLayer
 
 N_LAYERS = 5
 NORM_EPSILON = 0.1
@@ -106,8 +107,11 @@ class RecVAE(LinearInput):
 
     def decode(self, z: Tensor) -> Tensor:
         """See LatentModel.decode."""
-        logits: Tensor = self.decoder(z)
-        return logits
+        return self.output(z).logits()
+
+    def output(self, z: Tensor) -> OutputLayer:
+        """See LatentModel.output."""
+        return OutputLayer(z, self.decoder.weight, self.decoder.bias)
 
     def logit(self, u: Tensor, item_ix: Tensor) -> Tensor:
         """See LinearInput.logit."""
@@ -134,7 +138,7 @@ class RecVAE(LinearInput):
         """-ELBO with the composite prior; beta has no effect, the KL of each row weighs gamma * its number of items."""
         posterior = self.encode(history, condition)
         z = sample(posterior)
-        reconstruction = multinomial_nll(self.decode(z), target).mean()
+        reconstruction = mean_nll(self, z, target)
         kl = (self.log_posterior(z, posterior) - self.log_prior(z, history)).sum(dim=1)
         weighted = (self.config.gamma * history.lengths * kl).mean()
         return Loss(reconstruction + weighted, reconstruction, kl.mean())

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from training.models.base import ModelConfig, Posterior
 from training.models.linear_input import LinearInput, initialise_linear, initialise_rows, logits_of_rows
+from training.output_loss import OutputLayer
 
 
 class TanhConfig(ModelConfig):
@@ -78,7 +79,11 @@ class TanhNetwork(LinearInput):
 
     def decode(self, z: Tensor) -> Tensor:
         """See LatentModel.decode."""
-        return functional.linear(self._decoder_hidden(z), *self.output_layer)
+        return self.output(z).logits()
+
+    def output(self, z: Tensor) -> OutputLayer:
+        """See LatentModel.output."""
+        return OutputLayer(self._decoder_hidden(z), *self.output_layer)
 
     def logit(self, u: Tensor, item_ix: Tensor) -> Tensor:
         """See LinearInput.logit."""
