@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from prismrec.config import Config, keys_of, read_config, with_settings
+from prismrec.config import Config, keys_of, read_config, refuse_unknown_keys, with_settings
 from prismrec.inputs import Prepared
 from prismrec.session import Session
 
@@ -95,12 +95,30 @@ class Choices:
 
 
 def choose(session: Session, flags: TrainFlags, *, default_kind: str = "c-vae") -> Choices:
-    """Merge file, `--set` and flags. Raises CommandError or ConfigError for a model, section or key that is unknown."""
+    """Merge file, `--set` and flags.
+
+    Raises CommandError or ConfigError for a model, section or key that is unknown and for a value out of bounds, before
+    any data are read.
+    """
     config = read_config(session.config)
     kind = flags.model or str(config.model.get("kind", default_kind))
-    config = with_settings(config, flags.settings, keys=known_keys(kind))
+    keys = known_keys(kind)
+    refuse_unknown_keys(config, {**keys, "model": [*keys["model"], "kind"]}, where=str(session.config))
+    config = with_settings(config, flags.settings, keys=keys)
+    _check_values(kind, config)
     condition = flags.condition or str(config.model.get("condition", "genre"))
     return Choices(kind, condition, config, flags)
+
+
+def _check_values(kind: str, config: Config) -> None:
+    from training.checked import checked
+    from training.decode.options import DecodeOptions
+    from training.models.registry import config_for
+    from training.options import fit_config
+
+    config_for(kind, _without(config.model, "kind", "condition"))
+    fit_config(config.fit)
+    checked(DecodeOptions, config.decode, what="decoding")
 
 
 def decode_options(session: Session, config: Config) -> DecodeOptions:

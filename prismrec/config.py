@@ -92,6 +92,12 @@ def with_settings(config: Config, settings: Sequence[str], *, keys: Mapping[str,
     return dataclasses.replace(config, **found)
 
 
+def refuse_unknown_keys(config: Config, keys: Mapping[str, Iterable[str]], *, where: str) -> None:
+    """CommandError for a key that its section does not have; it names the nearest and all that there are."""
+    for name in SECTIONS:
+        _refuse_unknown(config.section(name), keys[name], what="key", where=f"{where} [{name}]")
+
+
 def build(cls: type[T], section: str, *layers: Mapping[str, Any]) -> T:
     """An options object (dataclass or pydantic model) from layers, later ones first; None means "not said".
 
@@ -150,5 +156,5 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str], *, what: str, wh
 def _nearest(name: str, known: Sequence[str]) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+    near = "".join(f"did you mean {close!r}? " for close in get_close_matches(name, known, n=1))
+    return f"{near}known: {', '.join(known)}"

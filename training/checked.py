@@ -18,9 +18,8 @@ def checked(kind: type[Settings], overrides: Mapping[str, object], *, what: str)
     known = list(kind.model_fields)
     for key in overrides:
         if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the settings are: {', '.join(known)}"
-            raise ConfigError(f"{what} has no setting {key!r}", hint=hint)
+            near = "".join(f"did you mean {name!r}? " for name in get_close_matches(key, known, n=1))
+            raise ConfigError(f"{what} has no setting {key!r}", hint=f"{near}the settings are: {', '.join(known)}")
     try:
         return kind(**overrides)
     except ValidationError as error:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 _CPU = Path("/proc/cpuinfo")
 _MEMORY = Path("/proc/meminfo")
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Of a container, in the two versions of control groups."""
 
 
 def machine(libraries: Mapping[str, str]) -> dict[str, str | int | float | None]:
@@ -22,6 +24,17 @@ def machine(libraries: Mapping[str, str]) -> dict[str, str | int | float | None]
         "python": platform.python_version(),
         "torch": libraries.get("torch"),
     }
+
+
+def memory_bytes(memory: Path = _MEMORY, limits: tuple[Path, ...] = _LIMITS) -> int | None:
+    """The memory that this process may have at most: the machine's, or its container's; None = not known."""
+    found = [int(text) for path in limits if path.is_file() and (text := path.read_text("ascii").strip()).isdigit()]
+    total = _field(memory, "MemTotal")
+    if total is not None:
+        found.append(1024 * int(total.split()[0]))
+    elif "SC_PHYS_PAGES" in os.sysconf_names:
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return min(found, default=None)
 
 
 def _field(path: Path, name: str) -> str | None:

@@ -113,6 +113,62 @@ def test_config_file_with_an_unknown_key_is_refused(section, tmp_path, monkeypat
     refused(["train", "DATA", "--model", "mult-vae", "-c", "c.toml"], capsys)
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("latent=0", "latent is 0"),
+        ("hidden=1000000000", "hidden is 1000000000"),
+        ("batch_size=0", "batch_size is 0"),
+        ("batch_size=1000000000", "batch_size is 1000000000"),
+        ("fit.epochs=-1", "epochs is -1"),
+        ("learning_rate=nan", "learning_rate is nan"),
+        ("dropout=1.5", "dropout is 1.5"),
+    ],
+)
+def test_impossible_size_is_refused_before_the_data_are_read(setting, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert said in refused(["train", "no-such-data", "--model", "mult-vae", "--set", setting], capsys)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[model]\nlatnt = 3\n", "did you mean 'latent'? known: condition, dropout, hidden, kind, latent"),
+        ("[fit]\nepoch = 1\n", "did you mean 'epochs'? known: "),
+        ("[decode]\npermutation = 1\n", "did you mean 'permutations'? known: "),
+        ("[protocol]\nmin_item = 1\n", "did you mean 'min_items'? known: "),
+        ("[modle]\nlatent = 3\n", "did you mean 'model'? known: decode, fit, model, protocol"),
+        ("[model]\nkind = 'mult-vea'\n", "mult-vae"),
+        ("[model]\nlatent = 0\n", "latent"),
+    ],
+)
+def test_unknown_key_of_a_file_is_refused_before_the_data_are_read(content, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.toml").write_text(content)
+    words = ["train", "no-such-data", "-c", "c.toml"]
+    assert said in refused(words if "kind" in content else [*words, "--model", "mult-vae"], capsys)
+
+
+def test_good_settings_come_as_far_as_the_data(tmp_path, monkeypatch, capsys):
+    """The control of the two above."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.toml").write_text("[model]\nlatent = 3\n[fit]\nepochs = 1\n")
+    words = ["train", "no-such-data", "-c", "c.toml", "--model", "mult-vae", "--set", "hidden=10"]
+    assert "no-such-data does not exist" in refused(words, capsys)
+
+
+def test_model_too_large_for_the_machine_is_refused_before_training(tmp_path, monkeypatch, capsys):
+    from training import sizes
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sizes, "memory_bytes", lambda: 500_000_000)
+    write(tmp_path / "DATA", GOOD)
+    words = ["train", "DATA", "--model", "mult-vae", "--heldout", "2", "--set", "hidden=16384", "--set", "latent=4096"]
+    said = refused([*words, "-o", "run"], capsys)
+    assert "hidden 16384, latent 4096 needs at least" in said and "has 0.5 GB" in said
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.fixture
 def bundle(tmp_path) -> Path:
     return make_bundle(tmp_path / "models")
