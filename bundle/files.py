@@ -1,7 +1,7 @@
 """The names of a bundle's files and of the folders around it. No other module spells them.
 
 models/<name>/<version>/manifest.json   written last; lists every other file with size and sha256
-                        encoder.onnx decoder.onnx explainer.onnx
+                        encoder.onnx decoder.onnx explainer.onnx, and linear.onnx where the model has that term
                         items.json factors.json latent_map.json
 models/<name>/current                   the version to serve; without it the highest version is served
 """
@@ -16,11 +16,12 @@ MANIFEST = "manifest.json"
 ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
 EXPLAINER = "explainer.onnx"
+LINEAR = "linear.onnx"
 ITEMS = "items.json"
 FACTORS = "factors.json"
 LATENT_MAP = "latent_map.json"
 PAYLOAD = (ENCODER, DECODER, EXPLAINER, ITEMS, FACTORS, LATENT_MAP)
-"""Every file of a bundle but the manifest. A bundle has exactly these."""
+"""Every file of a bundle but the manifest. A bundle has exactly these, and LINEAR if its manifest names that graph."""
 
 CURRENT = "current"
 STAGING_PREFIX = ".staging-"

@@ -45,15 +45,23 @@ class Graph(_Part, frozen=True):
     outputs: tuple[str, ...]
 
 
-class Graphs(_Part, frozen=True):
-    """The three graphs of a bundle. B = batch, L = longest history, C = n_conditions, K = explained items.
+class Graphs(_Part, frozen=True, omit_defaults=True):
+    """The three or four graphs of a bundle. B = batch, L = longest history, C = n_conditions, K = explained items.
 
     encoder    history int64 [B, L], mask float32 [B, L], (condition float32 [B, C]) -> mu float32 [B, n_latent]
     decoder    z float32 [B, n_latent] -> logits float32 [B, n_items]
     explainer  history int64 [L], (condition float32 [1, C]), shift float32 [1, n_latent], item_ix int64 [K]
                -> latent float32 [K, n_latent], latent_base float32 [K],
-                  history_contribution float32 [K, L], history_base float32 [K]
-               the score explained is decoder(encoder(history, condition) + shift)[item_ix]
+                  history_contribution float32 [K, L], history_base float32 [K], (linear float32 [K, L])
+    linear     history int64 [B, L], mask float32 [B, L], (condition float32 [B, C]) -> linear float32 [B, n_items]
+
+    The score explained is (decoder(encoder(history, condition) + shift) + linear(history, condition))[item_ix]. A model
+    without a linear item-to-item term has no fourth graph (None; old bundles do not name it) and its explainer four
+    outputs. With one, both bases hold what linear() gives an empty history, score = latent_base + latent.sum +
+    linear.sum, and history_contribution is the view of the whole score, direct parts included.
+
+    One condition value is 1 in the condition input. Several are 1 each, whether items with any or with all of them are
+    meant; only a model with a linear graph is asked for "all" by 1/n in each of n values.
     `condition` is an input only when n_conditions > 0. Padding of `history` is any valid index with mask 0.
     An empty history is one padding index (L = 1, mask 0) to the encoder and L = 0 to the explainer, which has no mask.
     Every index must lie in 0..n_items-1 (a negative one wraps in silence) and stand once in its history.
@@ -62,6 +70,12 @@ class Graphs(_Part, frozen=True):
     encoder: Graph
     decoder: Graph
     explainer: Graph
+    linear: Graph | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The graphs' files: three, or four where there is a linear term."""
+        return tuple(graph.file for graph in (self.encoder, self.decoder, self.explainer, self.linear) if graph)
 
 
 class Conditions(_Part, frozen=True):
@@ -96,7 +110,8 @@ class Metric(_Part, frozen=True):
 class GoldenCase(_Part, frozen=True):
     """A made-up history (no person's) with the trainer's answer: the top item indices, unmasked, and their logits.
 
-    The decoder's logits of `history` under `condition` must reproduce `scores` within `tolerance`.
+    The scores of `history` under `condition` (any of its values; the linear term included, where there is one) must
+    reproduce `scores` within `tolerance`.
     """
 
     history: tuple[int, ...]
@@ -141,6 +156,11 @@ class Manifest(_Part, frozen=True, kw_only=True):
     files: dict[str, FileEntry]
     forced: str | None = None
 
+    @property
+    def payload(self) -> frozenset[str]:
+        """Every file of this bundle but the manifest itself."""
+        return frozenset((*files.PAYLOAD, *self.graphs.files))
+
     def check(self) -> None:
         """Raise ManifestError when the manifest contradicts itself."""
         if not (files.valid_name(self.name) and files.valid_version(self.version)):
@@ -166,9 +186,10 @@ class Manifest(_Part, frozen=True, kw_only=True):
             raise ManifestError("conditions are values of one attribute: both are named or neither")
 
     def _check_graphs(self) -> None:
-        named = (self.graphs.encoder.file, self.graphs.decoder.file, self.graphs.explainer.file)
-        if named != (files.ENCODER, files.DECODER, files.EXPLAINER):
-            raise ManifestError(f"the graphs' files are {named}, expected encoder, decoder and explainer .onnx")
+        named = self.graphs.files
+        expected = (files.ENCODER, files.DECODER, files.EXPLAINER, files.LINEAR)
+        if named != expected[: len(named)]:
+            raise ManifestError(f"the graphs' files are {named}, expected {expected}, the last only if there is one")
         missing = [name for name in named if name not in self.files]
         if missing:
             raise ManifestError(f"the graph files {missing} are not listed in `files`")

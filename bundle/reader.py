@@ -105,15 +105,16 @@ def read_bundle(folder: Path) -> Bundle:
         catalogue=parts.catalogue,
         factors=parts.factors,
         latent_map=parts.latent_map,
-        graphs={name: content[name] for name in (files.ENCODER, files.DECODER, files.EXPLAINER)},
+        graphs={name: content[name] for name in manifest.graphs.files},
     )
 
 
 def _check_listing(folder: Path, manifest: Manifest) -> None:
-    if set(manifest.files) != set(files.PAYLOAD):
-        raise FilesError(f"the manifest lists {sorted(manifest.files)}, a bundle holds {sorted(files.PAYLOAD)}")
+    expected = manifest.payload
+    if set(manifest.files) != expected:
+        raise FilesError(f"the manifest lists {sorted(manifest.files)}, this bundle holds {sorted(expected)}")
     try:
-        extra = {p.name for p in folder.iterdir()} - set(files.PAYLOAD) - {files.MANIFEST}
+        extra = {p.name for p in folder.iterdir()} - expected - {files.MANIFEST}
     except OSError as error:
         raise FilesError(f"{folder} cannot be listed: {error.strerror}") from error
     if extra:

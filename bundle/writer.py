@@ -75,12 +75,12 @@ def write_bundle(
 ) -> Path:
     """Write `models/<name>/<version>` durably and point `current` to it; returns the bundle's folder.
 
-    payload        file name -> bytes, exactly `files.PAYLOAD`
+    payload        file name -> bytes: `files.PAYLOAD`, and `files.LINEAR` if and only if the manifest names that graph
     make_manifest  gets the file table and returns the manifest
     Raises FilesError (target refused, another exporter at work, disk), ManifestError or ContentError (parts
     contradict each other). After any error a reader sees the older bundle or the whole new one, never a part.
     """
-    if set(payload) != set(files.PAYLOAD):
+    if set(payload) - {files.LINEAR} != set(files.PAYLOAD):
         raise FilesError(f"a bundle holds {sorted(files.PAYLOAD)}, got {sorted(payload)}")
     check_target(model_folder, version)
     manifest = seal(make_manifest(file_entries(payload)))
@@ -130,6 +130,8 @@ def _check_parts(name: str, version: str, raw_manifest: bytes, payload: Mapping[
     manifest = parse_manifest(raw_manifest)
     if (manifest.name, manifest.version) != (name, version):
         raise ContentError(f"the manifest says {manifest.name}/{manifest.version}, the target is {name}/{version}")
+    if set(payload) != manifest.payload:
+        raise FilesError(f"the manifest's graphs need {sorted(manifest.payload)}, got {sorted(payload)}")
     check_content(manifest, payload)
 
 
