@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from lightning.pytorch.plugins.environments import ClusterEnvironment
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
 from training.errors import ConfigError
 from training.options import RunOptions
@@ -52,7 +52,7 @@ class World:
     @property
     def starts_others(self) -> bool:
         """Whether the other processes of this machine are this one's to start."""
-        return self.devices > 1 and not self.launched
+        return self.devices > 1 and self.local == 0 and not self.launched
 
 
 ALONE = World()
