@@ -58,7 +58,9 @@ Baselines = Annotated[
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="KIND", help="The model: c-vae, mult-vae, mult-dae, autoencoder, rec-vae or macrid-vae."
+        "--model",
+        metavar="KIND",
+        help="The model: c-vae, mult-vae, mult-dae, autoencoder, contrastive, rec-vae or macrid-vae.",
     ),
 ]
 Condition = Annotated[

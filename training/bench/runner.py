@@ -13,7 +13,10 @@ from training.errors import FitError
 
 
 def run_tasks(tasks: Iterable[Task], fingerprint: str, note: Callable[[str], None]) -> list[Outcome]:
-    """The outcome of every task, those of an earlier bench reused. FitError names the task that failed."""
+    """The outcome of every task, and those that it brings along; what an earlier bench found is used again.
+
+    FitError names the task that failed.
+    """
     outcomes = []
     for task in tasks:
         outcome = kept_outcome(task, fingerprint)
@@ -24,7 +27,7 @@ def run_tasks(tasks: Iterable[Task], fingerprint: str, note: Callable[[str], Non
             outcome = _in_own_process(task)
             found = outcome.metrics["ndcg@100"]
             note(f"{task.model}, seed {task.seed}: ndcg@100 {found.mean:.4f}, {outcome.seconds:.0f} s")
-        outcomes.append(outcome)
+        outcomes += [outcome, *outcome.also]
     return outcomes
 
 

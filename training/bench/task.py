@@ -41,6 +41,7 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     seconds      to train (or fit) until it stopped by itself, validation and search included
     peak_bytes   the most memory that the process held, libraries and data included
     chosen       of a baseline: what was chosen on the validation users; of a model: epochs, best epoch
+    also         the model's other ways to recommend, as outcomes of their own: "contrastive (neighbours)"
     commit       of the code that made it, "+" behind it when the work tree differed; None = not known
     """
 
@@ -56,6 +57,7 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     chosen: dict[str, float | str]
     libraries: dict[str, str]
     conditioned: Conditioned | None = None
+    also: tuple[Outcome, ...] = ()
     commit: str | None = None
 
 

@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
 
+from bundle.catalogue import Catalogue
 from bundle.manifest import encode
 from training.bench.memory import peak_bytes
 from training.bench.task import Failure, Outcome, Task
@@ -19,9 +20,11 @@ from training.errors import FitError, TrainingError
 from training.evaluate.baselines import fit_baseline
 from training.evaluate.evaluate import evaluate, metrics_of
 from training.evaluate.measure import measurable, measure
-from training.evaluate.result import HEADLINE, Conditioned
+from training.evaluate.neighbours import fit_neighbours
+from training.evaluate.result import HEADLINE, NEIGHBOURS, Conditioned
 from training.evaluate.scorer import ModelScorer, Scorer
 from training.fit import fit
+from training.models.registry import entry_for
 from training.options import FitOptions
 from training.provenance import git_state, library_versions
 from training.run_folder import RunFolder
@@ -35,6 +38,7 @@ class _Made:
     seconds: float
     chosen: dict[str, float | str]
     conditioned: Conditioned | None = None
+    also: dict[str, _Made] = field(default_factory=dict)
 
 
 def run_task(task: Task, clock: Callable[[], float] = time.perf_counter) -> Outcome | Failure:
@@ -61,9 +65,22 @@ def kept_outcome(task: Task, fingerprint: str) -> Outcome | None:
 def _run(task: Task, clock: Callable[[], float]) -> Outcome:
     inputs = RunFolder(task.inputs)
     split, catalogue = inputs.load_split(), inputs.load_catalogue()
-    made = _baseline(task, split, clock) if task.options is None else _model(task, task.options, inputs)
+    made = _baseline(task, split, clock) if task.options is None else _model(task, task.options, inputs, clock)
+    outcome = _measured(task, made, split, catalogue)
+    also = (
+        msgspec.structs.replace(_measured(task, other, split, catalogue), model=f"{task.model} ({way})")
+        for way, other in made.also.items()
+    )
+    outcome = msgspec.structs.replace(outcome, also=tuple(also))
+    task.folder.mkdir(parents=True, exist_ok=True)
+    RunFolder(task.folder).write(task.folder / OUTCOME, encode(outcome))
+    return outcome
+
+
+def _measured(task: Task, made: _Made, split: Split, catalogue: Catalogue) -> Outcome:
+    """On the test users."""
     measured = measure(made.scorer, measurable(split.test, what="test"))
-    outcome = Outcome(
+    return Outcome(
         model=task.model,
         baseline=task.options is None,
         seed=task.seed,
@@ -78,9 +95,6 @@ def _run(task: Task, clock: Callable[[], float]) -> Outcome:
         conditioned=made.conditioned,
         commit=_commit(),
     )
-    task.folder.mkdir(parents=True, exist_ok=True)
-    RunFolder(task.folder).write(task.folder / OUTCOME, encode(outcome))
-    return outcome
 
 
 def _commit() -> str | None:
@@ -94,13 +108,20 @@ def _baseline(task: Task, split: Split, clock: Callable[[], float]) -> _Made:
     return _Made(fitted.scorer, clock() - started, fitted.settings)
 
 
-def _model(task: Task, options: FitOptions, inputs: RunFolder) -> _Made:
-    run = RunFolder(task.folder)
+def _model(task: Task, options: FitOptions, inputs: RunFolder, clock: Callable[[], float]) -> _Made:
+    """also: the model's other way to recommend; its seconds are those of the training and the choice of neighbours."""
+    run, split = RunFolder(task.folder), inputs.load_split()
     options = replace(options, run=replace(options.run, resume=run.info.exists()))
-    summary = fit(run, inputs.load_split(), inputs.load_catalogue(), options).summary
+    summary = fit(run, split, inputs.load_catalogue(), options).summary
     if summary.stopped == "interrupted":
         raise FitError(f"{task.model}: stopped before it was trained", hint="run the bench again to go on with it")
     loaded = run.load()
     conditioned = evaluate(loaded, part="test", baselines=()).conditioned if loaded.model.n_conditions else None
     epochs = {"epochs": float(summary.epochs), "best_epoch": float(summary.best_epoch)}
-    return _Made(ModelScorer(loaded.model), summary.seconds, {**epochs, "validation": summary.best_ndcg}, conditioned)
+    chosen = {**epochs, "validation": summary.best_ndcg}
+    made = _Made(ModelScorer(loaded.model), summary.seconds, chosen, conditioned)
+    if entry_for(loaded.info.kind).neighbours:
+        started = clock()
+        voting = fit_neighbours(loaded.model, split)
+        made.also[NEIGHBOURS] = _Made(voting.scorer, summary.seconds + clock() - started, voting.settings)
+    return made

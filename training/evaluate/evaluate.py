@@ -11,11 +11,14 @@ from bundle.catalogue import Catalogue
 from training.data.split import HeldOut, Split
 from training.evaluate import lists as list_figures
 from training.evaluate.baselines import fit_baseline
+from training.evaluate.baselines.baseline import Baseline
 from training.evaluate.conditions import evaluate_conditions
 from training.evaluate.intervals import list_metric, metric_of
 from training.evaluate.measure import Measured, measurable, measure
-from training.evaluate.result import HEADLINE, Conditioned, Evaluation, Metrics, Part
+from training.evaluate.neighbours import fit_neighbours
+from training.evaluate.result import HEADLINE, NEIGHBOURS, Conditioned, Evaluation, Metrics, Part
 from training.evaluate.scorer import ModelScorer, Scorer
+from training.models.registry import entry_for
 from training.run_folder import LoadedRun, RunFolder
 
 DEFAULT_BASELINES = ("popularity", "ease")
@@ -38,7 +41,7 @@ def evaluate(loaded: LoadedRun, *, part: Part, baselines: Sequence[str] = DEFAUL
     """See evaluate_run; nothing is written. Costs a forward pass for every held-out user (and condition), and EASE."""
     split = loaded.split
     heldout = measurable(split.test if part == "test" else split.validation, what=part)
-    fitted = {name: fit_baseline(name, split) for name in dict.fromkeys(baselines)}
+    fitted = _beside(loaded, baselines)
     measured = measure(ModelScorer(loaded.model), heldout)
     beside = {name: measure(baseline.scorer, heldout) for name, baseline in fitted.items()}
     scorers = {name: baseline.scorer for name, baseline in fitted.items()}
@@ -55,6 +58,14 @@ def evaluate(loaded: LoadedRun, *, part: Part, baselines: Sequence[str] = DEFAUL
         settings={name: baseline.settings for name, baseline in fitted.items()},
         conditioned=_conditioned(loaded, heldout, scorers),
     )
+
+
+def _beside(loaded: LoadedRun, names: Sequence[str]) -> dict[str, Baseline]:
+    """The baselines asked for, and the model's other way to recommend if it has one."""
+    fitted = {name: fit_baseline(name, loaded.split) for name in dict.fromkeys(names)}
+    if entry_for(loaded.info.kind).neighbours:
+        fitted[NEIGHBOURS] = fit_neighbours(loaded.model, loaded.split)
+    return fitted
 
 
 def _rng() -> np.random.Generator:

@@ -15,10 +15,13 @@ Part = Literal["test", "validation"]
 Metrics = dict[str, Metric]
 HEADLINE = "ndcg@100"
 """The metric on which models are chosen and compared."""
+NEIGHBOURS = "neighbours"
+"""The row of a model's other way to recommend: a vote of the nearest users in its latent space."""
 
 
-ROWS = ("none", "soft", "strict", "both", "popularity", "item-knn", "ease")
-"""Ways to ask for a condition, then baselines, in the order of every table; what is not here comes after, by name."""
+ROWS = ("none", "soft", "strict", "both", NEIGHBOURS, "popularity", "item-knn", "ease")
+"""Ways to ask for a condition, the model's own neighbours, then baselines, in the order of every table; what is not
+here comes after, by name."""
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -49,6 +52,7 @@ class Evaluation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """One model and the baselines beside it, on the same held-out users.
 
     model, baselines  metric name -> figure (mean over users, standard error, 95 % bootstrap interval)
+                      baselines[NEIGHBOURS] is there for a model that has that way to recommend
     gain              baseline -> paired difference of ndcg@100 per user, model minus baseline
     settings          baseline -> what was chosen for it on the validation part ({"lambda": 700})
     fingerprint       of the split

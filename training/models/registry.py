@@ -8,9 +8,11 @@ from typing import Any
 
 from training.checked import checked
 from training.errors import ConfigError
+from training.models.additive_vae import AdditiveVAE, AdditiveVAEConfig
 from training.models.autoencoder import Autoencoder, AutoencoderConfig
 from training.models.base import LatentModel, ModelConfig
 from training.models.c_vae import CVAE, CVAEConfig
+from training.models.contrastive import Contrastive, ContrastiveConfig
 from training.models.macrid_vae import MacridVAE, MacridVAEConfig
 from training.models.mult_dae import MultDAE, MultDAEConfig
 from training.models.mult_vae import MultVAE, MultVAEConfig
@@ -19,15 +21,26 @@ from training.models.rec_vae import RecVAE, RecVAEConfig
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A kind of model. make(n_items, config, n_conditions=...) builds it; conditioned: it needs condition values."""
+    """A kind of model.
+
+    make         (n_items, config, n_conditions=...) builds it
+    conditioned  it takes condition values
+    by_rule      its condition is a rule on the scores: no row of training asks for a value, and data without the
+                 attribute will do
+    neighbours   it also recommends by a vote of the nearest users in its latent space, and is evaluated by that, too
+    """
 
     config: type[ModelConfig]
     make: Callable[..., LatentModel]
     conditioned: bool = False
+    by_rule: bool = False
+    neighbours: bool = False
 
 
 MODELS: Mapping[str, ModelEntry] = {
+    AdditiveVAE.kind: ModelEntry(AdditiveVAEConfig, AdditiveVAE, conditioned=True, by_rule=True),
     Autoencoder.kind: ModelEntry(AutoencoderConfig, Autoencoder),
+    Contrastive.kind: ModelEntry(ContrastiveConfig, Contrastive, neighbours=True),
     MacridVAE.kind: ModelEntry(MacridVAEConfig, MacridVAE),
     MultDAE.kind: ModelEntry(MultDAEConfig, MultDAE),
     MultVAE.kind: ModelEntry(MultVAEConfig, MultVAE),
@@ -63,5 +76,5 @@ def make_model(
     if n_items < 1:
         raise ConfigError(f"a model needs at least one item, got {n_items}", hint="check the data")
     if n_conditions and not entry.conditioned:
-        raise ConfigError(f"a {kind} takes no condition values, got {n_conditions}", hint="train a c-vae")
+        raise ConfigError(f"a {kind} takes no condition values, got {n_conditions}", hint="train an additive-vae or c-vae")
     return entry.make(n_items, config, n_conditions=n_conditions)

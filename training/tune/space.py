@@ -26,6 +26,7 @@ FIT_SPACE: Space = {
 }
 EXTRA: Mapping[str, Space] = {
     "autoencoder": {"sparse": FloatDistribution(1e-4, 10.0, log=True), "tied": CategoricalDistribution((False, True))},
+    "contrastive": {"weight": FloatDistribution(1.0, 1000.0, log=True), "positive": FloatDistribution(0.1, 0.9)},
     "c-vae": {"fit.combined": FloatDistribution(0.0, 1.0)},
     "macrid-vae": {
         "latent": CategoricalDistribution((100, 200, 300, 400)),  # each can be divided by any of the concepts

@@ -10,6 +10,7 @@ import pytest
 from tests.training.boards import blocks, catalogue_of, options
 from training.bench import runner
 from training.bench.memory import peak_bytes
+from training.bench.rows import rows_of
 from training.bench.task import Failure, Outcome, Task
 from training.bench.worker import kept_outcome, run_task
 from training.errors import FitError
@@ -46,6 +47,21 @@ def test_model_is_trained_and_its_outcome_kept(inputs, tmp_path):
     assert (outcome.model, outcome.baseline, outcome.chosen["epochs"]) == ("mult-vae", False, 2.0)
     assert outcome.per_user and outcome.seconds > 0.0
     assert kept_outcome(task, SPLIT.fingerprint) == outcome
+
+
+def test_model_with_two_ways_to_recommend_brings_a_row_for_each(inputs, tmp_path, monkeypatch):
+    task = Task("contrastive", 1, inputs, tmp_path / "run", options("contrastive"))
+    monkeypatch.setattr(runner, "ProcessPoolExecutor", InThisProcess)
+    outcomes = runner.run_tasks([task], SPLIT.fingerprint, lambda _: None)
+    assert [row.model for row in rows_of(outcomes, flagship=None)].count("contrastive (neighbours)") == 1
+    content, voting = outcomes
+    assert (content.model, voting.model) == ("contrastive", "contrastive (neighbours)")
+    assert voting.chosen.keys() == {"neighbours", "vote"} and not voting.baseline
+    assert voting.metrics.keys() == content.metrics.keys() and voting.per_user != content.per_user
+    assert voting.seconds > content.seconds
+    assert runner.run_tasks([task], SPLIT.fingerprint, lambda _: None) == outcomes
+    mult_vae = run_task(Task("mult-vae", 1, inputs, tmp_path / "other", options()))
+    assert isinstance(mult_vae, Outcome) and mult_vae.also == ()
 
 
 def test_outcome_of_other_options_seed_or_split_is_not_used_again(inputs, tmp_path):
