@@ -13,7 +13,7 @@ from tests.training.boards import blocks, checkerboard
 from training.data.split import HeldOut
 from training.errors import ConfigError
 from training.evaluate.baselines import als as als_file
-from training.evaluate.baselines import fit_baseline
+from training.evaluate.baselines import DRAWN, fit_baseline
 from training.evaluate.baselines.als import Als, AlsSettings, solve
 from training.evaluate.measure import Measured, measure
 
@@ -86,6 +86,20 @@ def test_als_solves_the_checkerboard_with_the_settings_chosen_on_validation(monk
     assert set(seen) == {split.validation.users}
     assert measure(chosen.scorer, split.test).values["ndcg@10"].mean() == 1.0
     assert chosen.settings.keys() == {"dim", "unobserved", "penalty", "epochs"}
+
+
+def test_als_of_another_seed_is_another_and_ease_is_not(monkeypatch) -> None:
+    monkeypatch.setattr(als_file, "DIMS", (2,))
+    split = blocks(50, keep=0.6)
+    fold_in = split.test.fold_in
+
+    def scores(name: str, seed: int) -> np.ndarray:
+        return fit_baseline(name, split, seed=seed).scorer.score(fold_in)
+
+    assert np.array_equal(scores("als", 0), scores("als", 0))
+    assert not np.array_equal(scores("als", 0), scores("als", 1))
+    assert np.array_equal(scores("ease", 0), scores("ease", 1))
+    assert "als" in DRAWN and "ease" not in DRAWN
 
 
 def test_als_too_large_is_refused_before_work_begins() -> None:

@@ -22,6 +22,9 @@ BASELINES: Mapping[str, Callable[[Split], Baseline]] = {
     "ease": fit_ease,
 }
 
+DRAWN: Mapping[str, Callable[..., Baseline]] = {"als": fit_als}
+"""Those that begin with random numbers and take a seed; the others always give the same."""
+
 
 def check_baselines(names: tuple[str, ...]) -> None:
     """ConfigError for a name that is not a baseline's; it lists those there are."""
@@ -30,7 +33,7 @@ def check_baselines(names: tuple[str, ...]) -> None:
             raise ConfigError(f"there is no baseline {name!r}", hint=f"choose among {', '.join(sorted(BASELINES))}")
 
 
-def fit_baseline(name: str, split: Split) -> Baseline:
-    """Fit a baseline by name. ConfigError for an unknown one, or for data too large for it."""
+def fit_baseline(name: str, split: Split, *, seed: int = 0) -> Baseline:
+    """Fit a baseline by name; seed: of those that draw. ConfigError for an unknown one, or for data too large for it."""
     check_baselines((name,))
-    return BASELINES[name](split)
+    return DRAWN[name](split, seed=seed) if name in DRAWN else BASELINES[name](split)

@@ -119,15 +119,16 @@ def _padded_columns(rows: sparse.csr_matrix, batch: NDArray[np.int64], padding: 
     return torch.from_numpy(columns)
 
 
-def fit_als(split: Split) -> Baseline:
-    """ALS with the settings of the best ndcg@100 on the validation users. ConfigError if too large.
+def fit_als(split: Split, *, seed: int = 0) -> Baseline:
+    """ALS with the settings of the best ndcg@100 on the validation users; seed: of the first factors. ConfigError if
+    too large.
 
     The search, the same for all data: UNOBSERVED x PENALTIES at DIMS[0], then the best of these at the larger DIMS.
     Every fit stops at its best epoch, at most MAX_EPOCHS. Minutes at the size of MovieLens-1M.
     """
     _check_size(split.train)
     validation = measurable(split.validation, what="validation")
-    grid = [AlsSettings(DIMS[0], a, penalty) for a in UNOBSERVED for penalty in PENALTIES]
+    grid = [AlsSettings(DIMS[0], a, penalty, seed=seed) for a in UNOBSERVED for penalty in PENALTIES]
     best = max((_best_epoch(split.train, validation, settings) for settings in grid), key=lambda tried: tried.ndcg)
     for dim in DIMS[1:]:
         larger = _best_epoch(split.train, validation, replace(best.settings, dim=dim))
