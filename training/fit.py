@@ -20,7 +20,7 @@ from training.resume import check_resumable, finished
 from training.run_folder import RunFolder
 from training.run_info import FitSummary, RunInfo
 from training.sizes import check_fits
-from training.start import check_data, conditions_of, describe_run, with_precision
+from training.start import check_data, check_sampled, conditions_of, describe_run, with_precision
 from training.trackers import check_tracker
 
 COLLAPSED_SHARE = 0.1
@@ -50,6 +50,7 @@ def fit(
     """
     check_tracker(options.run.tracker)
     check_data(split)
+    check_sampled(options)
     inputs = conditions_of(options, catalogue)
     options = with_precision(options)
     check_fits(options, split, n_conditions=len(inputs.conditions.values))

@@ -8,6 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from training.batches import Batch
@@ -16,6 +17,7 @@ from training.errors import FitError
 from training.evaluate import ranking
 from training.models.base import LatentModel
 from training.objective import Loss, kl_per_dimension
+from training.optimiser import optimiser_for
 from training.options import FitConfig
 from training.output_loss import Walk
 from training.precision import dtype_of, resolved
@@ -39,13 +41,14 @@ class Learner(pl.LightningModule):
         self.has_posterior = True
 
     def on_fit_start(self) -> None:
-        self.model.walk = Walk(dtype_of(resolved(self.config.precision, self.device.type)))
+        dtype = dtype_of(resolved(self.config.precision, self.device.type))
+        self.model.walk = Walk(dtype, sampled_items=self.config.sampled_items)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        config = self.config
-        return torch.optim.Adam(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        optimiser, schedule = optimiser_for(
+            self.model, self.config, total_steps=int(self.trainer.estimated_stepping_batches)
         )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         return batch.to(device) if isinstance(batch, Batch) else batch  # validation reads SciPy rows

@@ -47,7 +47,7 @@ def set_up(run: RunFolder, split: Split, inputs: ConditionInputs, options: FitOp
     sampler = EntrySampler(n_users, seen, config=options.fit, seed=options.run.seed)
     model = make_model(options.kind, n_items=n_items, n_conditions=len(inputs.conditions.values), config=options.model)
     anneal_steps = options.fit.anneal_steps or ANNEAL_EPOCHS * len(sampler)
-    patience = Patience(options.fit.patience)
+    patience = Patience(options.fit.patience_epochs)
     keeper = Keeper(run, watch.listener)
     trainer = pl.Trainer(
         accelerator="gpu" if device_of(options.run.device) == "cuda" else "cpu",

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from training.output_loss import output_nll
+from training.sampled_items import sampled
 
 if TYPE_CHECKING:  # the base of the models has this objective as its default, so it must not be needed to import it
     from training.models.base import LatentModel, Posterior, SparseRows
@@ -43,6 +44,8 @@ def mean_nll(model: LatentModel, z: Tensor, target: SparseRows) -> Tensor:
     layer = model.output(z)
     if layer is None:
         return multinomial_nll(model.decode(z), target).mean()
+    if model.walk.sampled_items is not None:
+        layer, target = sampled(layer, target, n=model.walk.sampled_items)
     return output_nll(layer, target, walk=model.walk).total
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from training.checked import checked
 from training.models.base import ModelConfig
 from training.precision import Precision
 from training.run_info import Reading
+
+PATIENCE = 10
 
 
 class FitConfig(BaseModel):
@@ -22,7 +24,16 @@ class FitConfig(BaseModel):
 
     epochs: int = Field(default=100, ge=1, le=100_000, description="most passes over the training users")
     batch_size: int = Field(default=100, ge=1, le=100_000, description="training rows (user and condition) in a step")
-    learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0, description="of Adam")
+    learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0, description="of Adam; its peak in a one-cycle schedule")
+    schedule: Literal["constant", "one-cycle"] = Field(
+        default="constant",
+        description="of the learning rate: one-cycle rises over the warm-up and falls to 0 at the last epoch, so that "
+        "epochs is then the length of the training and not a limit",
+    )
+    warmup: float = Field(default=0.1, ge=0.0, lt=1.0, description="share of all steps over which a one-cycle rises")
+    optimizer: Literal["adam", "adamw"] = Field(
+        default="adam", description="adamw: the weight decay shrinks the weights themselves, not through the gradient"
+    )
     weight_decay: float = Field(default=0.0, ge=0.0, le=1.0, description="L2 penalty of Adam on all weights")
     beta_cap: float = Field(default=0.25, ge=0.0, le=100.0, description="weight of the KL term once it is annealed")
     anneal_steps: int | None = Field(
@@ -30,13 +41,23 @@ class FitConfig(BaseModel):
         ge=1,
         description="steps over which beta grows linearly from 0 to its cap; none = those of 20 epochs",
     )
-    patience: int = Field(
-        default=10, ge=1, description="epochs without a better validation ndcg@100 before training stops"
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="epochs without a better validation ndcg@100 before training stops; none = 10, and all in a "
+        "one-cycle schedule, whose best is at its end",
     )
     precision: Precision = Field(
         default="auto",
         description="of the output layer's products in training: fp32, bf16, or auto = bf16 where the processor "
         "multiplies it; a run records which it was",
+    )
+    sampled_items: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="sampled softmax for large catalogues: the loss is over the batch's items and this many others, "
+        "drawn in each step; none = over all items",
     )
     conditions_per_user: int | None = Field(
         default=None,
@@ -46,6 +67,19 @@ class FitConfig(BaseModel):
     combined: float = Field(
         default=0.0, ge=0.0, le=10.0, description="rows with a pair of values added per epoch, as a share of the users"
     )
+
+    @model_validator(mode="after")
+    def _weights_without_gradient_cannot_decay(self) -> Self:
+        if self.sampled_items is not None and self.weight_decay:
+            raise ValueError("sampled_items leaves most weights without a gradient in a step: set weight_decay to 0")
+        return self
+
+    @property
+    def patience_epochs(self) -> int:
+        """patience, or what stands for none."""
+        if self.patience is not None:
+            return self.patience
+        return self.epochs if self.schedule == "one-cycle" else PATIENCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,12 +47,17 @@ class OutputLayer:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How the loss is worked out: the products' dtype, the most bytes to keep, and the bytes of a chunk (None: the
-    device's)."""
+    """How the loss is worked out.
+
+    dtype         of the products
+    kept_bytes    of exponentials kept at most; chunk_bytes: of those worked on at a time, None = the device's
+    sampled_items beside the batch's own; None = the softmax is over all (training/sampled_items.py)
+    """
 
     dtype: torch.dtype = torch.float32
     kept_bytes: int = KEPT_BYTES
     chunk_bytes: int | None = None
+    sampled_items: int | None = None
 
     def width(self, n_rows: int, device: torch.device) -> int:
         """Items in a chunk, a multiple of 32."""
@@ -215,5 +220,6 @@ def _by_chunk(target: SparseRows, size: int, n_chunks: int) -> list[tuple[Tensor
     chunk = target.indices // size
     order = torch.argsort(chunk, stable=True)
     counts = torch.bincount(chunk, minlength=n_chunks).tolist()
-    rows, items = target.row_of[order].split(counts), (target.indices - chunk * size)[order].split(counts)
+    rows = torch.split(target.row_of[order], counts)
+    items = torch.split((target.indices - chunk * size)[order], counts)
     return list(zip(rows, items, strict=True))

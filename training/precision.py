@@ -25,6 +25,6 @@ def dtype_of(precision: Precision) -> torch.dtype:
 def multiplies_bf16(device: str) -> bool:
     """Whether the processor has instructions for products of bfloat16; elsewhere they are emulated and slower."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     there = torch.cpu.get_capabilities()
     return any(bool(there.get(name)) for name in _CPU_PRODUCTS)

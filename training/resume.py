@@ -7,7 +7,8 @@ from training.run_info import RunInfo
 
 
 def check_resumable(before: RunInfo, now: RunInfo) -> None:
-    """ConfigError naming the first thing that differs. More epochs, another device or name are no difference."""
+    """ConfigError naming the first thing that differs. Another device or name is no difference, nor are more epochs,
+    unless the learning rate was to be 0 after those there were."""
     pairs: list[tuple[str, object, object]] = [
         ("model", before.kind, now.kind),
         ("data fingerprint", before.data.fingerprint, now.data.fingerprint),
@@ -18,7 +19,8 @@ def check_resumable(before: RunInfo, now: RunInfo) -> None:
         ("training", before.fit, now.fit),
         ("seed", before.seeds, now.seeds),
     ):
-        keys = sorted((old.keys() | new.keys()) - {"epochs"})
+        open_ended = old.get("schedule", "constant") == "constant"
+        keys = sorted((old.keys() | new.keys()) - ({"epochs"} if open_ended else set()))
         pairs += [(f"{what} {key}", old.get(key), new.get(key)) for key in keys]
     for what, was, asked in pairs:
         if was != asked:

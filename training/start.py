@@ -13,6 +13,7 @@ from bundle.manifest import Conditions, Data
 from training.data.split import Split
 from training.errors import ConfigError, DataError
 from training.evaluate.measure import measurable
+from training.models.base import LatentModel
 from training.models.registry import entry_for
 from training.options import FitOptions
 from training.precision import resolved
@@ -65,6 +66,17 @@ def with_precision(options: FitOptions) -> FitOptions:
     """The options with fp32 or bf16 in the place of auto, so that the run records which it was."""
     found = resolved(options.fit.precision, device_of(options.run.device))
     return replace(options, fit=options.fit.model_copy(update={"precision": found}))
+
+
+def check_sampled(options: FitOptions) -> None:
+    """ConfigError when sampled items are asked of a model whose logits are no linear layer's."""
+    linear = getattr(entry_for(options.kind).make, "output", LatentModel.output) is not LatentModel.output
+    if options.fit.sampled_items is not None and not linear:
+        raise ConfigError(
+            f"a {options.kind} has no linear output layer, so its loss cannot be over {options.fit.sampled_items} "
+            "sampled items",
+            hint="leave sampled_items out, or train a mult-vae",
+        )
 
 
 def describe_run(options: FitOptions, split: Split, conditions: Conditions) -> RunInfo:

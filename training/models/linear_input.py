@@ -62,10 +62,17 @@ class LinearInput(LatentModel):
         return functional.dropout(weights, self.input_dropout, training=self.training)
 
     def summed(self, rows: SparseRows, weights: Tensor) -> Tensor:
-        """The first layer of sparse rows, weights [n_interactions] -> [B, F]."""
+        """The first layer of sparse rows, weights [n_interactions] -> [B, F].
+
+        With sampled items, whose catalogues are large, the gradient of the item rows is sparse too.
+        """
+        items, table = rows.indices, self.input_rows
+        if self.training and self.walk.sampled_items is not None:
+            met, items = torch.unique(items, return_inverse=True)
+            table = functional.embedding(met, table, sparse=True)
         return functional.embedding_bag(
-            rows.indices,
-            self.input_rows,
+            items,
+            table,
             rows.offsets,
             mode="sum",
             per_sample_weights=weights,
