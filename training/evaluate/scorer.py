@@ -35,8 +35,8 @@ class ModelScorer:
         device = next(self.model.parameters()).device
         rows = sparse_rows(fold_in)
         with torch.inference_mode():
-            mu = self.model.encode(rows.to(device), self._condition(len(rows), device)).mu
-            scores: Scores = self.model.decode(mu).float().cpu().numpy()
+            found = self.model.score(rows.to(device), self._condition(len(rows), device))
+            scores: Scores = found.float().cpu().numpy()
         return scores
 
     def _condition(self, n_rows: int, device: torch.device) -> torch.Tensor | None:

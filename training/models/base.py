@@ -6,8 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+from scipy import sparse
 from torch import Tensor, nn
 
 from training.objective import Loss, elbo_loss
@@ -89,9 +92,27 @@ class LatentModel(nn.Module, ABC):
         """The layer that decode(z) ends in, if that is linear: then the loss needs no block [B, n_items]."""
         return None
 
+    def score(self, rows: SparseRows, condition: Tensor | None = None) -> Tensor:
+        """What items are ranked by: float32 [B, n_items]. In eval mode it is deterministic, seen items included."""
+        return self.decode(self.encode(rows, condition).mu)
+
+    def row_weights(self, history: SparseRows) -> Tensor | None:
+        """What each row's reconstruction counts in the loss, [B]; None = all alike."""
+        return None
+
     def loss(self, history: SparseRows, target: SparseRows, *, condition: Tensor | None, beta: float) -> Loss:
         """The training loss of one batch: -ELBO with beta on the KL. A model with another objective overrides this."""
         return elbo_loss(self, history, target, condition=condition, beta=beta)
+
+    def prepare(self, train: sparse.csr_matrix, members: NDArray[np.bool_] | None) -> None:
+        """Called before training, once and again when a run is resumed: closed forms, samples.
+
+        train    CSR [n_users, n_items], whose values are not looked at
+        members  bool [n_items, n_conditions] of the condition attribute, None without one
+        """
+
+    def start_validation(self) -> None:
+        """Called before each validation pass, in every process; what it sets is saved with the epoch's weights."""
 
     def start_epoch(self, epoch: int) -> None:
         """Called before each training epoch, from 0; a model that trains its parts in turns freezes the others here.

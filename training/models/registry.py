@@ -76,5 +76,7 @@ def make_model(
     if n_items < 1:
         raise ConfigError(f"a model needs at least one item, got {n_items}", hint="check the data")
     if n_conditions and not entry.conditioned:
-        raise ConfigError(f"a {kind} takes no condition values, got {n_conditions}", hint="train an additive-vae or c-vae")
+        raise ConfigError(
+            f"a {kind} takes no condition values, got {n_conditions}", hint="train an additive-vae or c-vae"
+        )
     return entry.make(n_items, config, n_conditions=n_conditions)

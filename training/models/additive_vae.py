@@ -1,0 +1,197 @@
+"""Additive VAE, our flagship: a Mult-VAE whose scores get a linear item-to-item term, so that both parts add up.
+
+    score_j = decode(z)_j + scale * sum over history items i of (1 + gamma s_i) B_ij + gain * s_j
+
+decode(z) is Mult-VAE's (mult_vae.py), trained alone and by its own loss. B is a closed form of the training matrix
+(linear_term.py), held in one byte a cell; items outside the `linear_items` most popular have none of it. `scale` makes
+the spread of the linear term over the items `balance` times the decoder's, both measured on a sample of training users
+before each validation. The two err differently, which is why their sum ranks better than either; and because the term
+is linear in the history, an explanation of the sum is still exact.
+
+s_j in {0, 1} says whether item j satisfies the condition: sum over values v of c_v member[j, v] >= 1. So c = 1 for each
+value asked means any of them, 1/n for each of n values means all. The rule acts on the scores alone: no row of training
+asks for a value, the network has no input for it, and data without item attributes train as well.
+
+Cost: Mult-VAE's, the closed form once, and n_linear^2 bytes; a score takes as many additions as n_linear times the
+items of the histories.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import sparse
+from torch import Tensor
+from torch.nn import functional
+
+from training.models.base import SparseRows
+from training.models.linear_term import LinearSettings, closed_form, most_popular, quantised
+from training.models.mult_vae import MultVAE, MultVAEConfig
+from training.rows import sparse_rows
+
+SAMPLE = 500
+"""Training users on whom the spreads of the two parts are compared."""
+SATISFIED = 1.0 - 1e-3
+"""So much of the condition an item must have: n times 1/n is not always 1 in float32."""
+COLUMNS = 2048
+"""The linear term is worked out so many columns at a time: a block of B in float32 instead of all of it."""
+
+
+class AdditiveVAEConfig(MultVAEConfig):
+    user_weighting: float = Field(
+        default=0.5, ge=0.0, le=1.0, description=MultVAEConfig.model_fields["user_weighting"].description
+    )
+    balance: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=1000.0,
+        description="spread over the items of the linear term, in spreads of the decoder's logits; 0 = no linear term",
+    )
+    linear_items: int = Field(
+        default=10_000, ge=1, le=50_000, description="the linear term covers so many of the most popular items"
+    )
+    linear_user_exponent: float = Field(
+        default=0.4, ge=0.0, le=2.0, description="a user weighs (length / mean length)^-this in the linear term"
+    )
+    linear_item_exponent: float = Field(
+        default=0.2, ge=0.0, le=1.0, description="an item is scaled by (count / mean count)^-this in the linear term"
+    )
+    linear_dropout: float = Field(
+        default=0.33, ge=0.0, lt=1.0, description="p of the linear term's ridge p / (1 - p) * G_ii, as of input dropout"
+    )
+    linear_ridge: float = Field(default=400.0, gt=0.0, le=1e9, description="what the linear term's ridge adds to that")
+    linear_power: float = Field(
+        default=1.15, gt=0.0, le=4.0, description="each weight of the linear term is taken to this power, sign kept"
+    )
+    gamma: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000.0,
+        description="history items that satisfy the condition count 1 + this in the linear term",
+    )
+    gain: float = Field(
+        default=200.0,
+        ge=0.0,
+        le=1000.0,
+        description="added to the score of items that satisfy the condition: they come first when it is large",
+    )
+
+    @property
+    def linear(self) -> LinearSettings:
+        return LinearSettings(
+            user_exponent=self.linear_user_exponent,
+            item_exponent=self.linear_item_exponent,
+            p=self.linear_dropout,
+            ridge=self.linear_ridge,
+            power=self.linear_power,
+        )
+
+
+class AdditiveVAE(MultVAE):
+    """See TanhNetwork for the layers. Beside them, in the state dict and never trained, with m covered items:
+
+    linear_values int8 [m, m] and linear_scales [m]: B, row = history item, column = scored item
+    linear_items int64 [m]: which items those are, ascending; linear_rows int64 [n_items]: an item's row, 0 for those
+    without one; linear_covered [n_items]: 1 for items that have one
+    members bool [n_items, n_conditions]; scale, linear_spread scalars
+    """
+
+    kind: ClassVar[str] = "additive-vae"
+    config: AdditiveVAEConfig
+    linear_values: Tensor
+    linear_scales: Tensor
+    linear_items: Tensor
+    linear_rows: Tensor
+    linear_covered: Tensor
+    members: Tensor
+    scale: Tensor
+    linear_spread: Tensor
+
+    def __init__(self, n_items: int, config: AdditiveVAEConfig, *, n_conditions: int = 0) -> None:
+        super().__init__(n_items, config)
+        self.n_conditions = n_conditions
+        m = min(n_items, config.linear_items)
+        self.register_buffer("linear_values", torch.zeros(m, m, dtype=torch.int8))
+        self.register_buffer("linear_scales", torch.zeros(m))
+        self.register_buffer("linear_items", torch.arange(m))
+        self.register_buffer("linear_rows", torch.zeros(n_items, dtype=torch.int64))
+        self.register_buffer("linear_covered", torch.zeros(n_items))
+        self.register_buffer("members", torch.zeros(n_items, n_conditions, dtype=torch.bool))
+        self.register_buffer("scale", torch.zeros(()))
+        self.register_buffer("linear_spread", torch.zeros(()))
+        self.sample: SparseRows | None = None
+
+    def prepare(self, train: sparse.csr_matrix, members: NDArray[np.bool_] | None) -> None:
+        """See LatentModel.prepare. ConfigError when memory is not enough for the closed form (linear_term.py)."""
+        super().prepare(train, members)
+        items = most_popular(train, len(self.linear_items))
+        found = quantised(closed_form(train, items, self.config.linear))
+        rows = np.zeros(self.n_items, dtype=np.int64)
+        rows[items] = np.arange(len(items))
+        self.linear_values.copy_(torch.from_numpy(found.values))
+        self.linear_scales.copy_(torch.from_numpy(found.scales))
+        self.linear_items.copy_(torch.from_numpy(items))
+        self.linear_rows.copy_(torch.from_numpy(rows))
+        self.linear_covered.zero_()[self.linear_items] = 1.0
+        if members is not None:
+            self.members.copy_(torch.from_numpy(members))
+        self.sample = sparse_rows(_sample(train))
+        self.linear_spread.fill_(spread(self.linear(self.sample.to(self.linear_scales.device), scale=1.0)))
+
+    def start_validation(self) -> None:
+        """See LatentModel.start_validation: sets `scale` by the decoder as it is now."""
+        if self.sample is None or self.linear_spread == 0.0:
+            return  # nothing to scale: not prepared, or no two items were ever taken together
+        training = self.training
+        self.eval()
+        with torch.no_grad():
+            z = self.encode(self.sample.to(self.scale.device)).mu
+            self.scale.copy_(self.config.balance * spread(self.decode(z)) / self.linear_spread)
+        self.train(training)
+
+    def score(self, rows: SparseRows, condition: Tensor | None = None) -> Tensor:
+        """See LatentModel.score."""
+        return self.decode(self.encode(rows).mu) + self.linear(rows, condition)
+
+    def linear(self, rows: SparseRows, condition: Tensor | None = None, *, scale: float | None = None) -> Tensor:
+        """What the history adds to the scores directly: [B, n_items]. condition float32 [B, n_conditions] or None.
+
+        scale: in the place of self.scale. Sums of B's integers are exact up to 10^5 items in a history.
+        """
+        satisfying = None if condition is None or not self.n_conditions else self.satisfying(condition)
+        weights = self.linear_covered[rows.indices]
+        if satisfying is not None and self.config.gamma:
+            weights = weights * (1.0 + self.config.gamma * satisfying[rows.row_of, rows.indices])
+        found = torch.zeros(len(rows), self.n_items, device=self.scale.device)
+        factors = self.linear_scales * (self.scale if scale is None else scale)
+        for start in range(0, len(self.linear_items), COLUMNS):
+            columns = slice(start, start + COLUMNS)
+            table = self.linear_values[:, columns].float()
+            found[:, self.linear_items[columns]] = factors[columns] * functional.embedding_bag(
+                self.linear_rows[rows.indices],
+                table,
+                rows.offsets,
+                mode="sum",
+                per_sample_weights=weights,
+                include_last_offset=True,
+            )
+        return found if satisfying is None else found + self.config.gain * satisfying
+
+    def satisfying(self, condition: Tensor) -> Tensor:
+        """1 for each item that satisfies the row's condition [B, n_conditions], else 0: float32 [B, n_items]."""
+        return (condition @ self.members.float().T >= SATISFIED).float()
+
+
+def spread(scores: Tensor) -> float:
+    """Mean over rows of the standard deviation over items: [B, n_items] -> a number."""
+    return float(scores.std(dim=1, correction=0).double().mean())
+
+
+def _sample(train: sparse.csr_matrix) -> sparse.csr_matrix:
+    """SAMPLE training rows, the same for the same data."""
+    rows = np.random.default_rng(0).permutation(train.shape[0])[:SAMPLE]
+    return train[np.sort(rows)]
