@@ -84,12 +84,13 @@ class Learner(pl.LightningModule):
         for sums in (self.kl_sums, self.mu_sums, self.mu_squares):
             sums.zero_()
         self.n_validated = 0
+        self.model.start_validation()
 
     def validation_step(self, batch: HeldOut, _index: int) -> None:
         """ndcg@100 of unconditioned lists, by the code that evaluates; and the KL of every latent."""
         rows = sparse_rows(batch.fold_in).to(self.device)
         posterior = self.model.encode(rows)
-        scores = self.model.decode(posterior.mu).float().cpu().numpy()
+        scores = self.model.score(rows).float().cpu().numpy()
         ranking.mask_seen(scores, batch.fold_in)
         hits = ranking.hits_of(ranking.top_items(scores, 100), batch.target)
         found = ranking.ndcg(hits, np.diff(batch.target.indptr).astype(np.int64), 100)

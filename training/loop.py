@@ -19,7 +19,7 @@ from training.errors import FitError, NothingKeptError
 from training.evaluate.measure import measurable
 from training.interrupt import TrainingInterrupted
 from training.learner import Learner
-from training.models.registry import make_model
+from training.models.registry import entry_for, make_model
 from training.options import FitOptions
 from training.run_folder import RunFolder
 from training.start import ConditionInputs, device_of
@@ -43,12 +43,16 @@ class Loop:
 
 def set_up(run: RunFolder, split: Split, inputs: ConditionInputs, options: FitOptions, *, watch: StepWatch) -> Loop:
     n_users, n_items = split.train.shape
-    seen = None if inputs.members is None else seen_values(split.train, inputs.members)
+    asked = None if entry_for(options.kind).by_rule else inputs.members  # of the rows that ask for a value
+    seen = None if asked is None else seen_values(split.train, asked)
     sampler = EntrySampler(n_users, seen, config=options.fit, seed=options.run.seed)
     model = make_model(options.kind, n_items=n_items, n_conditions=len(inputs.conditions.values), config=options.model)
     anneal_steps = options.fit.anneal_steps or ANNEAL_EPOCHS * len(sampler)
     patience = Patience(options.fit.patience_epochs)
     keeper = Keeper(run, watch.listener)
+    started = keeper.clock()
+    model.prepare(split.train, inputs.members)
+    keeper.seconds = keeper.clock() - started  # it counts as training
     trainer = pl.Trainer(
         accelerator="gpu" if device_of(options.run.device) == "cuda" else "cpu",
         devices=1,
@@ -65,7 +69,7 @@ def set_up(run: RunFolder, split: Split, inputs: ConditionInputs, options: FitOp
         trainer=trainer,
         patience=patience,
         keeper=keeper,
-        rows=training_loader(TrainingRows(split.train, inputs.members), sampler),
+        rows=training_loader(TrainingRows(split.train, asked), sampler),
         validation=validation_loader(measurable(split.validation, what="validation")),
     )
 

@@ -39,14 +39,19 @@ def multinomial_nll(logits: Tensor, target: SparseRows) -> Tensor:
     return torch.logsumexp(logits, dim=1) * target.lengths - wanted
 
 
-def mean_nll(model: LatentModel, z: Tensor, target: SparseRows) -> Tensor:
-    """The mean over rows of multinomial_nll, z [B, n_latent]; no block of logits where the output layer is linear."""
+def mean_nll(model: LatentModel, z: Tensor, target: SparseRows, *, weights: Tensor | None = None) -> Tensor:
+    """The mean over rows of weights [B] (None = 1) times multinomial_nll, z [B, n_latent].
+
+    There is no block of logits where the output layer is linear.
+    """
     layer = model.output(z)
     if layer is None:
-        return multinomial_nll(model.decode(z), target).mean()
+        nll = multinomial_nll(model.decode(z), target)
+        return (nll if weights is None else nll * weights).mean()
     if model.walk.sampled_items is not None:
         layer, target = sampled(layer, target, n=model.walk.sampled_items)
-    return output_nll(layer, target, walk=model.walk).total
+    row_weights = None if weights is None else weights / len(target)
+    return output_nll(layer, target, row_weights=row_weights, walk=model.walk).total
 
 
 def kl_per_dimension(posterior: Posterior) -> Tensor:
@@ -69,6 +74,6 @@ def elbo_loss(
 ) -> Loss:
     """The loss of one batch in training mode; see output_loss.py for what a linear output layer costs."""
     posterior = model.encode(history, condition)
-    reconstruction = mean_nll(model, sample(posterior), target)
+    reconstruction = mean_nll(model, sample(posterior), target, weights=model.row_weights(history))
     kl = kl_per_dimension(posterior).sum(dim=1).mean()
     return Loss(reconstruction + beta * kl, reconstruction, kl)

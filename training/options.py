@@ -15,6 +15,8 @@ from training.precision import Precision
 from training.run_info import Reading
 
 PATIENCE = 10
+CONDITION = "genre"
+"""The attribute of a conditioned model unless another is named."""
 
 
 class FitConfig(BaseModel):
@@ -124,7 +126,7 @@ class FitOptions:
     model: ModelConfig
     fit: FitConfig = field(default_factory=FitConfig)
     run: RunOptions = field(default_factory=RunOptions)
-    condition: str = "genre"
+    condition: str = CONDITION
     reading: Reading = field(default_factory=Reading)
 
 

@@ -15,7 +15,7 @@ from training.errors import ConfigError, DataError
 from training.evaluate.measure import measurable
 from training.models.base import LatentModel
 from training.models.registry import entry_for
-from training.options import FitOptions
+from training.options import CONDITION, FitOptions
 from training.precision import resolved
 from training.provenance import code_digest, git_state, library_versions
 from training.run_info import RunInfo
@@ -41,11 +41,17 @@ def check_data(split: Split) -> None:
 
 
 def conditions_of(options: FitOptions, catalogue: Catalogue) -> ConditionInputs:
-    """The condition inputs of the model asked for; ConfigError when the attribute is not there."""
-    if not entry_for(options.kind).conditioned:
-        return ConditionInputs(Conditions(attribute=None, values=()), None)
+    """The condition inputs of the model asked for; ConfigError when the attribute is not there.
+
+    A model conditioned by a rule does without the attribute, unless it was named.
+    """
+    entry, nothing = entry_for(options.kind), ConditionInputs(Conditions(attribute=None, values=()), None)
+    if not entry.conditioned:
+        return nothing
     attribute = catalogue.attribute(options.condition)
     if attribute is None or not attribute.values:
+        if entry.by_rule and options.condition == CONDITION:
+            return nothing
         there = ", ".join(a.name for a in catalogue.attributes if a.values) or "none"
         raise ConfigError(
             f"a {options.kind} is conditioned on an item attribute, and the items have no {options.condition!r}",

@@ -106,9 +106,9 @@ class Bench:
 
         kept = []
         for kind in kinds:
-            condition = choose(self._session_for(kind), TrainFlags(model=kind)).condition
+            entry, condition = entry_for(kind), choose(self._session_for(kind), TrainFlags(model=kind)).condition
             attribute = self.prepared.catalogue.attribute(condition)
-            if entry_for(kind).conditioned and (attribute is None or not attribute.values):
+            if entry.conditioned and not entry.by_rule and (attribute is None or not attribute.values):
                 self.session.note(f"left out: {kind}, the items have no {condition}")
             else:
                 kept.append(kind)
