@@ -56,26 +56,37 @@ class TrainingRows(Dataset[Batch]):
         if self.members is None:
             return Batch(history, history, None, entries.weight)
         row_of = np.repeat(np.arange(len(entries)), np.diff(rows.indptr))
-        kept = self._satisfying(rows.indices, entries.values[row_of])
+        kept = self._satisfying(rows.indices, entries.values[row_of], every=entries.every[row_of])
         lengths = np.bincount(row_of[kept], minlength=len(entries))
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         target = SparseRows(torch.from_numpy(rows.indices[kept].astype(np.int64)), torch.from_numpy(offsets))
-        return Batch(history, target, condition_rows(entries.values, self.members.shape[1]), entries.weight)
+        condition = condition_rows(entries.values, self.members.shape[1], every=entries.every)
+        return Batch(history, target, condition, entries.weight)
 
-    def _satisfying(self, items: NDArray[np.int32], values: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each item [n] has one of the values [n, 2] asked for beside it; everything satisfies no value."""
+    def _satisfying(
+        self, items: NDArray[np.int32], values: NDArray[np.int64], *, every: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Whether each item [n] has one (or, of those in `every`, all) of the values [n, 2] asked for beside it.
+
+        Everything satisfies no value.
+        """
         assert self.members is not None
         asked = values != NOTHING
-        has = self.members[items[:, None], np.maximum(values, 0)] & asked
-        satisfying: NDArray[np.bool_] = has.any(axis=1) | ~asked.any(axis=1)
-        return satisfying
+        has = self.members[items[:, None], np.maximum(values, 0)]
+        return np.where(every, (has | ~asked).all(axis=1), (has & asked).any(axis=1) | ~asked.any(axis=1))
 
 
-def condition_rows(values: NDArray[np.int64], n_conditions: int) -> Tensor:
-    """Condition vectors float32 [B, n_conditions] of values int64 [B, 2], -1 = none."""
+def condition_rows(values: NDArray[np.int64], n_conditions: int, *, every: NDArray[np.bool_] | None = None) -> Tensor:
+    """Condition vectors float32 [B, n_conditions] of values int64 [B, 2], -1 = none.
+
+    1 for each value asked for; 1/n for each of n values in the rows of `every` [B], which ask for all of them.
+    """
     condition = torch.zeros(len(values), n_conditions)
-    row, place = np.nonzero(values != NOTHING)
-    condition[torch.from_numpy(row), torch.from_numpy(values[row, place])] = 1.0
+    asked = values != NOTHING
+    row, place = np.nonzero(asked)
+    shared = np.zeros(len(values), dtype=np.bool_) if every is None else every
+    each = np.where(shared, 1.0 / np.maximum(asked.sum(axis=1), 1), 1.0).astype(np.float32)
+    condition[torch.from_numpy(row), torch.from_numpy(values[row, place])] = torch.from_numpy(each[row])
     return condition
 
 

@@ -61,13 +61,23 @@ class FitConfig(BaseModel):
         description="sampled softmax for large catalogues: the loss is over the batch's items and this many others, "
         "drawn in each step; none = over all items",
     )
+    condition_sampling: Literal["full", "balanced"] = Field(
+        default="full",
+        description="full: users ask for the values in their history; balanced: every value is asked for equally "
+        "often, a rare one as often as a common one, by those who have it in their history",
+    )
     conditions_per_user: int | None = Field(
         default=None,
         ge=1,
-        description="condition values drawn anew for each user and epoch; none = every value in the history",
+        description="condition values drawn anew for each user and epoch, in balanced sampling on average; none = as "
+        "many as there are in the histories",
     )
     combined: float = Field(
         default=0.0, ge=0.0, le=10.0, description="rows with a pair of values added per epoch, as a share of the users"
+    )
+    combined_match: Literal["any", "all", "both"] = Field(
+        default="any",
+        description="what those rows ask for: items with any of the two values, with all of them, or half and half",
     )
 
     @model_validator(mode="after")
