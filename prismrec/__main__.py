@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,7 @@ from prismrec.commands import (
 )
 from prismrec.failures import INTERRUPTED, report
 from prismrec.globals import hoist
-from prismrec.session import Session
+from prismrec.session import Session, may_speak
 
 app = typer.Typer(
     name="prismrec",
@@ -57,14 +58,15 @@ def options(
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Plain lines instead of bars.")] = False,
 ) -> None:
     """These options may stand before or after the verb."""
+    heard = may_speak()
     context.obj = Session(
         config=config,
         seed=seed,
         json=json,
         verbose=verbose,
-        quiet=quiet,
+        quiet=quiet or not heard,
         show_progress=not no_progress,
-        stdout=_STDOUT[-1],
+        stdout=_STDOUT[-1] if heard else StringIO(),
     )
 
 

@@ -12,7 +12,7 @@ from prismrec.session import Session
 
 if TYPE_CHECKING:
     from training.decode.options import DecodeOptions
-    from training.options import FitOptions
+    from training.options import FitOptions, RunOptions
 
 Device = Literal["auto", "cpu", "cuda"]
 Tracker = Literal["mlflow", "wandb"]
@@ -33,6 +33,8 @@ class TrainFlags:
     threads: int | None = None
     tracker: Tracker | None = None
     resume: bool = False
+    devices: int | None = None
+    nodes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,8 @@ class Choices:
     def fit_options(self, session: Session, prepared: Prepared, *, name: str | None = None) -> FitOptions:
         """Checked options for `training.fit.fit`; name: what the model will be called."""
         from training.models.registry import config_for
-        from training.options import FitOptions, RunOptions, fit_config
+        from training.options import FitOptions, fit_config
 
-        run = RunOptions(
-            seed=self._seed(session),
-            device=self._device(),
-            threads=self._threads(),
-            progress="none" if session.quiet else "auto" if session.bars else "plain",
-            tracker=self.flags.tracker,
-            resume=self.flags.resume,
-        )
         said = _without(self.config.model, "kind", "condition")
         model = config_for(self.kind, _sized(session, self.kind, said, prepared.split.train.shape[0]))
         fit = fit_config(self.config.fit)
@@ -67,10 +61,30 @@ class Choices:
             kind=self.kind,
             model=model,
             fit=fit,
-            run=run,
+            run=self.run_options(session),
             condition=self.condition,
             reading=prepared.reading,
         )
+
+    def run_options(self, session: Session) -> RunOptions:
+        """How training is carried out. ConfigError for devices or nodes that are not there."""
+        from training.options import RunOptions
+        from training.start import device_of
+        from training.world import world_of
+
+        former = self.config.former
+        run = RunOptions(
+            seed=self._seed(session),
+            device=self._device(),
+            devices=self.flags.devices or (None if former is None else former.info.devices),
+            nodes=self.flags.nodes or (1 if former is None else former.info.nodes),
+            threads=self._threads(),
+            progress="none" if session.quiet else "auto" if session.bars else "plain",
+            tracker=self.flags.tracker,
+            resume=self.flags.resume,
+        )
+        world_of(run, device=device_of(run.device))
+        return run
 
     def _seed(self, session: Session) -> int:
         former = self.config.former

@@ -71,6 +71,20 @@ Condition = Annotated[
     ),
 ]
 Device = Annotated[choices.Device, typer.Option(help="auto: a GPU if there is one.")]
+Devices = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Processes that share every batch: one for each GPU, or several on the CPU (default 1).",
+    ),
+]
+Nodes = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="M", help="Machines; run this on each with MASTER_ADDR and NODE_RANK set, or use torchrun."
+    ),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads for training (default: torch's choice).")]
 TrackerName = Annotated[
     choices.Tracker | None, typer.Option("--tracker", help="Also send the curves there, if installed.")

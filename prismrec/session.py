@@ -6,6 +6,7 @@ Results (a table, or with --json exactly one JSON document) go to stdout, everyt
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,6 +65,11 @@ class Session:
                 yield lambda done: bar.update(task, completed=done)
         else:
             yield _Quarters(self.note, what, total)
+
+
+def may_speak(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is the one that the user hears: torchrun starts the whole command several times."""
+    return "TORCHELASTIC_RUN_ID" not in environment or environment.get("RANK", "0") == "0"
 
 
 class _Quarters:

@@ -1,4 +1,7 @@
-"""What happens at the end of a step and of an epoch: figures written, checkpoints kept, Ctrl-C obeyed."""
+"""What happens at the end of a step and of an epoch: figures written, checkpoints kept, Ctrl-C obeyed.
+
+Of several processes that train together each has these callbacks, all come to the same figures, and the first writes.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
 from torch import Tensor
 
 from training.epochs import EpochFigures, EpochListener, append_epoch, drop_epochs_from
-from training.interrupt import Interrupt
+from training.interrupt import Interrupt, TrainingInterrupted
 from training.learner import MONITOR, Learner
 from training.models.weights import weights_of
 from training.run_folder import RunFolder
 
 
 class StepWatch(Callback):
-    """After every step: show it, and leave if Ctrl-C was pressed."""
+    """After every step: show it, and leave if Ctrl-C was pressed; several processes leave together."""
 
     def __init__(self, listener: EpochListener, interrupt: Interrupt) -> None:
         self.listener, self.interrupt = listener, interrupt
@@ -28,7 +31,8 @@ class StepWatch(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self.listener.step(batch_idx + 1, int(trainer.num_training_batches))
-        self.interrupt.check()
+        if trainer.strategy.reduce_boolean_decision(self.interrupt.asked, all=False):
+            raise TrainingInterrupted
 
 
 class Patience(EarlyStopping):
@@ -69,7 +73,8 @@ class Keeper(Checkpoint):
             setattr(self, name, value)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        drop_epochs_from(self.run.metrics, self.epochs)
+        if trainer.is_global_zero:
+            drop_epochs_from(self.run.metrics, self.epochs)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._started = self.clock()
@@ -80,9 +85,11 @@ class Keeper(Checkpoint):
         if figures.best:
             self.best_ndcg, self.best_epoch = figures.ndcg, figures.epoch
             self.best_active = figures.active_units
-            self.run.write(self.run.best, weights_of(pl_module.model))
+            if trainer.is_global_zero:
+                self.run.write(self.run.best, weights_of(pl_module.model))
         self.epochs, self.seconds = figures.epoch + 1, self.seconds + figures.seconds
-        append_epoch(self.run.metrics, figures)
+        if trainer.is_global_zero:
+            append_epoch(self.run.metrics, figures)
         save_last(trainer, self.run.last)
         self.listener.epoch(figures)
 
@@ -105,7 +112,8 @@ class Keeper(Checkpoint):
 
 
 def save_last(trainer: pl.Trainer, path: Path) -> None:
-    """Replace last.ckpt by the trainer's state in one rename."""
+    """Replace last.ckpt by the trainer's state in one rename. Every process must call it; the first writes."""
     staged = path.with_name(f".{path.name}.staged")
     trainer.save_checkpoint(staged)
-    staged.replace(path)
+    if trainer.is_global_zero:
+        staged.replace(path)

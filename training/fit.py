@@ -14,14 +14,24 @@ from training.epochs import EpochListener
 from training.interrupt import interrupt_on_sigint
 from training.loop import Stopped, run_loop, set_up
 from training.options import FitOptions
-from training.progress import listener_for
+from training.progress import Silence, listener_for
 from training.quiet import quiet, torch_state
 from training.resume import check_resumable, finished
 from training.run_folder import RunFolder
 from training.run_info import FitSummary, RunInfo
 from training.sizes import check_fits
-from training.start import check_data, check_sampled, conditions_of, describe_run, with_precision
+from training.start import (
+    check_data,
+    check_sampled,
+    conditions_of,
+    describe_run,
+    device_of,
+    shared_out,
+    with_precision,
+)
+from training.together import Job, together
 from training.trackers import check_tracker
+from training.world import World, world_of
 
 COLLAPSED_SHARE = 0.1
 """Fewer active latents than this share are reported as a collapse."""
@@ -42,8 +52,10 @@ def fit(
     """Train until early stopping on validation ndcg@100, the last epoch or Ctrl-C; best.pt holds the best epoch.
 
     Interrupted and resumed, a run ends in the same weights as uninterrupted on the same CPU: rows, dropout and
-    sampling are functions of (seed, epoch, step). listener: who hears of progress; None = what options.run.progress
-    says, on stderr. Memory: the weights three times over and one [batch_size, n_items] block with its gradient.
+    sampling are functions of (seed, epoch, step). Several processes (options.run.devices, torchrun) share every batch
+    and come to the same figures; the first writes the run. listener: who hears of progress; None = what
+    options.run.progress says, on stderr. Memory, of each process: the weights three times over and one
+    [batch_size, n_items] block with its gradient.
 
     DataError when there is nothing to train on; ConfigError when settings contradict each other, the data or the run
     to be resumed; FitError when the folder is not usable, the loss is not finite or memory runs out.
@@ -52,30 +64,56 @@ def fit(
     check_data(split)
     check_sampled(options)
     inputs = conditions_of(options, catalogue)
-    options = with_precision(options)
+    world = world_of(options.run, device=device_of(options.run.device))
+    options = shared_out(with_precision(options), world, split)
     check_fits(options, split, n_conditions=len(inputs.conditions.values))
+    job = Job(run, split, inputs, options, world)
     info = describe_run(options, split, inputs.conditions)
-    run.prepare(resume=options.run.resume)
+    before = _begin(job, catalogue, info)
+    if before is not None:
+        return _result(before)
+    trained = _train(job, listener or _listener(options, world))
+    info = msgspec.structs.replace(info, complete=trained.stopped != "interrupted", summary=trained)
+    if world.is_first:
+        run.save_info(info)
+    return _result(info)
+
+
+def _begin(job: Job, catalogue: Catalogue, info: RunInfo) -> RunInfo | None:
+    """Write what the run is made from; the run as it was when it is resumed and there is nothing left to do."""
+    run, options = job.run, job.options
+    if job.world.is_first:
+        run.prepare(resume=options.run.resume)
     if options.run.resume:
         before = run.load_info()
         check_resumable(before, info)
-        if before.summary is not None and finished(before, epochs=options.fit.epochs):
-            return _result(before)
-    run.save_inputs(split, catalogue)
-    run.save_info(info)
-    if listener is None:
-        console = Console(stderr=True)
-        listener = listener_for(options.run.progress, epochs=options.fit.epochs, console=console)
-    with torch_state(seed=options.run.seed, threads=options.run.threads), quiet(), interrupt_on_sigint() as interrupt:
-        loop = set_up(run, split, inputs, options, watch=StepWatch(listener, interrupt))
+        if finished(before, epochs=options.fit.epochs):
+            return before
+    if job.world.is_first:
+        run.save_inputs(job.split, catalogue)
+        run.save_info(info)
+    return None
+
+
+def _listener(options: FitOptions, world: World) -> EpochListener:
+    if not world.is_first:
+        return Silence()
+    return listener_for(options.run.progress, epochs=options.fit.epochs, console=Console(stderr=True))
+
+
+def _train(job: Job, listener: EpochListener) -> FitSummary:
+    run = job.options.run
+    with torch_state(seed=run.seed, threads=run.threads), quiet(), interrupt_on_sigint() as interrupt:
         try:
-            stopped = run_loop(loop, run, options)
+            with together(job) as others:
+                loop = set_up(job, watch=StepWatch(listener, interrupt))
+                try:
+                    stopped = run_loop(loop, job)
+                except RuntimeError as error:
+                    raise others.why(error) from error
         finally:
             listener.close()
-    summary = _summary(loop.keeper, stopped)
-    info = msgspec.structs.replace(info, complete=stopped != "interrupted", summary=summary)
-    run.save_info(info)
-    return _result(info)
+    return _summary(loop.keeper, stopped)
 
 
 def _summary(keeper: Keeper, stopped: Stopped) -> FitSummary:

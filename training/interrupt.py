@@ -23,11 +23,6 @@ class Interrupt:
     def __init__(self) -> None:
         self.asked = False
 
-    def check(self) -> None:
-        """Raise TrainingInterrupted if so."""
-        if self.asked:
-            raise TrainingInterrupted
-
 
 @contextmanager
 def interrupt_on_sigint() -> Iterator[Interrupt]:

@@ -31,13 +31,16 @@ ACTIVE_VARIANCE = 1e-3
 
 
 class Learner(pl.LightningModule):
-    """Trains `model`; every random number of step s is a function of (seed, s), so a resumed run draws the same."""
+    """Trains `model`; every random number of step s is a function of (seed, s), so a resumed run draws the same.
+
+    Several processes draw differently, each for its own rows, and agree on every figure.
+    """
 
     def __init__(self, model: LatentModel, config: FitConfig, *, anneal_steps: int, seed: int) -> None:
         super().__init__()
         self.model, self.config, self.anneal_steps, self.seed = model, config, anneal_steps, seed
         self.kl_sums, self.mu_sums, self.mu_squares = torch.zeros(3, model.n_latent, dtype=torch.float64)
-        self.n_validated = 0
+        self.n_validated, self.ndcg_sum = 0, 0.0
         self.has_posterior = True
 
     def on_fit_start(self) -> None:
@@ -62,28 +65,34 @@ class Learner(pl.LightningModule):
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """The loss of one batch; FitError naming the step when it is not finite."""
-        torch.manual_seed(step_seed(self.seed, self.global_step))
+        torch.manual_seed(step_seed(self.seed, self.global_step, rank=self.global_rank))
         beta = self.beta(self.global_step)
         loss = self.model.loss(batch.history, batch.target, condition=batch.condition, beta=beta)
-        if not math.isfinite(loss.total.item()):
+        broken = not math.isfinite(loss.total.item())
+        if self.trainer.strategy.reduce_boolean_decision(broken, all=False):  # in any process: all stop at this step
+            found = loss.total.item() if broken else "not finite in another process"
             raise FitError(
-                f"the loss is {loss.total.item()} at step {self.global_step} (epoch {self.current_epoch})",
+                f"the loss is {found} at step {self.global_step} (epoch {self.current_epoch})",
                 hint="train with a lower learning_rate; the best checkpoint so far, if any, is kept in best.pt",
             )
-        self._log_loss(loss, beta, len(batch))
-        return loss.total
+        self._log_loss(loss, beta, batch.n_counted)
+        return loss.total if batch.weight == 1.0 else loss.total * batch.weight
 
     def _log_loss(self, loss: Loss, beta: float, n_rows: int) -> None:
         figures = {"loss": loss.total, "reconstruction": loss.reconstruction, "kl": loss.kl}
         self.log_dict(
-            {name: value.detach() for name, value in figures.items()}, on_step=False, on_epoch=True, batch_size=n_rows
+            {name: value.detach() for name, value in figures.items()},
+            on_step=False,
+            on_epoch=True,
+            batch_size=n_rows * self.trainer.world_size,  # Lightning cuts the mean of the processes' rows to an integer
+            sync_dist=True,
         )
         self.log("beta", beta, on_step=False, on_epoch=True, reduce_fx="max", batch_size=n_rows)
 
     def on_validation_epoch_start(self) -> None:
         for sums in (self.kl_sums, self.mu_sums, self.mu_squares):
             sums.zero_()
-        self.n_validated = 0
+        self.n_validated, self.ndcg_sum = 0, 0.0
         self.model.start_validation()
 
     def validation_step(self, batch: HeldOut, _index: int) -> None:
@@ -94,13 +103,22 @@ class Learner(pl.LightningModule):
         ranking.mask_seen(scores, batch.fold_in)
         hits = ranking.hits_of(ranking.top_items(scores, 100), batch.target)
         found = ranking.ndcg(hits, np.diff(batch.target.indptr).astype(np.int64), 100)
-        self.log(MONITOR, torch.tensor(found.mean(), dtype=torch.float32), on_epoch=True, batch_size=len(rows))
+        self.ndcg_sum += float(found.sum())
         mu = posterior.mu.double()
         self.kl_sums += kl_per_dimension(posterior).double().sum(dim=0).cpu()
         self.mu_sums += mu.sum(dim=0).cpu()
         self.mu_squares += mu.square().sum(dim=0).cpu()
         self.n_validated += len(rows)
         self.has_posterior = posterior.logvar is not None
+
+    def on_validation_epoch_end(self) -> None:
+        """From each process' sums to those of all of them, and the mean of the metric."""
+        own = torch.tensor([self.n_validated, self.ndcg_sum], dtype=torch.float64)
+        sums = torch.cat([own, self.kl_sums, self.mu_sums, self.mu_squares]).to(self.device)
+        sums = self.trainer.strategy.reduce(sums, reduce_op="sum").cpu()
+        counted, self.kl_sums, self.mu_sums, self.mu_squares = sums.split([2, *[self.model.n_latent] * 3])
+        self.n_validated, self.ndcg_sum = int(counted[0]), float(counted[1])
+        self.log(MONITOR, self.ndcg_sum / self.n_validated, on_epoch=True)
 
     def kl_per_latent(self) -> list[float]:
         """Mean KL of each latent over the validation users, in nats, after a validation pass."""
@@ -116,9 +134,9 @@ class Learner(pl.LightningModule):
         return int(((variance > 0) & (variance >= ACTIVE_VARIANCE * variance.max())).sum())
 
 
-def step_seed(seed: int, step: int) -> int:
-    """A 64-bit seed for one step of one run."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0])
+def step_seed(seed: int, step: int, *, rank: int = 0) -> int:
+    """A 64-bit seed for one step of one run, in one process."""
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
 
 
 def active_units(kl: list[float]) -> int:

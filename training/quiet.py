@@ -15,6 +15,8 @@ _WARNINGS = (
     r".*GPU available but not used.*",  # the user said --device cpu
     r".*Checkpoint directory .* exists and is not empty.*",
     r".*Found keys that are not in the model state dict.*",
+    r".*`broadcast_buffers` is deprecated.*",  # its successor is not in every torch that we run with
+    r".*recommended to use `self\.log\(.*sync_dist=True.*",  # the processes' sums are added before it is logged
     r".*isinstance\(treespec, LeafSpec\).*",  # torch's deprecation, met inside Lightning
 )
 

@@ -57,7 +57,9 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     name        what the model will be called; kind: its entry in the registry ("c-vae"); config: its hyper-parameters
     fit         the FitConfig; seeds: {"train": ..., "split": ...}; device: what it was trained on ("cpu", "cuda")
     data        counts and fingerprint of the split; source: the path it was read from, as the user gave it; reading:
-                how; threads: of the CPU, other numbers of them add in another order
+                how
+    threads     of the CPU: other numbers of them add in another order; devices: processes on each of `nodes` machines,
+                which draw other numbers than one alone
     conditions  the values of the attribute that the model takes as condition; empty for an unconditioned model
     libraries   name -> version; git is None outside a checkout; code: a digest of the sources that shape the numbers
     complete    training ended by itself (all epochs, or early stopping); summary: how, None before the end
@@ -80,4 +82,6 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     summary: FitSummary | None = None
     reading: Reading = Reading()
     threads: int | None = None
+    devices: int = 1
+    nodes: int = 1
     code: str | None = None

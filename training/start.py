@@ -19,6 +19,7 @@ from training.options import CONDITION, FitOptions
 from training.precision import resolved
 from training.provenance import code_digest, git_state, library_versions
 from training.run_info import RunInfo
+from training.world import World, check_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,19 @@ def with_precision(options: FitOptions) -> FitOptions:
     return replace(options, fit=options.fit.model_copy(update={"precision": found}))
 
 
+def shared_out(options: FitOptions, world: World, split: Split) -> FitOptions:
+    """The options with the number of processes, and of threads where several share a CPU, as the run records them.
+
+    ConfigError when there are more processes than rows in a batch or validation users.
+    """
+    n_validation = len(measurable(split.validation, what="validation").users)
+    check_work(world, batch_size=options.fit.batch_size, n_validation=n_validation)
+    threads = options.run.threads
+    if threads is None and world.devices > 1:
+        threads = max(1, torch.get_num_threads() // world.devices)
+    return replace(options, run=replace(options.run, devices=world.devices, nodes=world.nodes, threads=threads))
+
+
 def check_sampled(options: FitOptions) -> None:
     """ConfigError when sampled items are asked of a model whose logits are no linear layer's."""
     linear = getattr(entry_for(options.kind).make, "output", LatentModel.output) is not LatentModel.output
@@ -112,5 +126,7 @@ def describe_run(options: FitOptions, split: Split, conditions: Conditions) -> R
         complete=False,
         reading=options.reading,
         threads=options.run.threads or torch.get_num_threads(),
+        devices=options.run.devices or 1,
+        nodes=options.run.nodes,
         code=code_digest(),
     )

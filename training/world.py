@@ -97,11 +97,6 @@ class Processes(ClusterEnvironment):
         """It is known already."""
 
 
-def is_first_process(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process may speak to the user: torchrun starts the whole command several times."""
-    return _BY_TORCHRUN not in environment or environment.get("RANK", "0") == "0"
-
-
 def world_of(run: RunOptions, *, device: str, environment: Mapping[str, str] = os.environ) -> World:
     """This process' place, from torchrun's variables or the options. device: cpu or cuda.
 

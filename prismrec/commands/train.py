@@ -40,6 +40,8 @@ def train(  # noqa: PLR0913 - each parameter is an option
     split: flags.SplitFile = None,
     settings: flags.Set = None,
     device: flags.Device = "auto",
+    devices: flags.Devices = None,
+    nodes: flags.Nodes = None,
     threads: flags.Threads = None,
     tracker: flags.TrackerName = None,
 ) -> None:
@@ -50,7 +52,11 @@ def train(  # noqa: PLR0913 - each parameter is an option
     from training.run_folder import RunFolder
 
     session = session_of(context)
-    chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads, tracker, resume))
+    said_of_training = TrainFlags(
+        model, condition, settings or (), device, threads, tracker, resume, devices=devices, nodes=nodes
+    )
+    chosen = choose(session, said_of_training)
+    chosen.run_options(session)  # impossible devices are refused before the data are read, not after it
     said = Said(data, items, max_bad, threshold, min_items, heldout, split)
     prepared = prepared_for(session, chosen.config, said)
     run = RunFolder(out or default_run(prepared.dataset.name, chosen.kind))
