@@ -9,12 +9,14 @@ layer is linear in the history, and only there, explanations can follow a path f
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from training.models.base import LatentModel, Posterior, SparseRows
+from training.models.row_sum import row_sums
 
 
 class LinearInput(LatentModel):
@@ -66,18 +68,10 @@ class LinearInput(LatentModel):
 
         With sampled items, whose catalogues are large, the gradient of the item rows is sparse too.
         """
-        items, table = rows.indices, self.input_rows
-        if self.training and self.walk.sampled_items is not None:
-            met, items = torch.unique(items, return_inverse=True)
-            table = functional.embedding(met, table, sparse=True)
-        return functional.embedding_bag(
-            items,
-            table,
-            rows.offsets,
-            mode="sum",
-            per_sample_weights=weights,
-            include_last_offset=True,
-        )
+        if not (self.training and self.walk.sampled_items is not None):
+            return row_sums(self.input_rows, rows, weights)
+        met, places = torch.unique(rows.indices, return_inverse=True)
+        return row_sums(functional.embedding(met, self.input_rows, sparse=True), replace(rows, indices=places), weights)
 
     def padded_sum(self, history: Tensor, weights: Tensor) -> Tensor:
         """The first layer for export: history int64 [B, L], weights [B, L] (0 = padding) -> [B, F]."""
