@@ -103,7 +103,8 @@ def try_all(loaded: LoadedBundle, asked: Sequence[Asked]) -> tuple[tuple[Tried, 
         for one, candidates in zip(asked, found, strict=True)
         for _ in range(len(candidates) * POINTS)
     ]
-    rows = (row for chunk in loaded.logits_many(np.concatenate(points).astype(np.float32)) for row in chunk)
+    chunks = loaded.scores_many(np.concatenate(points).astype(np.float32), [()])
+    rows = (row for chunk in chunks for row in chunk)
     shares = np.array([_share(row, mask) for row, mask in zip(rows, has, strict=True)]).reshape(-1, POINTS).mean(axis=1)
     measured = iter(shares.tolist())
     return tuple(tuple(Tried(candidate, next(measured)) for candidate in candidates) for candidates in found)
@@ -169,8 +170,8 @@ def _even_draws(candidate: Candidate) -> NDArray[np.float64]:
     return np.array([NormalDist().inv_cdf(0.5 + 0.5 * float(u)) for u in middles])
 
 
-def _share(logits: FloatArray, has: NDArray[np.bool_]) -> float:
+def _share(scores: FloatArray, has: NDArray[np.bool_]) -> float:
     """The softmax-weighted share of the best LISTED items that has the value."""
-    best = ranking.top_n(logits, np.ones(len(logits), dtype=np.bool_), LISTED)
-    weights = np.exp(logits[best].astype(np.float64) - float(logits[best[0]]))
+    best = ranking.top_n(scores, np.ones(len(scores), dtype=np.bool_), LISTED)
+    weights = np.exp(scores[best].astype(np.float64) - float(scores[best[0]]))
     return float(weights[has[best]].sum() / weights.sum())

@@ -60,9 +60,10 @@ def sample_coldstart(
 ) -> ColdStart:
     """n items for the picks; see service.picks for how they are resolved and sampled.
 
-    A soft condition moves every sample by what it does to an empty history (encode({}, c) - encode({})); a strict one
-    masks. The same arguments give the same answer. Cost: one decoder run of `samples` rows, and one for the trials of
-    named values. A named value that the list hardly holds is noted in its pick.
+    A soft condition moves every sample by what it does to an empty history (encode({}, c) - encode({})), and the
+    model's linear term, where there is one, raises the items that satisfy it; a strict one masks. The same arguments
+    give the same answer. Cost: one decoder run of `samples` rows, and one for the trials of named values. A named
+    value that the list hardly holds is noted in its pick.
     Raises InvalidRequestError (bounds, unknown or contradictory picks) and NonFiniteScoreError.
     """
     query = Query(history=(), n=n, condition=condition, exclude=exclude)
@@ -75,7 +76,7 @@ def sample_coldstart(
     z = sample_points(loaded, resolved, samples=samples, seed=seed)
     if condition is not None and condition.is_soft:
         z = z + (loaded.encode((), condition) - loaded.encode(()))
-    merged = _merged(loaded, z)
+    merged = _merged(loaded, z, condition)
     allowed = loaded.allowed(query)
     listed = [int(ix) for ix in ranking.top_n(merged, allowed, n)]
     if listed:
@@ -83,7 +84,7 @@ def sample_coldstart(
         resolved = tuple(_noted(loaded, pick, _Listed(listed, allowed, condition, rest)) for pick in resolved)
     return ColdStart(
         items=tuple(
-            RankedItem(item_ix=ix, rank=rank, score=float(np.log(merged[ix])), probability=float(merged[ix]))
+            RankedItem(item_ix=ix, rank=rank, score=float(merged[ix]), probability=float(np.exp(merged[ix])))
             for rank, ix in enumerate(listed, start=1)
         ),
         picks=resolved,
@@ -96,12 +97,18 @@ def sample_coldstart(
     )
 
 
-def _merged(loaded: LoadedBundle, z: FloatArray) -> NDArray[np.float64]:
-    """[n_items]: the mean of the samples' probabilities, never quite 0, so that its logarithm is finite."""
-    total = np.zeros(loaded.n_items)
-    for logits in loaded.logits_many(z):
-        total += np.exp(logits - ranking.log_normaliser(logits)[:, None]).sum(axis=0)
-    return np.asarray(np.maximum(total / len(z), np.finfo(np.float64).tiny), dtype=np.float64)
+def _merged(loaded: LoadedBundle, z: FloatArray, condition: Condition | None) -> NDArray[np.float64]:
+    """[n_items]: the logarithm of the mean of the samples' probabilities.
+
+    Added up as logarithms: what does not satisfy a condition may have a probability too small for a float64, and still
+    has its place in the list behind what does.
+    """
+    total = np.full(loaded.n_items, -np.inf)
+    for scores in loaded.scores_many(z, [()], condition):
+        chances = scores - ranking.log_normaliser(scores)[:, None]
+        peak = chances.max(axis=0)
+        total = np.logaddexp(total, peak + np.log(np.exp(chances - peak).sum(axis=0)))
+    return np.asarray(total - np.log(len(z)), dtype=np.float64)
 
 
 def _shares(loaded: LoadedBundle, picks: Sequence[ResolvedPick], listed: list[int]) -> tuple[AttributeShare, ...]:

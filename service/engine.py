@@ -17,7 +17,7 @@ from bundle.manifest import Manifest
 from bundle.reader import Bundle
 from service import checks, ranking
 from service.errors import InvalidRequestError, NonFiniteScoreError, ServiceError
-from service.graphs import GraphRunner
+from service.graphs import GraphRunner, condition_row
 from service.query import Attribution, Condition, FloatArray, Match, Mode, Query, RankedItem, Ranking, SimilarItem
 from service.similarity import ItemSpace
 
@@ -88,18 +88,28 @@ class LoadedBundle:
     def encode_many(self, histories: Sequence[Sequence[int]], condition: Condition | None = None) -> FloatArray:
         """mu float32 [B, n_latent] of many histories under one condition."""
         cleaned = [self._clean(history) for history in histories]
-        return self._graphs.encode(cleaned, [self._soft(condition)] * len(cleaned))
+        return self._graphs.encode(cleaned, self._soft_rows([condition] * len(cleaned)))
 
-    def logits(self, z: FloatArray) -> FloatArray:
-        """z [n_latent] -> logits float32 [n_items]. Raises NonFiniteScoreError."""
-        row: FloatArray = next(self.logits_many(z[None, :]))[0]
+    def scores(self, z: FloatArray, history: Sequence[int], condition: Condition | None = None) -> FloatArray:
+        """The model's scores at z [n_latent] for a history: float32 [n_items]. Raises NonFiniteScoreError.
+
+        z is where the decoder is asked; history and condition are what the linear term reads, where there is one.
+        """
+        row: FloatArray = next(self.scores_many(z[None, :], [history], condition))[0]
         return row
 
-    def logits_many(self, z: FloatArray) -> Iterator[FloatArray]:
-        """z [B, n_latent] -> logits float32 [b, n_items] in chunks, in order. Raises NonFiniteScoreError."""
-        for chunk in self._graphs.decode(np.ascontiguousarray(z, dtype=np.float32)):
+    def scores_many(
+        self, z: FloatArray, histories: Sequence[Sequence[int]], condition: Condition | None = None
+    ) -> Iterator[FloatArray]:
+        """z [B, n_latent] and B histories, or one for all -> scores float32 [b, n_items] in chunks, in order.
+
+        Raises NonFiniteScoreError.
+        """
+        cleaned = [self._clean(history) for history in histories]
+        points = np.ascontiguousarray(z, dtype=np.float32)
+        for chunk in self._graphs.scores(points, cleaned, self._soft_rows([condition] * len(cleaned))):
             if not np.isfinite(chunk).all():
-                raise NonFiniteScoreError("the decoder gave a score that is not finite")
+                raise NonFiniteScoreError("the model gave a score that is not finite")
             yield chunk
 
     def point(self, query: Query) -> FloatArray:
@@ -132,7 +142,7 @@ class LoadedBundle:
         """Many queries in one run of the graphs: a list or an error for each, in order.
 
         The same items as one by one; scores may differ in the last float32 digit, as matrix products are blocked by
-        batch. Costs one encoder and one decoder run per chunk of LIMITS.encode_cells / decode_cells.
+        batch. Costs one run of each graph per chunk of LIMITS.encode_cells, decode_cells, linear_cells.
         """
         answers: dict[int, Ranking | ServiceError] = {}
         for i, query in enumerate(queries):
@@ -159,39 +169,39 @@ class LoadedBundle:
         shift: FloatArray | None,
         item_ix: Sequence[int],
     ) -> Attribution:
-        """Both views of the scores of K items: latent [K, n_latent] and history [K, L] with their bases.
+        """Both views of the scores of K items: latent [K, n_latent] and linear [K, L]; history [K, L]; their bases.
 
-        The columns of `history` follow `Attribution.history_items` (sorted indices). Raises NonFiniteScoreError.
+        Columns of history items follow `Attribution.history_items` (sorted indices). Raises NonFiniteScoreError.
         """
         for ix in item_ix:
             checks.check_item(ix, n_items=self.n_items)
         shift = np.zeros(self.n_latent, dtype=np.float32) if shift is None else shift
-        found = self._graphs.explain(self._clean(history), self._soft(condition), shift=shift, items=item_ix)
-        parts = (found.latent, found.latent_base, found.history, found.history_base)
-        if not all(np.isfinite(part).all() for part in parts):
+        found = self._graphs.explain(self._clean(history), self._soft_row(condition), shift=shift, items=item_ix)
+        if not found.is_finite:
             raise NonFiniteScoreError("the explainer gave a value that is not finite")
         return found
 
     def _ranked(self, queries: Sequence[Query]) -> Iterator[Ranking | ServiceError]:
         """Lists of checked queries, by the model."""
         histories = [self._clean(query.history) for query in queries]
-        z = self._graphs.encode(histories, [self._soft(query.condition) for query in queries])
+        conditions = self._soft_rows([query.condition for query in queries])
+        z = self._graphs.encode(histories, conditions)
         for b, query in enumerate(queries):
             if query.shift is not None:
                 z[b] += query.shift
         b = 0
-        for chunk in self._graphs.decode(z):
+        for chunk in self._graphs.scores(z, histories, conditions):
             for row in chunk:
                 yield self._ranking(queries[b], z[b], row)
                 b += 1
 
-    def _ranking(self, query: Query, z: FloatArray, logits: FloatArray) -> Ranking | ServiceError:
-        if not np.isfinite(logits).all():
-            return NonFiniteScoreError("the decoder gave a score that is not finite")
-        normaliser = float(ranking.log_normaliser(logits))
-        found = self._top(query, logits)
-        probability = np.exp(logits[found].astype(np.float64) - normaliser)
-        return self._listed(query, found, logits[found], probability=probability, z=z)
+    def _ranking(self, query: Query, z: FloatArray, scores: FloatArray) -> Ranking | ServiceError:
+        if not np.isfinite(scores).all():
+            return NonFiniteScoreError("the model gave a score that is not finite")
+        normaliser = float(ranking.log_normaliser(scores))
+        found = self._top(query, scores)
+        probability = np.exp(scores[found].astype(np.float64) - normaliser)
+        return self._listed(query, found, scores[found], probability=probability, z=z)
 
     def _popular(self, query: Query) -> Ranking:
         found = self._top(query, self._popularity)
@@ -239,14 +249,30 @@ class LoadedBundle:
             raise InvalidRequestError.field("/condition/mode", "the model has no input for this condition; use strict")
         return tuple(self._inputs[v] for v in condition.values)
 
+    def _soft_row(self, condition: Condition | None) -> FloatArray:
+        """The condition input float32 [n_conditions]: 1 for each value asked for.
+
+        A model with a linear graph is asked for "all" of n values by 1/n in each: only an item that has them all
+        sums to 1 (bundle.manifest.Graphs). Other models never saw such a number in training, and get 1.
+        """
+        inputs = self._soft(condition)
+        shared = condition is not None and condition.match == "all" and self.manifest.graphs.linear is not None
+        weight = 1.0 / len(set(inputs)) if shared and inputs else 1.0
+        return condition_row(self.manifest.dims.n_conditions, inputs, weight)
+
+    def _soft_rows(self, conditions: Sequence[Condition | None]) -> FloatArray:
+        """float32 [B, n_conditions]."""
+        rows = [self._soft_row(condition) for condition in conditions]
+        return np.stack(rows) if rows else np.zeros((0, self.manifest.dims.n_conditions), dtype=np.float32)
+
     def _clean(self, history: Sequence[int]) -> tuple[int, ...]:
         checks.check_indices(history, n_items=self.n_items, pointer="/history")
         return tuple(sorted(set(history)))
 
     def _encode_items(self) -> FloatArray:
         """mu of each item as the only one of a history, less that of an empty history: float32 [n_items, n_latent]."""
-        alone = self._graphs.encode([(j,) for j in range(self.n_items)], [()] * self.n_items)
-        return alone - self._graphs.encode([()], [()])
+        alone = self.encode_many([(j,) for j in range(self.n_items)])
+        return alone - self.encode_many([()])
 
 
 def _condition_attribute(bundle: Bundle) -> Attribute | None:

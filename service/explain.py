@@ -44,34 +44,35 @@ def explain_item(
 
     Any item may be asked about: one already seen or masked is flagged, not refused. Closed form in z where the decoder
     has one tanh layer, so contributions and base add up to the score in float precision; `residual` states the rest
-    (docs/science.md section 5). Cost: one encoder, decoder and explainer run, and the extras.
+    (docs/science.md section 5). Cost: one run of each graph, and the extras.
     Raises UnknownItemError, InvalidRequestError (bounds; nothing to explain), NonFiniteScoreError.
     """
     query = dataclasses.replace(query, offset=0)
     _check_asked(loaded, query, item_ix, top_factors)
     z = loaded.point(query)
-    logits = loaded.logits(z)
+    scores = loaded.scores(z, query.history, query.condition)
     found = loaded.explainer(query.history, query.condition, query.shift, (item_ix,))
-    score, base, history_base = float(logits[item_ix]), float(found.latent_base[0]), float(found.history_base[0])
+    score, base, history_base = float(scores[item_ix]), float(found.latent_base[0]), float(found.history_base[0])
     every = _by_size(found.latent[0])
     views = factor_views(loaded, z, found.latent[0], every)
     kept, cut = views[:top_factors], views[top_factors:] if top_factors is not None else ()
     history = _history_views(found, 0)
+    direct = math.fsum(h.linear for h in history)
     not_listed = _not_listed(loaded, query, item_ix)
     told = ItemExplanation(
         item_ix=item_ix,
         score=score,
-        probability=float(np.exp(score - ranking.log_normaliser(logits))),
-        rank=None if not_listed else int(ranking.ranks_of(item_ix, logits[None, :], loaded.allowed(query))[0]),
+        probability=float(np.exp(score - ranking.log_normaliser(scores))),
+        rank=None if not_listed else int(ranking.ranks_of(item_ix, scores[None, :], loaded.allowed(query))[0]),
         seen=item_ix in query.history,
         not_listed=not_listed,
         base_value=base,
         factors=kept,
         other_factors=math.fsum(f.contribution for f in cut),
         n_other_factors=len(cut),
-        linear=0.0,
-        residual=score - base - math.fsum(f.contribution for f in views),
-        explained_share=_explained_share(views),
+        linear=direct,
+        residual=score - base - direct - math.fsum(f.contribution for f in views),
+        explained_share=_explained_share(views, history),
         history=history,
         history_base=history_base,
         history_residual=score - history_base - math.fsum(h.contribution for h in history),
@@ -155,18 +156,18 @@ def _with_extras(loaded: LoadedBundle, query: Query, told: ItemExplanation, extr
 
 
 def _by_size(contributions: FloatArray) -> list[int]:
-    """Factors by absolute contribution, the largest first, ties by number."""
+    """Places by absolute contribution, the largest first, ties by number."""
     order: list[int] = np.lexsort((np.arange(len(contributions)), -np.abs(contributions))).tolist()
     return order
 
 
 def _history_views(found: Attribution, k: int) -> tuple[HistoryContribution, ...]:
-    row = found.history[k]
-    return tuple(HistoryContribution(found.history_items[i], float(row[i])) for i in _by_size(row))
+    row, direct = found.history[k], found.linear[k]
+    return tuple(HistoryContribution(found.history_items[i], float(row[i]), float(direct[i])) for i in _by_size(row))
 
 
-def _explained_share(views: Sequence[FactorContribution]) -> float:
-    total = math.fsum(abs(f.contribution) for f in views)
+def _explained_share(views: Sequence[FactorContribution], history: Sequence[HistoryContribution]) -> float:
+    total = math.fsum((*(abs(f.contribution) for f in views), *(abs(h.linear) for h in history)))
     decoded = math.fsum(abs(f.contribution) for f in views if f.status == "decoded")
     return decoded / total if total > 0 else 0.0
 

@@ -39,7 +39,11 @@ class FactorContribution:
 
 @dataclass(frozen=True, slots=True)
 class HistoryContribution:
-    """One history item's share of a score; linear is the part that enters it directly (0 for a pure latent model)."""
+    """One history item's share of a score.
+
+    contribution  all of it, through the latents and directly
+    linear        the part of it that does not pass through the latents; 0 for a model without a linear term
+    """
 
     item_ix: int
     contribution: float
@@ -50,11 +54,13 @@ class HistoryContribution:
 class ItemExplanation:
     """score = base_value + sum(factors.contribution) + other_factors + linear + residual.
 
-    score            logit of the live decoder; base_value is the score at z = 0
+    score            of the live model; base_value is the score at z = 0 of no history (under the query's condition)
+    linear           what the history adds past the latents: the sum of history[].linear
     rank             among the items that could be listed, or None; then not_listed says why: seen, excluded, condition
     factors          by absolute contribution; other_factors carries the sum of the `n_other_factors` cut off
     residual         score minus all the rest: float error for the closed form, quadrature error otherwise
-    explained_share  share of the absolute contributions (of all factors) carried by those of status "decoded", 0..1
+    explained_share  share of the absolute contributions (of all factors, and directly of the history items) carried
+                     by factors of status "decoded", 0..1
     history          by absolute contribution: score = history_base + sum(contribution) + history_residual
     """
 

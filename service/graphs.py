@@ -1,4 +1,4 @@
-"""The three graphs of a bundle, run by onnxruntime: padding, chunking and the checks that onnxruntime does not make.
+"""The graphs of a bundle, run by onnxruntime: padding, chunking and the checks that onnxruntime does not make.
 
 onnxruntime's Gather takes -1 for the last row without a word, so no index goes in unchecked.
 """
@@ -6,16 +6,18 @@ onnxruntime's Gather takes -1 for the last row without a word, so no index goes 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
-from bundle.manifest import Dims, Graphs
+from bundle.manifest import Dims, Graph, Graphs
 from service.limits import LIMITS
 from service.query import Attribution, FloatArray
 
+Histories = Sequence[Sequence[int]]
 ORT_ERRORS: tuple[type[Exception], ...] = (
     ort_state.Fail,
     ort_state.EPFail,
@@ -44,60 +46,110 @@ def open_session(content: bytes) -> ort.InferenceSession:
     return ort.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
 
 
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """One session per graph of a bundle; linear is None for a model without that term."""
+
+    encoder: ort.InferenceSession
+    decoder: ort.InferenceSession
+    explainer: ort.InferenceSession
+    linear: ort.InferenceSession | None = None
+
+
+def condition_row(n_conditions: int, inputs: Sequence[int], weight: float = 1.0) -> FloatArray:
+    """float32 [n_conditions]: `weight` in each of the inputs named, 0 elsewhere. Raises IndexError outside of them."""
+    if any(not 0 <= c < n_conditions for c in inputs):
+        raise IndexError("a condition index lies outside the model's condition inputs")
+    row = np.zeros(n_conditions, dtype=np.float32)
+    row[list(inputs)] = weight
+    return row
+
+
 class GraphRunner:
-    """Encoder, decoder and explainer of one bundle. Safe to use from several threads at once."""
+    """The graphs of one bundle. Safe to use from several threads at once.
 
-    def __init__(
-        self,
-        graphs: Graphs,
-        dims: Dims,
-        *,
-        encoder: ort.InferenceSession,
-        decoder: ort.InferenceSession,
-        explainer: ort.InferenceSession,
-    ) -> None:
-        self._graphs, self._dims = graphs, dims
-        self._encoder, self._decoder, self._explainer = encoder, decoder, explainer
+    Conditions are rows float32 [B, n_conditions] (see condition_row), [B, 0] for a model without any.
+    """
 
-    def encode(self, histories: Sequence[Sequence[int]], conditions: Sequence[Sequence[int]]) -> FloatArray:
-        """Item indices (each once) and condition inputs per row -> mu float32 [B, n_latent].
+    def __init__(self, graphs: Graphs, dims: Dims, sessions: Sessions) -> None:
+        self._graphs, self._dims, self._sessions = graphs, dims, sessions
+
+    @property
+    def has_linear(self) -> bool:
+        """Whether the model has a linear term beside its decoder."""
+        return self._graphs.linear is not None
+
+    def encode(self, histories: Histories, conditions: FloatArray) -> FloatArray:
+        """Item indices (each once) and a condition per row -> mu float32 [B, n_latent].
 
         Rows of like length run together, at most LIMITS.encode_cells padded indices at a time; memory is that times
         the model's hidden width.
         """
         mu = np.empty((len(histories), self._dims.n_latent), dtype=np.float32)
-        order = sorted(range(len(histories)), key=lambda row: len(histories[row]))
-        for rows in _chunks(order, [len(histories[row]) for row in order]):
-            inputs = self._padded([histories[row] for row in rows])
-            if self._dims.n_conditions:
-                inputs.append(self._multi_hot([conditions[row] for row in rows]))
-            feed = dict(zip(self._graphs.encoder.inputs, inputs, strict=True))
-            mu[rows] = self._encoder.run(list(self._graphs.encoder.outputs), feed)[0]
+        for rows in _chunks(histories, LIMITS.encode_cells):
+            feed = self._feed(self._graphs.encoder, [histories[row] for row in rows], conditions[rows])
+            mu[rows] = self._sessions.encoder.run(list(self._graphs.encoder.outputs), feed)[0]
         return mu
 
-    def decode(self, z: FloatArray) -> Iterator[FloatArray]:
-        """z float32 [B, n_latent] -> logits float32 [b, n_items] in chunks, in order, LIMITS.decode_cells at a time."""
+    def scores(self, z: FloatArray, histories: Histories, conditions: FloatArray) -> Iterator[FloatArray]:
+        """The scores of z float32 [B, n_latent]: float32 [b, n_items] in chunks, in order, decode_cells at a time.
+
+        The decoder's logits, plus what the linear graph (if there is one) adds for the history and condition. Those
+        belong to the score, so they are never left out: one of each per row of z, or one of each for all rows. There
+        is no other way to the decoder.
+        """
+        if not len(histories) == len(conditions) or len(histories) not in {1, len(z)}:
+            raise ValueError(f"{len(histories)} histories and {len(conditions)} conditions for {len(z)} points")
+        shared = self._linear(histories, conditions) if len(histories) == 1 else None
         step = max(1, LIMITS.decode_cells // self._dims.n_items)
         name, outputs = self._graphs.decoder.inputs[0], list(self._graphs.decoder.outputs)
         for start in range(0, len(z), step):
-            yield self._decoder.run(outputs, {name: z[start : start + step]})[0]
+            part = slice(start, start + step)
+            found: FloatArray = self._sessions.decoder.run(outputs, {name: z[part]})[0]
+            direct = shared if len(histories) == 1 else self._linear(histories[part], conditions[part])
+            if direct is not None:
+                found += direct
+            yield found
+
+    def _linear(self, histories: Histories, conditions: FloatArray) -> FloatArray | None:
+        """What is added to the logits, float32 [B, n_items]; None without the graph.
+
+        At most LIMITS.linear_cells bytes of weights are gathered at a time (one row always goes).
+        """
+        graph, session = self._graphs.linear, self._sessions.linear
+        if graph is None or session is None:
+            return None
+        found = np.empty((len(histories), self._dims.n_items), dtype=np.float32)
+        for rows in _chunks(histories, LIMITS.linear_cells // self._dims.n_items):
+            feed = self._feed(graph, [histories[row] for row in rows], conditions[rows])
+            found[rows] = session.run(list(graph.outputs), feed)[0]
+        return found
 
     def explain(
-        self, history: Sequence[int], condition: Sequence[int], *, shift: FloatArray, items: Sequence[int]
+        self, history: Sequence[int], condition: FloatArray, *, shift: FloatArray, items: Sequence[int]
     ) -> Attribution:
         """Both views of the scores of `items`; K * hidden * path nodes floats are held at once."""
         self._check(history)
         self._check(items)
         inputs: list[NDArray[np.generic]] = [np.asarray(history, dtype=np.int64)]
         if self._dims.n_conditions:
-            inputs.append(self._multi_hot([condition]))
+            inputs.append(condition[None, :])
         inputs += [shift[None, :], np.asarray(items, dtype=np.int64)]
         graph = self._graphs.explainer
-        found = self._explainer.run(list(graph.outputs), dict(zip(graph.inputs, inputs, strict=True)))
-        latent, latent_base, history_part, history_base = found
-        return Attribution(tuple(items), tuple(history), latent, latent_base, history_part, history_base)
+        found = self._sessions.explainer.run(list(graph.outputs), dict(zip(graph.inputs, inputs, strict=True)))
+        latent, latent_base, history_part, history_base = found[:4]
+        nothing = np.broadcast_to(np.float32(0), (len(items), len(history)))
+        direct = nothing if self._graphs.linear is None else found[4]
+        return Attribution(tuple(items), tuple(history), latent, latent_base, history_part, history_base, direct)
 
-    def _padded(self, histories: Sequence[Sequence[int]]) -> list[NDArray[np.generic]]:
+    def _feed(self, graph: Graph, histories: Histories, conditions: FloatArray) -> dict[str, NDArray[np.generic]]:
+        """The inputs of a graph that reads a batch of histories (encoder and linear)."""
+        inputs = self._padded(histories)
+        if self._dims.n_conditions:
+            inputs.append(conditions)
+        return dict(zip(graph.inputs, inputs, strict=True))
+
+    def _padded(self, histories: Histories) -> list[NDArray[np.generic]]:
         """history int64 [B, L] padded with item 0, mask float32 [B, L]; L is at least 1."""
         width = max(1, *(len(row) for row in histories))
         history = np.zeros((len(histories), width), dtype=np.int64)
@@ -108,26 +160,17 @@ class GraphRunner:
         self._check(history)
         return [history, mask]
 
-    def _multi_hot(self, conditions: Sequence[Sequence[int]]) -> FloatArray:
-        """float32 [B, n_conditions], 1 for each value asked for."""
-        table = np.zeros((len(conditions), self._dims.n_conditions), dtype=np.float32)
-        for b, values in enumerate(conditions):
-            if any(not 0 <= v < self._dims.n_conditions for v in values):
-                raise IndexError("a condition index lies outside the model's condition inputs")
-            table[b, list(values)] = 1.0
-        return table
-
     def _check(self, indices: NDArray[np.int64] | Sequence[int]) -> None:
         array = np.asarray(indices, dtype=np.int64)
         if array.size and (array.min() < 0 or array.max() >= self._dims.n_items):
             raise IndexError("an item index lies outside the catalogue")
 
 
-def _chunks(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Cut rows sorted by length so that rows * longest stays within LIMITS.encode_cells (one row always goes)."""
+def _chunks(histories: Histories, cells: int) -> Iterator[list[int]]:
+    """Row numbers, those of like length together, so that rows * longest is at most `cells` (one row always goes)."""
     chunk: list[int] = []
-    for row, length in zip(order, lengths, strict=True):
-        if chunk and (len(chunk) + 1) * max(1, length) > LIMITS.encode_cells:
+    for row in sorted(range(len(histories)), key=lambda row: len(histories[row])):
+        if chunk and (len(chunk) + 1) * max(1, len(histories[row])) > cells:
             yield chunk
             chunk = []
         chunk.append(row)

@@ -13,8 +13,9 @@ class Limits:
 
     leave_one_out_cells bounds B * L of a leave-one-out run: a history of 1000 items has its 131 newest tried, one of
     300 all of them. encode_cells and decode_cells bound the padded batches given to onnxruntime at one time
-    (encode_cells * hidden floats are gathered, decode_cells floats come out). trials bounds the halves and directions
-    that one cold start tries on the decoder, each at a few points (service.candidates).
+    (encode_cells * hidden floats are gathered, decode_cells floats come out); linear_cells bounds the bytes of weights
+    that the linear graph gathers at one time, though one history always goes in one run. trials bounds the halves and
+    directions that one cold start tries on the decoder, each at a few points (service.candidates).
     """
 
     # the body and what is counted in it
@@ -51,6 +52,7 @@ class Limits:
     leave_one_out_cells: int = 131_072
     encode_cells: int = 16_384
     decode_cells: int = 4_194_304
+    linear_cells: int = 4_194_304
     onnx_nodes: int = 10_000
     onnx_depth: int = 4
 

@@ -6,6 +6,7 @@ Nothing here trusts the file once it is verified: the bytes that were hashed are
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,18 @@ from bundle.errors import GoldenError, GraphError
 from bundle.manifest import Dims, GoldenCase, Graph, Manifest
 from bundle.reader import Bundle, read_bundle
 from service.engine import LoadedBundle
-from service.graphs import ORT_ERRORS, GraphRunner, open_session
+from service.graphs import ORT_ERRORS, GraphRunner, Sessions, condition_row, open_session
 from service.onnx_scan import scan
 from service.query import Attribution, FloatArray
 
 FLOAT, INT64 = "tensor(float)", "tensor(int64)"
 BASE_TOLERANCE = 1e-3
+"""How far the explainer's base and direct parts may be from the other graphs' answers, relative to them or absolute."""
+VIEW_TOLERANCE = 1e-2
+"""How much of a score the history view of a model with a linear term may miss, relative to the score (and to 1).
+
+Quadrature misses a hundredth of that; a view that leaves the direct parts out misses far more.
+"""
 EXPLAINED = 3
 """So many items are explained in the warm-up."""
 
@@ -28,8 +35,8 @@ EXPLAINED = 3
 def load_bundle(folder: Path) -> LoadedBundle:
     """Read, verify, check and warm up the bundle in `folder`; raises BundleError, and then nothing is kept.
 
-    Costs one read and hash of its bytes, three sessions (memory: about 4.5 times the graphs at the peak) and one run
-    per golden case. Most of it releases the interpreter lock, so requests go on meanwhile.
+    Costs one read and hash of its bytes, a session per graph (memory: about 4.5 times the graphs at the peak) and one
+    run per golden case. Most of it releases the interpreter lock, so requests go on meanwhile.
     """
     return prepare(read_bundle(folder))
 
@@ -37,12 +44,15 @@ def load_bundle(folder: Path) -> LoadedBundle:
 def prepare(bundle: Bundle) -> LoadedBundle:
     """A verified bundle -> one that may answer. Raises GraphError or GoldenError."""
     manifest = bundle.manifest
-    expected = _signatures(manifest.dims)
     graphs = manifest.graphs
-    encoder = _session(bundle, graphs.encoder, expected["encoder"])
-    decoder = _session(bundle, graphs.decoder, expected["decoder"])
-    explainer = _session(bundle, graphs.explainer, expected["explainer"])
-    runner = GraphRunner(graphs, manifest.dims, encoder=encoder, decoder=decoder, explainer=explainer)
+    expected = _signatures(manifest.dims, has_linear=graphs.linear is not None)
+    sessions = Sessions(
+        encoder=_session(bundle, graphs.encoder, expected["encoder"]),
+        decoder=_session(bundle, graphs.decoder, expected["decoder"]),
+        explainer=_session(bundle, graphs.explainer, expected["explainer"]),
+        linear=None if graphs.linear is None else _session(bundle, graphs.linear, expected["linear"]),
+    )
+    runner = GraphRunner(graphs, manifest.dims, sessions)
     _check_golden(runner, manifest)
     for attribute in bundle.catalogue.attributes:
         _ = attribute.members  # made now, not during the first request
@@ -58,18 +68,21 @@ class _Signature:
     outputs: tuple[tuple[str, tuple[int | None, ...]], ...]
 
 
-def _signatures(dims: Dims) -> dict[str, _Signature]:
+def _signatures(dims: Dims, *, has_linear: bool) -> dict[str, _Signature]:
     """What bundle.manifest.Graphs promises of each graph."""
     batch = ((FLOAT, (None, dims.n_conditions)),) if dims.n_conditions else ()
     single = ((FLOAT, (1, dims.n_conditions)),) if dims.n_conditions else ()
     latent, scores = (FLOAT, (None, dims.n_latent)), (FLOAT, (None,))
+    every, by_item = (FLOAT, (None, dims.n_items)), (FLOAT, (None, None))
+    histories = ((INT64, (None, None)), (FLOAT, (None, None)), *batch)
     return {
-        "encoder": _Signature(((INT64, (None, None)), (FLOAT, (None, None)), *batch), (latent,)),
-        "decoder": _Signature((latent,), ((FLOAT, (None, dims.n_items)),)),
+        "encoder": _Signature(histories, (latent,)),
+        "decoder": _Signature((latent,), (every,)),
         "explainer": _Signature(
             ((INT64, (None,)), *single, (FLOAT, (1, dims.n_latent)), (INT64, (None,))),
-            (latent, scores, (FLOAT, (None, None)), scores),
+            (latent, scores, by_item, scores, *((by_item,) if has_linear else ())),
         ),
+        "linear": _Signature(histories, (every,)),
     }
 
 
@@ -109,56 +122,84 @@ def _check_tensors(
 
 def _check_golden(runner: GraphRunner, manifest: Manifest) -> None:
     """Every golden case, one by one and all at once, which also warms the sessions up."""
-    cases = manifest.golden
+    cases, dims = manifest.golden, manifest.dims
+    rows = np.stack([condition_row(dims.n_conditions, case.condition) for case in cases])
     try:
-        for case in cases:
-            history = tuple(sorted(set(case.history)))
-            logits = _decoded(runner, runner.encode([history], [case.condition]), manifest.dims)
-            _check_case(case, logits[0])
-            _check_explained(runner, case, history, manifest.dims)
-        mu = runner.encode([c.history for c in cases], [c.condition for c in cases])
-        for case, row in zip(cases, _decoded(runner, mu, manifest.dims), strict=True):
-            _check_case(case, row)
+        for case, condition in zip(cases, rows, strict=True):
+            asked = _Asked(tuple(sorted(set(case.history))), condition)
+            scores = _scored(runner, [asked], dims)[0]
+            _check_case(case, scores)
+            _check_explained(runner, asked, scores, items=case.top_items[:EXPLAINED], dims=dims)
+        together = [_Asked(case.history, condition) for case, condition in zip(cases, rows, strict=True)]
+        for case, scores in zip(cases, _scored(runner, together, dims), strict=True):
+            _check_case(case, scores)
     except ORT_ERRORS as error:
         raise GraphError(f"a graph fails on a golden case ({type(error).__name__})") from error
 
 
-def _decoded(runner: GraphRunner, mu: FloatArray, dims: Dims) -> FloatArray:
-    """mu [B, n_latent] -> logits [B, n_items], with the shapes and finiteness that every later request relies on."""
-    if mu.shape[1:] != (dims.n_latent,) or not np.isfinite(mu).all():
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A history and the condition input float32 [n_conditions] that it is scored under."""
+
+    history: tuple[int, ...]
+    condition: FloatArray
+
+
+def _scored(runner: GraphRunner, asked: Sequence[_Asked], dims: Dims, *, at: FloatArray | None = None) -> FloatArray:
+    """Scores [B, n_items], at the encoder's points or at the one given; shapes and finiteness as requests rely on."""
+    histories, conditions = [one.history for one in asked], np.stack([one.condition for one in asked])
+    z = runner.encode(histories, conditions) if at is None else at
+    if z.shape[1:] != (dims.n_latent,) or not np.isfinite(z).all():
         raise GoldenError(f"the encoder must give {dims.n_latent} finite numbers for a golden case")
-    logits = np.concatenate(list(runner.decode(mu)))
-    if logits.shape != (len(mu), dims.n_items) or not np.isfinite(logits).all():
-        raise GoldenError(f"the decoder must give {dims.n_items} finite scores for a golden case")
-    return logits
+    scores = np.concatenate(list(runner.scores(z, histories, conditions)))
+    if scores.shape != (len(z), dims.n_items) or not np.isfinite(scores).all():
+        raise GoldenError(f"the model must give {dims.n_items} finite scores for a golden case")
+    return scores
 
 
-def _check_case(case: GoldenCase, logits: FloatArray) -> None:
+def _check_case(case: GoldenCase, scores: FloatArray) -> None:
     if not case.top_items:
         raise GoldenError("a golden case names no items")
-    listed = logits[list(case.top_items)]
+    listed = scores[list(case.top_items)]
     off = float(np.abs(listed - np.asarray(case.scores)).max())
     if not off <= case.tolerance:
         raise GoldenError(f"a golden score is off by {off:.2e}, at most {case.tolerance:.0e} is allowed")
-    others = np.delete(logits, list(case.top_items))
+    others = np.delete(scores, list(case.top_items))
     if others.size and float(others.max()) > float(listed.min()) + 2 * case.tolerance:
         raise GoldenError("an item outside the top of a golden case scores higher than those in it")
 
 
-def _check_explained(runner: GraphRunner, case: GoldenCase, history: tuple[int, ...], dims: Dims) -> None:
-    """The explainer's shapes, and that its base is the decoder's own answer at z = 0."""
-    items = case.top_items[:EXPLAINED]
+def _check_explained(
+    runner: GraphRunner, asked: _Asked, scores: FloatArray, *, items: tuple[int, ...], dims: Dims
+) -> None:
+    """The explainer's shapes, and that it is of the same model as the graphs that score.
+
+    At z = 0 its base must be the decoder's own answer (with what linear() gives an empty history), and base and direct
+    parts what the model gives this history there. For a model with a linear term the history view must hold it, too.
+    """
     origin = np.zeros((1, dims.n_latent), dtype=np.float32)
-    found = runner.explain(history, case.condition, shift=origin[0], items=items)
-    if _shapes(found) != ((len(items), dims.n_latent), (len(items),), (len(items), len(history)), (len(items),)):
+    found = runner.explain(asked.history, asked.condition, shift=origin[0], items=items)
+    by_item = (len(items), len(asked.history))
+    if _shapes(found) != ((len(items), dims.n_latent), (len(items),), by_item, (len(items),), by_item):
         raise GraphError("the explainer's outputs do not have the shapes that the bundle format gives")
-    parts = (found.latent, found.latent_base, found.history, found.history_base)
-    if not all(np.isfinite(part).all() for part in parts):
+    if not found.is_finite:
         raise GoldenError("the explainer gives a number that is not finite for a golden case")
-    base = _decoded(runner, origin, dims)[0, list(items)]
-    if not np.allclose(found.latent_base, base, rtol=BASE_TOLERANCE, atol=BASE_TOLERANCE):
+    nobody = _scored(runner, [_Asked((), asked.condition)], dims, at=origin)[0, list(items)]
+    if not _close(found.latent_base, nobody, BASE_TOLERANCE):
         raise GoldenError("the explainer and the decoder disagree at z = 0: they are not of one model")
+    if not runner.has_linear:
+        return
+    directly = _scored(runner, [asked], dims, at=origin)[0, list(items)]
+    if not _close(found.latent_base + found.linear.sum(axis=1), directly, BASE_TOLERANCE):
+        raise GoldenError("the explainer's direct parts are not what the linear graph adds: they are not of one model")
+    if not _close(found.history_base + found.history.sum(axis=1), scores[list(items)], VIEW_TOLERANCE):
+        raise GoldenError("the explainer's history contributions do not make the score: the linear term may be missing")
+
+
+def _close(found: FloatArray, expected: FloatArray, tolerance: float) -> bool:
+    return np.allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def _shapes(found: Attribution) -> tuple[tuple[int, ...], ...]:
-    return (found.latent.shape, found.latent_base.shape, found.history.shape, found.history_base.shape)
+    parts = (found.latent, found.latent_base, found.history, found.history_base, found.linear)
+    return tuple(part.shape for part in parts)

@@ -19,10 +19,10 @@ from service.wire import BYTES, Field, Walker
 _DENSE = """
 Abs Add And Cast Clip Concat Constant ConstantOfShape CumSum Div Einsum Elu Equal Erf Exp Expand Flatten Floor
 Gather GatherElements GatherND Gelu Gemm Greater GreaterOrEqual HardSigmoid Identity LayerNormalization LeakyRelu
-Less LessOrEqual Log LogSoftmax MatMul Max Mean Min Mul Neg Not OneHot Or Pow Range Reciprocal ReduceL1 ReduceL2
-ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape ScatterElements
-Selu Shape Sigmoid Sign Size Slice Softmax Softplus Split Sqrt Squeeze Sub Sum Swish Tanh Tile TopK Transpose
-Trilu Unsqueeze Where Xor
+Less LessOrEqual Log LogSoftmax MatMul MatMulInteger Max Mean Min Mul Neg Not OneHot Or Pow Range Reciprocal ReduceL1
+ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape
+ScatterElements Selu Shape Sigmoid Sign Size Slice Softmax Softplus Split Sqrt Squeeze Sub Sum Swish Tanh Tile TopK
+Transpose Trilu Unsqueeze Where Xor
 """
 OPERATORS = frozenset(_DENSE.split())
 """Dense, deterministic arithmetic. Left out: control flow, randomness, sequences, strings, ScatterND (its adding form

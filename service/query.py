@@ -59,7 +59,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class RankedItem:
-    """score: the logit (of a popularity list: the item's share of the training interactions).
+    """score: the logit, linear term included (of a popularity list: the item's share of the training interactions).
 
     probability: softmax over the whole catalogue, masked items included, so it does not depend on what is masked.
     """
@@ -105,8 +105,11 @@ class SimilarItem:
 class Attribution:
     """What the explainer graph gives for K items and a history of L items (both views of the same score).
 
-    latent [K, n_latent], latent_base [K]: contributions of z_i along 0 -> z, and the score at z = 0
-    history [K, L], history_base [K]: contributions of history items from the empty history, and its score
+    latent [K, n_latent], latent_base [K]: contributions of z_i along 0 -> z, and the score at z = 0 of no history
+    linear [K, L]: what history items add directly (0 for a model without a linear graph); latent_base, latent and
+    linear make the score
+    history [K, L], history_base [K]: contributions of history items from the empty history, and its score; the direct
+    parts are in them
     """
 
     items: tuple[int, ...]
@@ -115,3 +118,9 @@ class Attribution:
     latent_base: FloatArray
     history: FloatArray
     history_base: FloatArray
+    linear: FloatArray
+
+    @property
+    def is_finite(self) -> bool:
+        parts = (self.latent, self.latent_base, self.history, self.history_base, self.linear)
+        return all(bool(np.isfinite(part).all()) for part in parts)

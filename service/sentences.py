@@ -42,7 +42,7 @@ def of_item(loaded: LoadedBundle, told: ItemExplanation, factors: Sequence[Facto
         opening = "Not listed under this request; its score "
     else:
         opening = f"Ranked {told.rank}; its score "
-    parts = [opening + _reason(factors) + _shown_by(loaded, factors, told.history)]
+    parts = [opening + _made_of(loaded, factors, told.history)]
     if told.counterfactual is not None and told.counterfactual.valid:
         parts.append(_without(loaded, told.counterfactual.remove, told.counterfactual.replacement))
     return "; ".join(parts) + "."
@@ -52,7 +52,7 @@ def of_reasons(
     loaded: LoadedBundle, factors: Sequence[FactorContribution], history: Sequence[HistoryContribution]
 ) -> str:
     """The short sentence that goes with an item of a list. factors, history: all, uncut."""
-    return "Its score " + _reason(factors) + _shown_by(loaded, factors, history) + "."
+    return "Its score " + _made_of(loaded, factors, history) + "."
 
 
 def of_profile(loaded: LoadedBundle, found: Profile) -> str:
@@ -66,15 +66,36 @@ def of_profile(loaded: LoadedBundle, found: Profile) -> str:
     return f"This user lies furthest from the middle in {_name(top)} ({_place(top)}){behind}.{hidden}"
 
 
-def _reason(factors: Sequence[FactorContribution]) -> str:
-    """ "is mostly associated with Comedy (genre, factor 0, higher than 93 % of users)"."""
+def _made_of(
+    loaded: LoadedBundle, factors: Sequence[FactorContribution], history: Sequence[HistoryContribution]
+) -> str:
+    """ "is mostly associated with Comedy (...) and goes with Alien in the history".
+
+    What the history's items add past the factors counts among what supports a score, and comes first where it is more
+    than the largest factor.
+    """
     supporting = [f for f in factors if f.contribution > 0]
-    if not supporting:
-        return "is not raised by any factor"
-    top = supporting[0]
-    share = top.contribution / math.fsum(f.contribution for f in supporting)
-    degree = "mostly" if share >= MOSTLY else "partly" if share >= PARTLY else "weakly"
-    return f"is {degree} associated with {_name(top)} ({_place(top)})"
+    direct = max(0.0, math.fsum(h.linear for h in history))
+    total = math.fsum(f.contribution for f in supporting) + direct
+    shown = _shown_by(loaded, factors, history)
+    factor = ""
+    if supporting:
+        top = supporting[0]
+        factor = f"is {_degree(top.contribution / total)} associated with {_name(top)} ({_place(top)})"
+        if direct < top.contribution:
+            return factor + (shown or _hardly(history))
+    elif direct == 0:
+        return "is not raised by any factor" + (shown or _hardly(history))
+    straight = f"comes {_degree(direct / total)} straight from the items of the history"
+    if not shown:
+        straight += ", none of which stands out"
+    if not factor:
+        return f"{straight}, not from any factor{shown}"
+    return f"{straight}, {factor}{shown}" if shown else f"{straight}, and {factor}"
+
+
+def _degree(share: float) -> str:
+    return "mostly" if share >= MOSTLY else "partly" if share >= PARTLY else "weakly"
 
 
 def _name(factor: FactorContribution | ProfileFactor) -> str:
@@ -97,15 +118,20 @@ def _place(factor: FactorContribution | ProfileFactor) -> str:
 def _shown_by(
     loaded: LoadedBundle, factors: Sequence[FactorContribution], history: Sequence[HistoryContribution]
 ) -> str:
-    """ " and goes with Alien and Heat in the history", as far as the contributions of those items bear it out."""
+    """ " and goes with Alien and Heat in the history", as far as those items' contributions bear it out; else ""."""
     supporting = sorted((h for h in history if h.contribution > 0), key=lambda h: (-h.contribution, h.item_ix))
-    way = max(abs(math.fsum(part.contribution for part in view)) for view in (factors, history))
+    by_factors = math.fsum((*(f.contribution for f in factors), *(h.linear for h in history)))
+    way = max(abs(by_factors), abs(math.fsum(h.contribution for h in history)))
     shown = [h for h in supporting[:NAMED_ITEMS] if h.contribution >= MOVES_A_LITTLE / NAMED_ITEMS * way]
     share = math.fsum(h.contribution for h in shown) / way if way > 0 else 0.0
     if share < MOVES_A_LITTLE:
-        return ", hardly with any item of the history" if supporting else ""
+        return ""
     degree = "goes" if share >= MOVES else "goes a little"
     return f" and {degree} with {_titles(loaded, [h.item_ix for h in shown])} in the history"
+
+
+def _hardly(history: Sequence[HistoryContribution]) -> str:
+    return ", hardly with any item of the history" if any(h.contribution > 0 for h in history) else ""
 
 
 def _without(loaded: LoadedBundle, removed: Sequence[int], replacement: int | None) -> str:

@@ -38,17 +38,17 @@ def run_trials(loaded: LoadedBundle, query: Query, item_ix: int, histories: Sequ
     allowed = loaded.allowed(query)
     allowed[item_ix] = False
     ranks, probabilities, margins = [], [], []
-    for logits in loaded.logits_many(z):
-        target = logits[:, item_ix].astype(np.float64)
-        ranks.append(ranks_of(item_ix, logits, allowed))
-        probabilities.append(np.exp(target - log_normaliser(logits)))
-        margins.append(target - _nth_best(logits, allowed, query.offset + query.n))
+    for scores in loaded.scores_many(z, histories, query.condition):
+        target = scores[:, item_ix].astype(np.float64)
+        ranks.append(ranks_of(item_ix, scores, allowed))
+        probabilities.append(np.exp(target - log_normaliser(scores)))
+        margins.append(target - _nth_best(scores, allowed, query.offset + query.n))
     return Trials(np.concatenate(ranks), np.concatenate(probabilities), np.concatenate(margins))
 
 
-def _nth_best(logits: FloatArray, allowed: Mask, n: int) -> NDArray[np.float64]:
+def _nth_best(scores: FloatArray, allowed: Mask, n: int) -> NDArray[np.float64]:
     """[B]: the n-th best allowed score of each row; -inf where fewer than n items are allowed."""
-    values = logits[:, allowed]
+    values = scores[:, allowed]
     if values.shape[1] < n:
-        return np.full(len(logits), -np.inf)
+        return np.full(len(scores), -np.inf)
     return np.partition(values, values.shape[1] - n, axis=1)[:, values.shape[1] - n].astype(np.float64)

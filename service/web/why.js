@@ -13,13 +13,16 @@ const factorBar = (f, scale) => bar(factorName(f), f.contribution, scale, f.stat
 
 // others() asks for the rest of the factors, only when they are unfolded.
 function byFactors(told, others) {
-  const scale = Math.max(...told.factors.map((f) => Math.abs(f.contribution)), Math.abs(told.base_value), Math.abs(told.other_factors), Math.abs(told.score), 1e-9);
+  const parts = Math.max(...told.factors.map((f) => Math.abs(f.contribution)), Math.abs(told.other_factors), Math.abs(told.linear), 1e-9);
+  const whole = Math.max(Math.abs(told.base_value), Math.abs(told.score));
+  // A condition can raise the start far above all parts: then start and score are figures only, as in byHistory.
+  const [scale, bare] = whole > 5 * parts ? [parts, " bare"] : [Math.max(parts, whole), ""];
   const name = told.n_other_factors === 1 ? "1 other factor" : `${told.n_other_factors} other factors`;
-  return [h("h3", {}, "The score by factors"), bar("start (z = 0)", told.base_value, scale, "faint"),
+  return [h("h3", {}, "The score by factors"), bar("start (z = 0)", told.base_value, scale, `faint${bare}`),
     told.factors.map((f) => factorBar(f, scale)),
     told.n_other_factors ? fold(bar(name, told.other_factors, scale, "faint"), async () => (await others()).map((f) => factorBar(f, scale))) : null,
-    told.linear ? bar("directly from the history", told.linear, scale) : null,
-    bar("score", told.score, scale, "total"),
+    told.linear ? bar("straight from the history", told.linear, scale, "", "what the items liked add past the factors") : null,
+    bar("score", told.score, scale, `total${bare}`),
     h("p", { class: "note" }, `${percent(told.explained_share)} of the contributions are carried by decoded factors; left unexplained: ${told.residual.toExponential(1)}.`)];
 }
 
@@ -28,7 +31,7 @@ function byHistory(told) {
   const [first, rest] = [told.history.slice(0, ITEMS), told.history.slice(ITEMS)];
   // The start is most of the score: bars on its scale would hide the items, so start and score are figures only.
   const scale = Math.max(...first.map((item) => Math.abs(item.contribution)), Math.abs(sum(rest)), 1e-9);
-  const row = (item) => bar(titleOf(item), item.contribution, scale);
+  const row = (item) => bar(titleOf(item), item.contribution, scale, "", item.linear ? `${titleOf(item)}, of which ${figure(item.linear, 4)} straight and the rest through the factors` : undefined);
   const left = Math.abs(told.history_residual).toFixed(2);
   return [h("h3", {}, "The score by what they liked"), bar("start (nothing liked)", told.history_base, scale, "faint bare"), first.map(row),
     rest.length ? fold(bar(rest.length === 1 ? "1 other item" : `${rest.length} other items`, sum(rest), scale, "faint"), () => rest.map(row)) : null,
