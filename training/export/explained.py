@@ -22,6 +22,20 @@ class Explained(NamedTuple):
     history_base: Tensor
 
 
+class ExplainedTotal(NamedTuple):
+    """The same of a model with a linear term, whose score is the decoder's plus that term's.
+
+    linear [K, L]: what each history item adds directly. latent.sum(1) + linear.sum(1) + latent_base = score;
+    history_contribution holds it too, and both bases what the condition adds to an item.
+    """
+
+    latent: Tensor
+    latent_base: Tensor
+    history_contribution: Tensor
+    history_base: Tensor
+    linear: Tensor
+
+
 def gauss_legendre(n_nodes: int) -> tuple[Tensor, Tensor]:
     """Nodes and weights on [0, 1], float32 [n_nodes] each; the weights sum to 1."""
     nodes, weights = np.polynomial.legendre.leggauss(n_nodes)

@@ -20,9 +20,11 @@ from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, linear
+from torch.nn import functional
+from torch.nn.functional import embedding
 
-from training.export.explained import Explained, gauss_legendre
+from training.export.explained import Explained, ExplainedTotal, gauss_legendre
+from training.models.additive_vae import AdditiveVAE
 from training.models.base import LatentModel
 from training.models.tanh_network import TanhNetwork
 
@@ -96,7 +98,7 @@ class Explainer(nn.Module):
     def _path(self, first: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
         """First hidden layer [Q, H] -> z [Q, n_latent] and the second hidden layer [Q, G]."""
         z = self.model.to_mu(first) + shift
-        return z, torch.tanh(linear(z, *self._hidden_layer))
+        return z, torch.tanh(functional.linear(z, *self._hidden_layer))
 
     def _averaged(self, summed: Tensor, offset: Tensor, shift: Tensor) -> Tensor:
         """T [G, H] of the module's docstring."""
@@ -105,6 +107,29 @@ class Explainer(nn.Module):
         steep = self.weights * (1.0 - second * second)
         table: Tensor = self.through * (steep.T @ (1.0 - first * first))
         return table
+
+
+class AdditiveExplainer(nn.Module):
+    """The explainer of a model with a linear term: its latent part explained as above, the term as it is.
+
+    The term is linear in the history, so what an item adds to it is the item's whole share in both views.
+    """
+
+    def __init__(self, model: AdditiveVAE) -> None:
+        super().__init__()
+        self.model, self.latent_part = model, Explainer(model)
+
+    def forward(self, history: Tensor, condition: Tensor | None, shift: Tensor, item_ix: Tensor) -> ExplainedTotal:
+        """See Explainer.forward."""
+        part = self.latent_part(history, None, shift, item_ix)
+        linear, gained = self.model.linear_parts(history, condition, item_ix)
+        return ExplainedTotal(
+            latent=part.latent,
+            latent_base=part.latent_base + gained,
+            history_contribution=part.history_contribution + linear,
+            history_base=part.history_base + gained,
+            linear=linear,
+        )
 
 
 def has_closed_form(model: LatentModel) -> TypeGuard[TanhNetwork]:

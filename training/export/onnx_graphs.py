@@ -1,4 +1,4 @@
-"""From a trained model to the three ONNX graphs of a bundle.
+"""From a trained model to the three ONNX graphs of a bundle, or four where the model has a linear term.
 
 The mean path only (no sampling, no dropout), normalisation inside, batch and lengths dynamic, history as item indices
 and a mask. Gather, not EmbeddingBag (which exports to a Loop); no ScatterND (with several threads it races on duplicate
@@ -22,14 +22,18 @@ from torch.export import Dim
 from bundle import files
 from bundle.manifest import Graph, Graphs
 from training.errors import ExportError
-from training.export.explained import Explained
-from training.export.explainer import Explainer, has_closed_form
+from training.export.explained import Explained, ExplainedTotal
+from training.export.explainer import AdditiveExplainer, Explainer, has_closed_form
+from training.export.linear_graph import linear_graph
 from training.export.path_explainer import PathExplainer, traced
+from training.models.additive_vae import AdditiveVAE
 from training.models.base import LatentModel
 
 OPSET = 20
 IR_VERSION = 10
 """Fixed, so that a newer exporter does not raise what a runtime must support."""
+
+_OUTSIDE = "_outside"
 
 FORBIDDEN = frozenset({"Loop", "If", "Scan", "ScatterND", "ScatterElements", "Scatter", "Dropout", "RandomNormalLike"})
 """Operators that would mean a mistake: control flow, races, or randomness left in."""
@@ -75,17 +79,17 @@ class _Decoder(nn.Module):
 class _Unconditioned(nn.Module):
     """The explainer of a model without conditions: the graph then has no such input."""
 
-    def __init__(self, explainer: Explainer | PathExplainer) -> None:
+    def __init__(self, explainer: nn.Module) -> None:
         super().__init__()
         self.explainer = explainer
 
-    def forward(self, history: Tensor, shift: Tensor, item_ix: Tensor) -> Explained:
-        explained: Explained = self.explainer(history, None, shift, item_ix)
+    def forward(self, history: Tensor, shift: Tensor, item_ix: Tensor) -> Explained | ExplainedTotal:
+        explained: Explained | ExplainedTotal = self.explainer(history, None, shift, item_ix)
         return explained
 
 
 def export_graphs(model: LatentModel) -> ExportedGraphs:
-    """Export encoder, decoder and explainer of a model; the same weights give the same bytes.
+    """Export encoder, decoder, explainer and linear term of a model; the same weights give the same bytes.
 
     The model's training mode is restored afterwards. Takes some seconds. Raises ExportError when the network cannot be
     explained, or when a graph is not self-contained or holds an operator that it must not.
@@ -96,10 +100,17 @@ def export_graphs(model: LatentModel) -> ExportedGraphs:
         plans = _plans(model)
         content = {plan.file: _export(plan) for plan in plans}
         described = {plan.file: _describe(plan) for plan in plans}
+        if isinstance(model, AdditiveVAE):
+            inputs = tuple(plans[0].inputs)  # the encoder's
+            content[files.LINEAR] = canonical_bytes(linear_graph(model, opset=OPSET), files.LINEAR)
+            described[files.LINEAR] = Graph(file=files.LINEAR, opset=OPSET, inputs=inputs, outputs=("linear",))
     finally:
         model.train(was_training)
     graphs = Graphs(
-        encoder=described[files.ENCODER], decoder=described[files.DECODER], explainer=described[files.EXPLAINER]
+        encoder=described[files.ENCODER],
+        decoder=described[files.DECODER],
+        explainer=described[files.EXPLAINER],
+        linear=described.get(files.LINEAR),
     )
     return ExportedGraphs(graphs, content)
 
@@ -124,16 +135,20 @@ def _plans(model: LatentModel) -> tuple[_Plan, ...]:
             _explainer(model, explainer),
             explainer,
             {name: {"history": {0: length}, "item_ix": {0: explained}}.get(name, {}) for name in explainer},
-            Explained._fields,
+            (ExplainedTotal if isinstance(model, AdditiveVAE) else Explained)._fields,
         ),
     )
 
 
 def _explainer(model: LatentModel, inputs: Mapping[str, Tensor]) -> nn.Module:
     """The closed form where the model has one; else the path integral with its gradients written out."""
-    explains = Explainer(model) if has_closed_form(model) else PathExplainer(model)
-    module: nn.Module = explains if model.n_conditions else _Unconditioned(explains)
-    return module if isinstance(explains, Explainer) else traced(module.eval(), inputs)
+    explains: nn.Module
+    if isinstance(model, AdditiveVAE):
+        explains = AdditiveExplainer(model)
+    else:
+        explains = Explainer(model) if has_closed_form(model) else PathExplainer(model)
+    module = explains if model.n_conditions else _Unconditioned(explains)
+    return traced(module.eval(), inputs) if isinstance(explains, PathExplainer) else module
 
 
 def _describe(plan: _Plan) -> Graph:
@@ -148,13 +163,25 @@ def _export(plan: _Plan) -> bytes:
             dynamo=True,
             dynamic_shapes={name: dict(axes) for name, axes in plan.dynamic.items()},
             input_names=list(plan.inputs),
-            output_names=list(plan.outputs),
+            output_names=[name + _OUTSIDE for name in plan.outputs],
             opset_version=OPSET,
             external_data=False,
             verbose=False,
         )
     assert program is not None
-    return canonical_bytes(program.model_proto, plan.file)
+    model: onnx.ModelProto = program.model_proto
+    _rename(model, {name: name + "_inside" for name in plan.outputs})
+    _rename(model, {name + _OUTSIDE: name for name in plan.outputs})
+    return canonical_bytes(model, plan.file)
+
+
+def _rename(model: onnx.ModelProto, names: Mapping[str, str]) -> None:
+    """The exporter names inner values after torch's functions ("linear"), so an output may not be given such a name."""
+    for node in model.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    for value in (*model.graph.output, *model.graph.value_info):
+        value.name = names.get(value.name, value.name)
 
 
 def canonical_bytes(model: onnx.ModelProto, file: str) -> bytes:

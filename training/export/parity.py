@@ -18,7 +18,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from bundle import files
 from training.errors import ExportError
-from training.models.base import LatentModel
+from training.models.additive_vae import AdditiveVAE
+from training.models.base import LatentModel, SparseRows
 from training.models.linear_input import LinearInput
 
 Floats = NDArray[np.float32]
@@ -75,17 +76,21 @@ class OnnxModel:
         self.encoder, self.decoder, self.explainer = (
             _session(content[name]) for name in (files.ENCODER, files.DECODER, files.EXPLAINER)
         )
+        self.linear = _session(content[files.LINEAR]) if files.LINEAR in content else None
 
     def logits(self, users: Sequence[GoldenUser]) -> Floats:
-        """float32 [B, n_items] for a batch of users, padded to the longest history (at least 1)."""
+        """The scores float32 [B, n_items] of a batch of users, padded to the longest history (at least 1).
+
+        They are the decoder's logits and, where the model has one, its linear term.
+        """
         history, mask = padded(users)
         feed = {"history": history, "mask": mask, **self._condition(users)}
         mu = self.encoder.run(["mu"], feed)[0]
         scores: Floats = self.decoder.run(["logits"], {"z": mu})[0]
-        return scores
+        return scores if self.linear is None else scores + self.linear.run(["linear"], feed)[0]
 
     def explain(self, user: GoldenUser, *, shift: Floats, item_ix: Sequence[int]) -> list[Floats]:
-        """The explainer's four outputs for one user; shift float32 [n_latent]."""
+        """The explainer's outputs for one user, four or five of them; shift float32 [n_latent]."""
         feed = {
             "history": np.asarray(user.history, dtype=np.int64),
             **self._condition([user]),
@@ -103,7 +108,7 @@ def check_parity(model: LatentModel, content: Mapping[str, bytes], users: Sequen
     """Compare the graphs with the model on golden users; raise ExportError with the figures above the limits.
 
     model    in eval mode, on the CPU
-    content  file name -> bytes of the three graphs
+    content  file name -> bytes of the graphs
     seed     of the shifts that the explanations are asked under
     Costs two passes over the users in each of SIZES and one explanation per user.
     """
@@ -136,18 +141,22 @@ def _measure(
 
 
 def torch_logits(model: LatentModel, users: Sequence[GoldenUser], *, shift: Floats | None = None) -> Floats:
-    """float32 [B, n_items] of the model, through the training-side encoder, one user at a time (no padding)."""
-    from training.models.base import SparseRows
+    """The model's scores [B, n_items], through the training-side encoder, one user at a time (no padding).
 
+    shift float32 [n_latent] is added to z: it acts on the decoder's part of a score alone.
+    """
     rows: list[Floats] = []
     with torch.inference_mode():
         for user in users:
             lengths = torch.tensor([0, len(user.history)])
             batch = SparseRows(torch.tensor(user.history, dtype=torch.int64), lengths)
             condition = torch.from_numpy(multi_hot([user], model.n_conditions)) if model.n_conditions else None
-            z = model.encode(batch, condition).mu
-            z = z if shift is None else z + torch.from_numpy(shift)
-            rows.append(model.decode(z)[0].numpy())
+            if shift is None:
+                scores = model.score(batch, condition)
+            else:
+                scores = model.decode(model.encode(batch, condition).mu + torch.from_numpy(shift))
+                scores = scores + model.linear(batch, condition) if isinstance(model, AdditiveVAE) else scores
+            rows.append(scores[0].numpy())
     return np.stack(rows)
 
 
@@ -192,21 +201,35 @@ def _explanations(
     model: LatentModel, onnx_model: OnnxModel, users: Sequence[GoldenUser], rng: np.random.Generator
 ) -> tuple[float, float, float]:
     """Largest difference from torch's scores and bases, and the largest relative residual of either view."""
-    nothing = np.zeros((1, model.n_latent), dtype=np.float32)
     with torch.inference_mode():
-        at_zero = model.decode(torch.from_numpy(nothing))[0].numpy()
+        at_zero = model.decode(torch.zeros(1, model.n_latent))[0].numpy()
     difference, residuals = 0.0, np.zeros(2)
     for user, n_asked in zip(users, cycle(ASKED), strict=False):
         shift = rng.normal(0.0, 0.5, model.n_latent).astype(np.float32)
         items = rng.choice(model.n_items, size=min(n_asked, model.n_items), replace=False)
-        latent, latent_base, history, history_base = onnx_model.explain(user, shift=shift, item_ix=items.tolist())
+        latent, latent_base, history, history_base, *more = onnx_model.explain(
+            user, shift=shift, item_ix=items.tolist()
+        )
+        direct = np.concatenate([latent, *more], axis=1)  # in the latent view the linear term stands beside it
         score = torch_logits(model, [user], shift=shift)[0][items]
         empty = torch_logits(model, [GoldenUser((), user.condition)], shift=shift)[0][items]
-        difference = max(difference, _difference(at_zero[items], latent_base), _difference(empty, history_base))
-        for view, (parts, base) in enumerate(((latent, latent_base), (history, history_base))):
+        origin = at_zero[items] + _gained(model, user)[items]
+        difference = max(difference, _difference(origin, latent_base), _difference(empty, history_base))
+        for view, (parts, base) in enumerate(((direct, latent_base), (history, history_base))):
             scale = np.maximum(1.0, np.maximum(np.abs(score), np.abs(base)))
             residuals[view] = max(residuals[view], _difference(parts.sum(1) / scale, (score - base) / scale))
     return difference, float(residuals[0]), float(residuals[1])
+
+
+def _gained(model: LatentModel, user: GoldenUser) -> Floats:
+    """What the linear term gives an empty history under the user's condition [n_items]; 0 without the term."""
+    if not isinstance(model, AdditiveVAE):
+        return np.zeros(model.n_items, dtype=np.float32)
+    condition = torch.from_numpy(multi_hot([user], model.n_conditions))
+    nobody = SparseRows(torch.zeros(0, dtype=torch.int64), torch.zeros(2, dtype=torch.int64))
+    with torch.inference_mode():
+        gained: Floats = model.linear(nobody, condition)[0].numpy()
+    return gained
 
 
 def _difference(a: Floats, b: Floats) -> float:

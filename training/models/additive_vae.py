@@ -181,6 +181,22 @@ class AdditiveVAE(MultVAE):
             )
         return found if satisfying is None else found + self.config.gain * satisfying
 
+    def linear_parts(self, history: Tensor, condition: Tensor | None, item_ix: Tensor) -> tuple[Tensor, Tensor]:
+        """What each history item adds to each explained item's score [K, L], and what the condition adds to it [K].
+
+        history int64 [L], condition float32 [1, n_conditions] or None, item_ix int64 [K]. Gathers only, so it exports.
+        """
+        history_weights = self.linear_covered.index_select(0, history)
+        gained = torch.zeros_like(item_ix, dtype=torch.float32)
+        if condition is not None and self.n_conditions:
+            satisfying = self.satisfying(condition).squeeze(0)
+            gained = self.config.gain * satisfying.index_select(0, item_ix)
+            history_weights = history_weights * (1.0 + self.config.gamma * satisfying.index_select(0, history))
+        columns = self.linear_rows.index_select(0, item_ix)
+        cells = self.linear_values.index_select(0, self.linear_rows.index_select(0, history)).index_select(1, columns)
+        factors = self.linear_scales.index_select(0, columns) * self.linear_covered.index_select(0, item_ix)
+        return cells.float().T * (factors * self.scale)[:, None] * history_weights[None, :], gained
+
     def satisfying(self, condition: Tensor) -> Tensor:
         """1 for each item that satisfies the row's condition [B, n_conditions], else 0: float32 [B, n_items]."""
         return (condition @ self.members.float().T >= SATISFIED).float()
