@@ -12,8 +12,9 @@ Such latents serve twice: by the decoder like any model here, and by a vote of t
 
 Partners come from the batch, as in contrastive learning at scale (Chen et al. 2020, arXiv 2002.05709): nothing of size
 [n_users, n_users] exists, the partners' latents are there already, and what is drawn follows from the batch and the
-step's seed. Drawn from all users, which costs a second pass through the encoder, neither path ranked differently beyond
-noise on the validation users of MovieLens-100K.
+step's seed. Drawn from all users instead, which costs a second pass through the encoder and twice the time, neither way
+to recommend ranked better beyond noise on the validation users of MovieLens-100K and 1M. Several processes draw from
+their own part of a batch each.
 Cost: Mult-DAE's, one sparse product of the batch with itself on the CPU, and a few blocks [B, B].
 """
 
