@@ -42,6 +42,7 @@ class Learner(pl.LightningModule):
         self.kl_sums, self.mu_sums, self.mu_squares = torch.zeros(3, model.n_latent, dtype=torch.float64)
         self.n_validated, self.ndcg_sum = 0, 0.0
         self.has_posterior = True
+        self.loss_sums = torch.zeros(4, dtype=torch.float64)
 
     def on_fit_start(self) -> None:
         dtype = dtype_of(resolved(self.config.precision, self.device.type))
@@ -62,6 +63,7 @@ class Learner(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.model.start_epoch(self.current_epoch)
+        self.loss_sums.zero_()
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """The loss of one batch; FitError naming the step when it is not finite."""
@@ -75,19 +77,20 @@ class Learner(pl.LightningModule):
                 f"the loss is {found} at step {self.global_step} (epoch {self.current_epoch})",
                 hint="train with a lower learning_rate; the best checkpoint so far, if any, is kept in best.pt",
             )
-        self._log_loss(loss, beta, batch.n_counted)
+        self._add(loss, batch.n_counted)
         return loss.total if batch.weight == 1.0 else loss.total * batch.weight
 
-    def _log_loss(self, loss: Loss, beta: float, n_rows: int) -> None:
-        figures = {"loss": loss.total, "reconstruction": loss.reconstruction, "kl": loss.kl}
-        self.log_dict(
-            {name: value.detach() for name, value in figures.items()},
-            on_step=False,
-            on_epoch=True,
-            batch_size=n_rows * self.trainer.world_size,  # Lightning cuts the mean of the processes' rows to an integer
-            sync_dist=True,
-        )
-        self.log("beta", beta, on_step=False, on_epoch=True, reduce_fx="max", batch_size=n_rows)
+    def _add(self, loss: Loss, n_rows: int) -> None:
+        """To the epoch's sums. Lightning's own averaging costs as much as a small product, in every step."""
+        parts = torch.stack([loss.total, loss.reconstruction, loss.kl, torch.ones_like(loss.total)]).detach()
+        self.loss_sums += n_rows * parts.cpu().double()
+
+    def on_train_epoch_end(self) -> None:
+        """The means over the epoch's rows, in all processes."""
+        *sums, n_rows = self.trainer.strategy.reduce(self.loss_sums.to(self.device), reduce_op="sum").tolist()
+        for name, total in zip(("loss", "reconstruction", "kl"), sums, strict=True):
+            self.log(name, total / n_rows)
+        self.log("beta", self.beta(self.global_step - 1))
 
     def on_validation_epoch_start(self) -> None:
         for sums in (self.kl_sums, self.mu_sums, self.mu_squares):

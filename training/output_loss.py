@@ -135,7 +135,7 @@ class _Fused:
         self.starts = range(0, self.n_items, size)
         self.size = size
         self.targets = _by_chunk(job.target, size, len(self.starts))
-        self.weights = self._extended(size)
+        self.weights, self.made = self._extended(size), -1
         keeps = self.n_rows * self.n_items * self.dtype.itemsize <= job.walk.kept_bytes
         self.block = self._empty(len(self.starts) if keeps else 1, self.n_rows, size)
         self.kept_shifts: list[Tensor] | None = [] if keeps else None
@@ -151,6 +151,9 @@ class _Fused:
         """Rows [start, start + size) of W with their bias, in the products' dtype."""
         stop = min(start + self.size, self.n_items)
         rows, bias = self.weights[: stop - start], self.bias[start:stop]
+        if self.made == start:
+            return rows
+        self.made = start
         rows[:, : self.width] = self.weight[start:stop]
         rows[:, self.width] = bias
         rows[:, self.width + 1] = bias - rows[:, self.width].float()
@@ -185,7 +188,7 @@ class _Fused:
         weights = self.job.row_weights
         by_hidden = torch.zeros(self.n_rows, self.width, device=self.device) if of_hidden else None
         by_weight, by_bias = (torch.empty_like(self.weight), torch.empty_like(self.bias)) if of_weight else (None, None)
-        for number, start in enumerate(self.starts):
+        for number, start in reversed(list(enumerate(self.starts))):  # the last chunk is still in the cache
             rows = self._weights(start) if of_hidden or self.kept_shifts is None else self.weights[: self._n(start)]
             exponentials, scale = self._exponentials(number, rows)
             row_of, item = self.targets[number]

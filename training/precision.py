@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 Precision = Literal["auto", "fp32", "bf16"]
 _CPU_PRODUCTS = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16")
@@ -28,3 +30,11 @@ def multiplies_bf16(device: str) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     there = torch.cpu.get_capabilities()
     return any(bool(there.get(name)) for name in _CPU_PRODUCTS)
+
+
+def linear(inputs: Tensor, layer: nn.Linear | tuple[Tensor, Tensor], *, dtype: torch.dtype) -> Tensor:
+    """inputs [B, k] through a layer (or its weight [n, k] and bias [n]): float32 [B, n], multiplied in dtype."""
+    weight, bias = (layer.weight, layer.bias) if isinstance(layer, nn.Linear) else layer
+    if dtype == torch.float32:
+        return functional.linear(inputs, weight, bias)
+    return functional.linear(inputs.to(dtype), weight.to(dtype), bias.to(dtype)).float()

@@ -88,6 +88,11 @@ class LatentModel(nn.Module, ABC):
     def decode(self, z: Tensor) -> Tensor:
         """z float32 [B, n_latent] -> logits float32 [B, n_items]."""
 
+    @property
+    def product_dtype(self) -> torch.dtype:
+        """Of the products inside the network: walk's in training, float32 in all that is reported or exported."""
+        return self.walk.dtype if self.training else torch.float32
+
     def output(self, z: Tensor) -> OutputLayer | None:
         """The layer that decode(z) ends in, if that is linear: then the loss needs no block [B, n_items]."""
         return None

@@ -32,6 +32,7 @@ from training.models.base import ModelConfig, Posterior, SparseRows
 from training.models.linear_input import LinearInput, initialise_linear, initialise_rows, logits_of_rows
 from training.objective import Loss, mean_nll, sample
 from training.output_loss import OutputLayer
+from training.precision import linear
 
 N_LAYERS = 5
 NORM_EPSILON = 0.1
@@ -70,14 +71,15 @@ class DenseEncoder(nn.Module):
             assert isinstance(layer, nn.Linear)
             initialise_linear(layer)
 
-    def forward(self, first: Tensor) -> Posterior:
-        """first [B, hidden]: the weighted sum of item rows, without the bias."""
+    def forward(self, first: Tensor, dtype: torch.dtype) -> Posterior:
+        """first [B, hidden]: the weighted sum of item rows, without the bias; dtype: of the products."""
         found = self.norms[0](functional.silu(first + self.bias_in))
         before = found
         for layer, norm in zip(self.deeper, self.norms[1:], strict=True):
-            found = norm(functional.silu(layer(found) + before))
+            assert isinstance(layer, nn.Linear)
+            found = norm(functional.silu(linear(found, layer, dtype=dtype) + before))
             before = before + found
-        return Posterior(self.to_mu(found), self.to_logvar(found))
+        return Posterior(linear(found, self.to_mu, dtype=dtype), linear(found, self.to_logvar, dtype=dtype))
 
 
 class RecVAE(LinearInput):
@@ -102,7 +104,7 @@ class RecVAE(LinearInput):
 
     def rest_of_encoder(self, first: Tensor, condition: Tensor | None) -> Posterior:
         """See LinearInput.rest_of_encoder."""
-        posterior: Posterior = self.encoder(first)
+        posterior: Posterior = self.encoder(first, self.product_dtype)
         return posterior
 
     def decode(self, z: Tensor) -> Tensor:
@@ -153,7 +155,8 @@ class RecVAE(LinearInput):
         with torch.no_grad():
             weights = torch.rsqrt(history.lengths.clamp(min=1).float())[history.row_of]
             old: Posterior = self.old_encoder(
-                self.old_encoder.item_in(history.indices, history.offsets, per_sample_weights=weights)
+                self.old_encoder.item_in(history.indices, history.offsets, per_sample_weights=weights),
+                self.product_dtype,
             )
         assert old.logvar is not None
         zero = torch.zeros_like(z)

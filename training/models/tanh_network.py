@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional
 
 from training.models.base import ModelConfig, Posterior
 from training.models.linear_input import LinearInput, initialise_linear, initialise_rows, logits_of_rows
 from training.output_loss import OutputLayer
+from training.precision import linear
 
 
 class TanhConfig(ModelConfig):
@@ -75,7 +75,9 @@ class TanhNetwork(LinearInput):
         if condition is not None and self.condition_in is not None:
             first = first + condition @ self.condition_in.weight
         hidden = torch.tanh(first + self.bias_in)
-        return Posterior(self.to_mu(hidden), None if self.to_logvar is None else self.to_logvar(hidden))
+        dtype = self.product_dtype
+        mu = hidden if isinstance(self.to_mu, nn.Identity) else linear(hidden, self.to_mu, dtype=dtype)
+        return Posterior(mu, None if self.to_logvar is None else linear(hidden, self.to_logvar, dtype=dtype))
 
     def decode(self, z: Tensor) -> Tensor:
         """See LatentModel.decode."""
@@ -91,4 +93,4 @@ class TanhNetwork(LinearInput):
 
     def _decoder_hidden(self, z: Tensor) -> Tensor:
         layer = self.hidden_layer
-        return z if layer is None else torch.tanh(functional.linear(z, *layer))
+        return z if layer is None else torch.tanh(linear(z, layer, dtype=self.product_dtype))
