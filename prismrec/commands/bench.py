@@ -6,24 +6,29 @@ import hashlib
 import json
 import shlex
 import sys
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from prismrec import flags
-from prismrec.choices import TrainFlags, choose
+from prismrec.choices import Choices, TrainFlags, choose
 from prismrec.commands.evaluate import baselines_of
 from prismrec.commands.train import RUNS
+from prismrec.config import Config, read_config
 from prismrec.failures import CommandError
 from prismrec.globals import EPILOG
 from prismrec.inputs import DataChoice, Prepared, prepare
 from prismrec.session import Session, session_of
 
 if TYPE_CHECKING:
-    from training.bench.page import Provenance
+    from training.bench.document import Provenance
+    from training.bench.kept import Earlier
+    from training.bench.rows import Row
     from training.bench.task import Task
+    from training.evaluate.result import Part
 
 
 def register(app: typer.Typer) -> None:
@@ -41,11 +46,20 @@ def bench(  # noqa: PLR0913 - each parameter is an option
     baselines: Annotated[
         str | None, typer.Option(metavar="A,B", help="Which baselines, or none (default: all there are).")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Train each model with the seeds 0 to N - 1.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="The seeds 0 to N - 1, for whatever is random; the rest runs once.")
+    ] = 1,
     configs: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="<kind>.toml of each model that has one, as tune writes it.")
     ] = None,
     flagship: Annotated[str | None, typer.Option(metavar="KIND", help="The model that is marked as ours.")] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="Keep the rows that STEM has of other models, with their own seeds.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make anew what other sources made, instead of using it again.")
+    ] = False,
+    part: Annotated[Literal["test", "validation"], typer.Option(help="Whom to measure on.")] = "test",
     run: Annotated[
         Path | None, typer.Option("--run", metavar="FOLDER", help="For the runs (default runs/bench-<data>).")
     ] = None,
@@ -53,14 +67,19 @@ def bench(  # noqa: PLR0913 - each parameter is an option
         str | None, typer.Option(metavar="TEXT", help="A sentence for the page, e.g. that the machine had other work.")
     ] = None,
     items: flags.Items = None,
+    max_bad: flags.MaxBad = 0.01,
     threshold: flags.Threshold = None,
     min_items: flags.MinItems = None,
     heldout: flags.HeldOut = None,
     split: flags.SplitFile = None,
+    device: flags.Device = "auto",
     threads: flags.Threads = None,
 ) -> None:
-    """Train, measure and tabulate everything, each in its own process. Stopped and started again, it goes on."""
-    from training.bench.page import row_document, write_pages
+    """Train, measure and tabulate everything, each in its own process. Stopped and started again, it goes on.
+
+    Without --models and --baselines it is everything there is; with --add what they name joins the table.
+    """
+    from training.bench.kept import NOTHING, earlier_page
     from training.bench.rows import rows_of
     from training.bench.runner import run_tasks
 
@@ -68,75 +87,135 @@ def bench(  # noqa: PLR0913 - each parameter is an option
     if session.config is not None or session.seed is not None:
         raise CommandError("bench takes neither -c nor --seed", hint="say --configs FOLDER and --seeds N")
     kinds, names = _models(models), _baselines(baselines)
-    choice = DataChoice(data, items, threshold=threshold, min_items=min_items, heldout=heldout, split=split)
-    prepared = prepare(session, choice, choose(session, TrainFlags(model="mult-vae")).config)
-    bench_run = Bench(session, prepared, run or RUNS / f"bench-{prepared.dataset.name}", configs, threads)
-    tasks = [bench_run.baseline(name) for name in names]
-    tasks += [bench_run.model(kind, seed) for kind in bench_run.trainable(kinds) for seed in range(seeds)]
+    chosen = Configs(session, configs, TrainFlags(device=device, threads=threads))
+    chosen.check(kinds)
+    choice = DataChoice(data, items, max_bad, threshold, min_items, heldout, split)
+    prepared = prepare(session, choice, Config())
+    root = run or RUNS / f"bench-{prepared.dataset.name}"
+    tasks = Bench(chosen, prepared, root, part).tasks(kinds, names, seeds=seeds)
     if not tasks:
         raise CommandError("there is neither a model nor a baseline to measure", hint="name one with --models")
-    outcomes = run_tasks(tasks, prepared.split.fingerprint, session.note)
-    rows = rows_of(outcomes, flagship=flagship)
-    pages = write_pages(results, rows, replace(_provenance(prepared, seeds, split), note=note))
-    session.result(
-        {"pages": [str(page) for page in pages], "rows": [row_document(row) for row in rows]},
-        lambda console: console.print(pages[0].read_text("utf-8"), soft_wrap=True, markup=False),
-    )
+    fingerprint, named = prepared.split.fingerprint, {task.model for task in tasks}
+    earlier = earlier_page(results, root, part=part, fingerprint=fingerprint, without=named) if add else NOTHING
+    page = Page(results, part, flagship or earlier.flagship, note)
+    page.check(named | {outcome.model for _, outcome in earlier.outcomes})
+    outcomes = run_tasks(tasks, fingerprint, session.note, fresh=fresh)
+    rows = rows_of([*outcomes, *(outcome for _, outcome in earlier.outcomes)], flagship=page.flagship)
+    page.write(session, rows, _provenance(prepared, page, tasks, earlier))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where the table goes, and what it says of itself."""
+
+    stem: Path
+    part: Literal["test", "validation"]
+    flagship: str | None
+    note: str | None
+
+    def check(self, models: Collection[str]) -> None:
+        """Before hours are spent: CommandError when the flagship is none of the models of the table."""
+        if self.flagship is not None and self.flagship not in models:
+            raise CommandError(
+                f"the flagship {self.flagship} is none of the models measured",
+                hint=f"name one of {', '.join(sorted(models))}, or measure it too",
+            )
+
+    def write(self, session: Session, rows: list[Row], provenance: Provenance) -> None:
+        """The pages, and the table as the verb's result."""
+        from training.bench.document import row_document
+        from training.bench.page import write_pages
+
+        pages = write_pages(self.stem, rows, provenance)
+        session.result(
+            {"pages": [str(page) for page in pages], "rows": [row_document(row) for row in rows]},
+            lambda console: console.print(pages[0].read_text("utf-8"), soft_wrap=True, markup=False),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Configs:
+    """The settings of each kind: those of <kind>.toml in the folder, if it has one, else the defaults."""
+
+    session: Session
+    folder: Path | None
+    flags: TrainFlags
+
+    def check(self, kinds: tuple[str, ...]) -> None:
+        """Before any data are read: CommandError for a folder that is not there, a file that is no model's, or of
+        another model than its name says; ConfigError for a setting that its model refuses."""
+        from training.models.registry import MODELS
+
+        if self.folder is None:
+            return
+        if not self.folder.is_dir():
+            raise CommandError(f"there is no folder {self.folder}", hint="leave --configs out to use the defaults")
+        for path in sorted(self.folder.glob("*.toml")):
+            said = read_config(path).model.get("kind", path.stem)
+            if path.stem not in MODELS or said != path.stem:
+                what = "is no model's name" if path.stem not in MODELS else f"says kind = {said!r}"
+                raise CommandError(f"{path} {what}", hint=f"name it after its model: {', '.join(sorted(MODELS))}")
+        for kind in kinds:
+            self.choose(kind)
+
+    def choose(self, kind: str, *, seed: int = 0) -> Choices:
+        return choose(self.session_for(kind, seed=seed), replace(self.flags, model=kind))
+
+    def session_for(self, kind: str, *, seed: int = 0) -> Session:
+        path = None if self.folder is None else self.folder / f"{kind}.toml"
+        config = path if path is not None and path.is_file() else None
+        return replace(self.session, config=config, seed=seed, quiet=True)
 
 
 class Bench:
     """Makes the tasks: where they run, and with which options."""
 
-    def __init__(
-        self, session: Session, prepared: Prepared, root: Path, configs: Path | None, threads: int | None
-    ) -> None:
+    def __init__(self, configs: Configs, prepared: Prepared, root: Path, part: Part) -> None:
         from training.run_folder import RunFolder
 
-        if configs is not None and not configs.is_dir():
-            raise CommandError(f"there is no folder {configs}", hint="leave --configs out to use the defaults")
-        self.session, self.prepared, self.root = session, prepared, root
-        self.configs, self.threads = configs, threads
-        self.inputs = root / "inputs"
+        self.configs, self.prepared, self.root, self.part = configs, prepared, root, part
+        self.inputs = root / f"inputs-{prepared.split.fingerprint[:8]}"
         self.inputs.mkdir(parents=True, exist_ok=True)
         RunFolder(self.inputs).save_inputs(prepared.split, prepared.catalogue)
 
-    def trainable(self, kinds: tuple[str, ...]) -> list[str]:
+    def tasks(self, kinds: tuple[str, ...], baselines: tuple[str, ...], *, seeds: int) -> list[Task]:
+        """Baselines first, which are quick; seed after seed, so that a table is whole early."""
+        kinds = self.trainable(kinds)
+        tasks = [self.baseline(name, seed) for name in baselines for seed in range(seeds)]
+        tasks = [task for task in tasks if task.drawn or task.seed == 0]
+        return tasks + [self.model(kind, seed) for seed in range(seeds) for kind in kinds]
+
+    def trainable(self, kinds: tuple[str, ...]) -> tuple[str, ...]:
         """The kinds that this data can train: a conditioned model needs its attribute; a note names those left out."""
         from training.models.registry import entry_for
 
         kept = []
         for kind in kinds:
-            entry, condition = entry_for(kind), choose(self._session_for(kind), TrainFlags(model=kind)).condition
+            entry, condition = entry_for(kind), self.configs.choose(kind).condition
             attribute = self.prepared.catalogue.attribute(condition)
             if entry.conditioned and not entry.by_rule and (attribute is None or not attribute.values):
-                self.session.note(f"left out: {kind}, the items have no {condition}")
+                self.configs.session.note(f"left out: {kind}, the items have no {condition}")
             else:
                 kept.append(kind)
-        return kept
+        return tuple(kept)
 
     def model(self, kind: str, seed: int) -> Task:
         from training.bench.task import Task
 
-        session = replace(self._session_for(kind), seed=seed, quiet=True)
-        chosen = choose(session, TrainFlags(model=kind, threads=self.threads))
-        options = chosen.fit_options(session, self.prepared)
-        task = Task(kind, seed, self.inputs, self.root, options)
-        return replace(task, folder=self.root / f"{kind}-{seed}-{self._key(task)}")
+        session = self.configs.session_for(kind, seed=seed)
+        options = self.configs.choose(kind, seed=seed).fit_options(session, self.prepared)
+        return self._placed(Task(kind, seed, self.inputs, self.root, options, self.part))
 
-    def baseline(self, name: str) -> Task:
+    def baseline(self, name: str, seed: int) -> Task:
         from training.bench.task import Task
 
-        task = Task(name, 0, self.inputs, self.root, None)
-        return replace(task, folder=self.root / f"{name}-{self._key(task)}")
+        return self._placed(Task(name, seed, self.inputs, self.root, None, self.part))
 
-    def _key(self, task: Task) -> str:
+    def _placed(self, task: Task) -> Task:
         """Other options or another split, another folder: nothing is overwritten, nothing mistaken."""
         text = json.dumps([self.prepared.split.fingerprint, task.asked], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-    def _session_for(self, kind: str) -> Session:
-        path = None if self.configs is None else self.configs / f"{kind}.toml"
-        return replace(self.session, config=path if path is not None and path.is_file() else None)
+        key = hashlib.sha256(text.encode()).hexdigest()[:8]
+        return replace(task, folder=self.root / f"{task.model}-{task.seed}-{key}")
 
 
 def _models(said: str | None) -> tuple[str, ...]:
@@ -156,11 +235,11 @@ def _baselines(said: str | None) -> tuple[str, ...]:
     return tuple(BASELINES) if said is None else baselines_of(said)
 
 
-def _provenance(prepared: Prepared, seeds: int, split_file: Path | None) -> Provenance:
+def _provenance(prepared: Prepared, page: Page, tasks: list[Task], earlier: Earlier) -> Provenance:
     from bundle.manifest import Data
-    from training.bench.page import Provenance
+    from training.bench.document import Provenance
     from training.machine import machine
-    from training.provenance import git_state, library_versions
+    from training.provenance import code_digest, git_state, library_versions
 
     split, git, libraries = prepared.split, git_state(), library_versions()
     n_users, n_items = split.train.shape
@@ -173,13 +252,19 @@ def _provenance(prepared: Prepared, seeds: int, split_file: Path | None) -> Prov
         threshold=split.protocol.threshold,
         min_items=split.protocol.min_items,
     )
+    split_file = prepared.choice.split
+    folders = [task.folder.name for task in tasks] + [name for name, _ in earlier.outcomes]
     return Provenance(
-        command=shlex.join(["prismrec", *sys.argv[1:]]),
+        commands=(*earlier.commands, shlex.join(["prismrec", *sys.argv[1:]])),
         data=described,
         split=split,
         split_file=None if split_file is None else str(split_file),
-        seeds=tuple(range(seeds)),
+        part=page.part,
+        outcomes=tuple(folders),
+        flagship=page.flagship,
         ran_on=machine(libraries),
         libraries=libraries,
         git=None if git is None else {"commit": git.commit, "dirty": git.dirty},
+        code=code_digest(),
+        note=page.note,
     )
