@@ -12,8 +12,8 @@ from scipy import sparse
 from tests.training.boards import blocks, checkerboard
 from training.data.split import HeldOut
 from training.errors import ConfigError
-from training.evaluate.baselines import als as als_file
 from training.evaluate.baselines import DRAWN, fit_baseline
+from training.evaluate.baselines import als as als_file
 from training.evaluate.baselines.als import Als, AlsSettings, solve
 from training.evaluate.measure import Measured, measure
 

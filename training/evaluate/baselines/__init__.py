@@ -34,6 +34,6 @@ def check_baselines(names: tuple[str, ...]) -> None:
 
 
 def fit_baseline(name: str, split: Split, *, seed: int = 0) -> Baseline:
-    """Fit a baseline by name; seed: of those that draw. ConfigError for an unknown one, or for data too large for it."""
+    """Fit a baseline by name; seed: of those that draw. ConfigError for an unknown one or for too large data."""
     check_baselines((name,))
     return DRAWN[name](split, seed=seed) if name in DRAWN else BASELINES[name](split)
