@@ -3,6 +3,7 @@
     folder = make_bundle(tmp_path / "models")              # models/demo/1, written by bundle.writer
     model = builder_model()                                # its numpy twin: recompute what the graphs must answer
     damage(folder, "flipped-bit")                          # see DAMAGES for the kinds
+    make_bundle(tmp_path / "models", linear=True)          # the same with a fourth graph, see tests.builders.linear
 
 What is planted (n_latent = 4): factor 0 positive = Comedy, negative = Horror; factor 1 positive = the newest decade,
 negative = the oldest; factor 2 positive = Drama but ambiguous with rating, negative undecoded; the last factor is

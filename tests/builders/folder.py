@@ -46,9 +46,13 @@ def make_bundle(
     n_conditions: int = 3,
     seed: int = 0,
     attributes: bool = True,
+    linear: bool = False,
 ) -> Path:
-    """Write root/<name>/<version>, point `current` to it and return its folder. Without attributes: no conditions."""
-    model = builder_model(n_items=n_items, n_latent=n_latent, n_conditions=n_conditions, seed=seed)
+    """Write root/<name>/<version>, point `current` to it and return its folder. Without attributes: no conditions.
+
+    linear: a model with the fourth graph.
+    """
+    model = builder_model(n_items=n_items, n_latent=n_latent, n_conditions=n_conditions, seed=seed, linear=linear)
     payload, manifest_of = make_payload(model, name=name, version=version, attributes=attributes)
     return write_bundle(root / name, version, payload, manifest_of)
 
@@ -56,7 +60,7 @@ def make_bundle(
 def make_payload(
     model: BuilderModel, *, name: str = "demo", version: str = "1", attributes: bool = True
 ) -> tuple[Mapping[str, bytes], ManifestOf]:
-    """The six files and the function that makes their manifest, for tests of the writer and of odd contents."""
+    """The files and the function that makes their manifest, for tests of the writer and of odd contents."""
     if not attributes and model.n_conditions:
         raise ValueError("conditions are values of an attribute: without attributes pass n_conditions=0")
     catalogue = catalogue_of(model.n_items, attributes=attributes)
@@ -84,10 +88,10 @@ def _manifest(model: BuilderModel, name: str, version: str, entries: dict[str, F
         name=name,
         version=version,
         created="2026-01-02T03:04:05Z",
-        model="c-vae" if conditions else "mult-vae",
+        model="additive-vae" if model.linear is not None else "c-vae" if conditions else "mult-vae",
         config={"hidden": model.item_in.shape[1], "latent": model.n_latent, "dropout": 0.5},
         dims=Dims(n_items=model.n_items, n_latent=model.n_latent, n_conditions=model.n_conditions),
-        graphs=_graphs(("condition",) if conditions else ()),
+        graphs=_graphs(("condition",) if conditions else (), linear=model.linear is not None),
         conditions=Conditions(attribute="genre" if conditions else None, values=conditions),
         data=Data(
             name="planted",
@@ -116,26 +120,28 @@ def golden_cases(model: BuilderModel) -> tuple[GoldenCase, ...]:
 
 
 def _golden(model: BuilderModel, history: tuple[int, ...], condition: tuple[int, ...]) -> GoldenCase:
-    logits = model.logits(model.encode(history, condition))
-    top = np.argsort(-logits, kind="stable")[:10]
+    scores = model.scores(history, condition)
+    top = np.argsort(-scores, kind="stable")[:10]
     return GoldenCase(
         history=history,
         condition=condition,
         top_items=tuple(int(j) for j in top),
-        scores=tuple(float(logits[j]) for j in top),
+        scores=tuple(float(scores[j]) for j in top),
         tolerance=TOLERANCE,
     )
 
 
-def _graphs(condition: tuple[str, ...]) -> Graphs:
+def _graphs(condition: tuple[str, ...], *, linear: bool) -> Graphs:
     def graph(name: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Graph:
         return Graph(file=f"{name}.onnx", opset=OPSET, inputs=inputs, outputs=outputs)
 
-    explained = ("latent", "latent_base", "history_contribution", "history_base")
+    histories = ("history", "mask", *condition)
+    explained = ("latent", "latent_base", "history_contribution", "history_base", *(("linear",) if linear else ()))
     return Graphs(
-        encoder=graph("encoder", ("history", "mask", *condition), ("mu",)),
+        encoder=graph("encoder", histories, ("mu",)),
         decoder=graph("decoder", ("z",), ("logits",)),
         explainer=graph("explainer", ("history", *condition, "shift", "item_ix"), explained),
+        linear=graph("linear", histories, ("linear",)) if linear else None,
     )
 
 

@@ -1,56 +1,25 @@
-"""The builder's three graphs, written node by node with onnx.helper (nothing shared with training.export)."""
+"""The builder's graphs, three or, with a linear term, four."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
+from tests.builders.linear_graph import explained_parts, linear_graph
 from tests.builders.model import N_NODES, BuilderModel
+from tests.builders.onnx_writer import FLOAT, INT64, OPSET, GraphWriter, value
 
-OPSET = 20
-IR_VERSION = 10
-FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
-
-
-class GraphWriter:
-    """Collects nodes and weights of one graph; each call returns the name of the node's output."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.weights: list[onnx.TensorProto] = []
-
-    def constant(self, values: NDArray[np.generic] | float | list[int]) -> str:
-        array = np.asarray(values)
-        array = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)
-        name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def add(self, kind: str, *inputs: str, out: str | None = None, **attributes: int | list[int]) -> str:
-        name = out or f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
-        return name
-
-    def model(self, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> bytes:
-        graph = helper.make_graph(self.nodes, name, inputs, outputs, self.weights)
-        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-        onnx.checker.check_model(made)
-        return made.SerializeToString(deterministic=True)
+__all__ = ["OPSET", "build_graphs"]
 
 
 def build_graphs(model: BuilderModel) -> dict[str, bytes]:
-    """encoder.onnx, decoder.onnx and explainer.onnx with the tensor contract of bundle.manifest.Graphs."""
-    return {
+    """encoder.onnx, decoder.onnx, explainer.onnx (, linear.onnx) with the tensor contract of bundle.manifest.Graphs."""
+    graphs = {
         "encoder.onnx": encoder_graph(model),
         "decoder.onnx": decoder_graph(model),
         "explainer.onnx": explainer_graph(model),
     }
-
-
-def value(name: str, kind: int, *shape: str | int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, kind, list(shape))
+    return graphs if model.linear is None else graphs | {"linear.onnx": linear_graph(model.linear)}
 
 
 def encoder_graph(model: BuilderModel) -> bytes:
@@ -77,8 +46,9 @@ def decoder_graph(model: BuilderModel) -> bytes:
 
 
 def explainer_graph(model: BuilderModel) -> bytes:
-    """history, (condition), shift, item_ix -> latent, latent_base, history_contribution, history_base."""
+    """history, (condition), shift, item_ix -> latent, latent_base, history_contribution, history_base (, linear)."""
     g = GraphWriter()
+    direct, gains = (None, None) if model.linear is None else explained_parts(g, model.linear)
     zero, one = g.constant([0]), g.constant(1.0)
     items = g.add("Gather", g.constant(model.item_in), "history")
     length = g.add("Cast", g.add("Shape", "history"), to=FLOAT)
@@ -97,7 +67,7 @@ def explainer_graph(model: BuilderModel) -> bytes:
 
     def score(second: str, out: str) -> str:  # second [1, G] -> [K]
         total = g.add("ReduceSum", g.add("Mul", rows, second), g.constant([1]), keepdims=0)
-        return g.add("Add", total, biases, out=out)
+        return _sum(g, total, biases, gains, out=out)
 
     to_mu, hidden = g.constant(model.to_mu), g.constant(model.hidden)
     first = g.add("Tanh", g.add("Add", summed, offset))
@@ -111,8 +81,11 @@ def explainer_graph(model: BuilderModel) -> bytes:
     nodes, _ = np.polynomial.legendre.leggauss(N_NODES)
     along = g.constant(((nodes + 1) / 2)[:, None])  # [Q, 1]
     firsts = g.add("Tanh", g.add("Add", g.add("Mul", along, summed), offset))  # [Q, H]
+    by_item = "history_contribution"
     mean = _mean_gradient(g, model, (rows, firsts, second_layer(firsts)))
-    g.add("MatMul", mean, g.add("Transpose", per_item, perm=[1, 0]), out="history_contribution")
+    through_z = g.add("MatMul", mean, g.add("Transpose", per_item, perm=[1, 0]), out=None if direct else by_item)
+    if direct:
+        g.add("Add", through_z, direct, out=by_item)
     return g.model("explainer", *_explainer_tensors(model))
 
 
@@ -127,6 +100,10 @@ def _mean_gradient(g: GraphWriter, model: BuilderModel, along_path: tuple[str, s
     return g.add("ReduceSum", weighted, g.constant([0]), keepdims=0)
 
 
+def _sum(g: GraphWriter, one: str, two: str, three: str | None, *, out: str) -> str:
+    return g.add("Add", one, two, out=out) if three is None else g.add("Add", g.add("Add", one, two), three, out=out)
+
+
 def _explainer_tensors(model: BuilderModel) -> tuple[list[onnx.ValueInfoProto], list[onnx.ValueInfoProto]]:
     inputs = [value("history", INT64, "L")]
     if model.n_conditions:
@@ -138,6 +115,8 @@ def _explainer_tensors(model: BuilderModel) -> tuple[list[onnx.ValueInfoProto], 
         value("history_contribution", FLOAT, "K", "L"),
         value("history_base", FLOAT, "K"),
     ]
+    if model.linear is not None:
+        outputs.append(value("linear", FLOAT, "K", "L"))
     return inputs, outputs
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.builders.catalogue import GENRES, item_genres, item_rating, item_year
+from tests.builders.linear import BuilderLinear, builder_linear
 
 Array = NDArray[np.float64]
 N_NODES = 32
@@ -17,18 +18,22 @@ N_NODES = 32
 
 @dataclass(frozen=True)
 class Explained:
-    """latent [K, d], latent_base [K], history [K, L], history_base [K]: the explainer's four outputs."""
+    """latent [K, d], latent_base [K], history [K, L], history_base [K], linear [K, L]: the explainer's outputs."""
 
     latent: Array
     latent_base: Array
     history: Array
     history_base: Array
+    linear: Array
 
 
 @dataclass(frozen=True)
 class BuilderModel:
     """item_in [n, H], condition_in [C, H], bias_in [H], to_mu [H, d], mu_bias [d], hidden [d, G], hidden_bias [G],
     out [G, n], out_bias [n]; everything float64 holding float32 values, so the twin is the reference.
+    linear: the term beside the decoder, or None.
+
+    A condition is the inputs that are switched on, each to `weight`.
     """
 
     item_in: Array
@@ -40,6 +45,7 @@ class BuilderModel:
     hidden_bias: Array
     out: Array
     out_bias: Array
+    linear: BuilderLinear | None = None
 
     @property
     def n_items(self) -> int:
@@ -53,14 +59,26 @@ class BuilderModel:
     def n_conditions(self) -> int:
         return self.condition_in.shape[0]
 
-    def encode(self, history: Sequence[int], condition: Sequence[int] = ()) -> Array:
+    def encode(self, history: Sequence[int], condition: Sequence[int] = (), *, weight: float = 1.0) -> Array:
         """mu [d] of one history of item indices under the condition values asked for."""
         summed = self.item_in[list(history)].sum(0) / np.sqrt(max(len(history), 1))
-        return np.tanh(summed + self._offset(condition)) @ self.to_mu + self.mu_bias
+        return np.tanh(summed + self._offset(condition, weight)) @ self.to_mu + self.mu_bias
 
     def logits(self, z: Array) -> Array:
-        """z [..., d] -> logits [..., n_items]."""
+        """z [..., d] -> logits [..., n_items], of the decoder alone."""
         return np.tanh(z @ self.hidden + self.hidden_bias) @ self.out + self.out_bias
+
+    def scores(
+        self,
+        history: Sequence[int],
+        condition: Sequence[int] = (),
+        *,
+        weight: float = 1.0,
+        shift: Array | float = 0.0,
+    ) -> Array:
+        """[n_items]: what the model ranks by: the decoder at the encoder's point plus shift, and the linear term."""
+        found = self.logits(self.encode(history, condition, weight=weight) + shift)
+        return found if self.linear is None else found + self.linear.scores(history, self._asked(condition, weight))
 
     def explain(
         self,
@@ -68,27 +86,39 @@ class BuilderModel:
         item_ix: Sequence[int],
         *,
         condition: Sequence[int] = (),
+        weight: float = 1.0,
         shift: Array | None = None,
     ) -> Explained:
         """What explainer.onnx must answer; the definitions are those of the science notes, section 5."""
         shift = np.zeros(self.n_latent) if shift is None else shift
         rows = self.out.T[list(item_ix)]
-        z = self.encode(history, condition) + shift
+        z = self.encode(history, condition, weight=weight) + shift
         a = z @ self.hidden
         safe = np.where(np.abs(a) < 1e-9, 1.0, a)
         limit = 1.0 - np.tanh(self.hidden_bias) ** 2
         slope = np.where(np.abs(a) < 1e-9, limit, (np.tanh(safe + self.hidden_bias) - np.tanh(self.hidden_bias)) / safe)
         per_item = self.item_in[list(history)] / np.sqrt(max(len(history), 1))
-        gradient = self._mean_gradient(per_item.sum(0), rows, self._offset(condition), shift)
+        gradient = self._mean_gradient(per_item.sum(0), rows, self._offset(condition, weight), shift)
+        gains, direct = np.zeros(len(rows)), np.zeros((len(rows), len(history)))
+        if self.linear is not None:
+            asked = self._asked(condition, weight)
+            gains, direct = self.linear.gains(asked)[list(item_ix)], self.linear.parts(history, item_ix, asked)
         return Explained(
             latent=(rows * slope) @ self.hidden.T * z,
-            latent_base=self.logits(np.zeros(self.n_latent))[list(item_ix)],
-            history=gradient @ per_item.T,
-            history_base=self.logits(self.encode((), condition) + shift)[list(item_ix)],
+            latent_base=self.logits(np.zeros(self.n_latent))[list(item_ix)] + gains,
+            history=gradient @ per_item.T + direct,
+            history_base=self.logits(self.encode((), condition, weight=weight) + shift)[list(item_ix)] + gains,
+            linear=direct,
         )
 
-    def _offset(self, condition: Sequence[int]) -> Array:
-        return self.condition_in[list(condition)].sum(0) + self.bias_in
+    def _asked(self, condition: Sequence[int], weight: float) -> Array:
+        """[C]: the condition input."""
+        asked = np.zeros(self.n_conditions)
+        asked[list(condition)] = weight
+        return asked
+
+    def _offset(self, condition: Sequence[int], weight: float) -> Array:
+        return self._asked(condition, weight) @ self.condition_in + self.bias_in
 
     def _mean_gradient(self, summed: Array, rows: Array, offset: Array, shift: Array) -> Array:
         """[K, H]: d logit / d (first layer's input), averaged along the straight path from no history to all of it."""
@@ -101,8 +131,10 @@ class BuilderModel:
         return mean
 
 
-def builder_model(*, n_items: int = 50, n_latent: int = 4, n_conditions: int = 3, seed: int = 0) -> BuilderModel:
-    """The planted weights, the same for the same arguments as `make_bundle`."""
+def builder_model(
+    *, n_items: int = 50, n_latent: int = 4, n_conditions: int = 3, seed: int = 0, linear: bool = False
+) -> BuilderModel:
+    """The planted weights, the same for the same arguments as `make_bundle`. linear: with a term beside the decoder."""
     if n_latent < 2 or not 0 <= n_conditions <= len(GENRES) or n_items < 3:
         raise ValueError("the builder plants n_items >= 3, n_latent >= 2 and at most 3 conditions")
     rng = np.random.default_rng(seed)
@@ -133,7 +165,9 @@ def builder_model(*, n_items: int = 50, n_latent: int = 4, n_conditions: int = 3
         "out": out,
         "out_bias": -0.3 * np.log(np.arange(2.0, n_items + 2.0)),
     }
-    return BuilderModel(**{name: value.astype(np.float32).astype(np.float64) for name, value in weights.items()})
+    term = builder_linear(n_items=n_items, n_conditions=n_conditions, seed=seed) if linear else None
+    stored = {name: value.astype(np.float32).astype(np.float64) for name, value in weights.items()}
+    return BuilderModel(**stored, linear=term)
 
 
 def _tastes(n_items: int, n_latent: int, rng: np.random.Generator) -> Array:
