@@ -105,4 +105,4 @@ def fit_neighbours(model: LatentModel, split: Split) -> Baseline:
             ranking.mask_seen(scores, fold_in)
             found[k, vote] += float(accuracy(ranking.top_items(scores, DEPTH), target)[HEADLINE].sum())
     k, vote = max(found, key=lambda tried: found[tried])
-    return Baseline(Neighbours(space, k, vote), {"neighbours": float(k), "vote": vote})
+    return Baseline(Neighbours(space, k, vote), {"k": float(k), "vote": vote})

@@ -101,7 +101,7 @@ def test_neighbours_beat_popularity_and_an_untrained_space_hardly_does(run: RunF
 def test_number_and_vote_are_those_that_rank_the_validation_users_best(run: RunFolder, split: Split) -> None:
     found = fit_neighbours(run.load().model, split)
     assert isinstance(found.scorer, Neighbours)
-    assert found.settings == {"neighbours": float(found.scorer.k), "vote": found.scorer.vote}
+    assert found.settings == {"k": float(found.scorer.k), "vote": found.scorer.vote}
     tried = {
         (k, vote): float(measure(Neighbours(found.scorer.space, k, vote), split.validation).values["ndcg@100"].mean())
         for k in (10, 25, 50, 100, 120)
@@ -119,7 +119,7 @@ def test_evaluation_of_a_contrastive_run_has_both_ways_side_by_side(run: RunFold
     assert evaluation.gain["neighbours"].mean == pytest.approx(difference)
     lines = table(evaluation).splitlines()
     assert lines[2].startswith("contrastive ")
-    assert lines[3].startswith("neighbours (neighbours ") and "vote " in lines[3]
+    assert lines[3].startswith("neighbours (k ") and "vote " in lines[3]
     assert evaluate_run(run, baselines=("popularity",)).to_json() == evaluation.to_json()
 
 
