@@ -86,6 +86,9 @@ def trained(session: Session, run: RunFolder, prepared: Prepared, options: FitOp
 
 def differences(info: RunInfo, split: Split, options: FitOptions) -> list[str]:
     """What of a run is not as asked for; empty when training again would give the same."""
+    from training.start import with_precision
+
+    options = with_precision(options)  # a run records what `auto` meant
     pairs = {
         "data": (info.data.fingerprint, split.fingerprint),
         "model": (info.kind, options.kind),
