@@ -11,7 +11,7 @@ from scipy import sparse
 from training.data.split import HeldOut
 from training.errors import DataError, FitError
 from training.evaluate import ranking
-from training.evaluate.scorer import Scorer
+from training.evaluate.scorer import Scorer, Scores
 
 BATCH = 500
 LIST_LENGTH = 10
@@ -57,13 +57,19 @@ def best_items(
     scorer: Scorer, fold_in: sparse.csr_matrix, *, allowed: NDArray[np.bool_] | None = None
 ) -> ranking.Lists:
     """The best DEPTH unseen (and allowed) items of one batch of users."""
+    scores = unseen_scores(scorer, fold_in)
+    if allowed is not None:
+        scores[:, ~allowed] = -np.inf
+    return ranking.top_items(scores, DEPTH)
+
+
+def unseen_scores(scorer: Scorer, fold_in: sparse.csr_matrix) -> Scores:
+    """Scores [B, n_items] of one batch of users, -inf for what they have seen; FitError when one is not finite."""
     scores = np.array(scorer.score(fold_in), dtype=np.float32)
     if not np.isfinite(scores).all():
         raise FitError("the model gives scores that are not finite", hint="train it again with a lower learning rate")
     ranking.mask_seen(scores, fold_in)
-    if allowed is not None:
-        scores[:, ~allowed] = -np.inf
-    return ranking.top_items(scores, DEPTH)
+    return scores
 
 
 def accuracy(top: ranking.Lists, target: sparse.csr_matrix) -> dict[str, NDArray[np.float64]]:

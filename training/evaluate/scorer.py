@@ -24,11 +24,14 @@ class Scorer(Protocol):
 
 
 class ModelScorer:
-    """A latent model under a fixed condition: z = mu, nothing sampled. The model is put into eval mode."""
+    """A latent model under a fixed condition: z = mu, nothing sampled. The model is put into eval mode.
 
-    def __init__(self, model: LatentModel, condition: tuple[int, ...] = ()) -> None:
+    condition  the values asked for; share: what each of them is in the model's input, 1 for any, 1/n for all of n
+    """
+
+    def __init__(self, model: LatentModel, condition: tuple[int, ...] = (), *, share: float = 1.0) -> None:
         self.model = model.eval()
-        self.condition = condition
+        self.condition, self.share = condition, share
 
     def score(self, fold_in: sparse.csr_matrix) -> Scores:
         """See Scorer.score."""
@@ -43,5 +46,5 @@ class ModelScorer:
         if not self.condition:
             return None
         condition = torch.zeros(n_rows, self.model.n_conditions, device=device)
-        condition[:, list(self.condition)] = 1.0
+        condition[:, list(self.condition)] = self.share
         return condition

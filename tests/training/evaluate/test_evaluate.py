@@ -10,7 +10,7 @@ import pytest
 from tests.training.boards import blocks, catalogue_of, fitted, options
 from training.data.split import HeldOut
 from training.errors import ConfigError, DataError, FitError
-from training.evaluate.conditions import evaluate_conditions, restricted
+from training.evaluate.conditions import evaluate_conditions
 from training.evaluate.evaluate import evaluate, evaluate_run
 from training.evaluate.result import Evaluation, in_order
 from training.evaluate.table import by_value_table, table
@@ -105,13 +105,14 @@ def test_model_that_ignores_its_condition_is_seen_to(run: RunFolder) -> None:
     assert soft["ndcg@100"].mean == none["ndcg@100"].mean
 
 
-def test_restricted_keeps_the_users_who_can_be_satisfied() -> None:
-    heldout = blocks().test
-    satisfying = np.arange(24) % 4 == 0
-    asking = restricted(heldout, satisfying)
-    assert asking.users == tuple(f"test{u}" for u in range(12) if u % 4 in (0, 3))
-    assert set(asking.target.indices) <= set(np.flatnonzero(satisfying))
-    assert heldout.target.nnz == 12 * 6  # the original is as it was
+def test_conditions_that_nobody_has_a_target_for_have_no_figures(run: RunFolder) -> None:
+    loaded = run.load()
+    genre = loaded.catalogue.attributes[0]
+    nothing = msgspec.structs.replace(genre, rows=((),) * len(genre.rows))
+    found = evaluate_conditions(
+        loaded.model, loaded.split.test, attribute=nothing, baselines={}, rng=np.random.default_rng(0)
+    )
+    assert (found.overall, found.by_value) == ({}, {})
 
 
 def test_table_shows_model_and_baselines_and_conditions(evaluation: Evaluation) -> None:
