@@ -103,6 +103,8 @@ class Learner(pl.LightningModule):
         rows = sparse_rows(batch.fold_in).to(self.device)
         posterior = self.model.encode(rows)
         scores = self.model.score(rows).float().cpu().numpy()
+        if not np.isfinite(scores).all():
+            self.ndcg_sum = math.nan  # seen by all processes when the sums are joined
         ranking.mask_seen(scores, batch.fold_in)
         hits = ranking.hits_of(ranking.top_items(scores, 100), batch.target)
         found = ranking.ndcg(hits, np.diff(batch.target.indptr).astype(np.int64), 100)
@@ -121,6 +123,11 @@ class Learner(pl.LightningModule):
         sums = self.trainer.strategy.reduce(sums, reduce_op="sum").cpu()
         counted, self.kl_sums, self.mu_sums, self.mu_squares = sums.split([2, *[self.model.n_latent] * 3])
         self.n_validated, self.ndcg_sum = int(counted[0]), float(counted[1])
+        if not math.isfinite(self.ndcg_sum):
+            raise FitError(
+                f"the model's scores are not finite after step {self.global_step - 1} (epoch {self.current_epoch})",
+                hint="train with a lower learning_rate; the best checkpoint so far, if any, is kept in best.pt",
+            )
         self.log(MONITOR, self.ndcg_sum / self.n_validated, on_epoch=True)
 
     def kl_per_latent(self) -> list[float]:

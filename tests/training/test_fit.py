@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from bundle.reader import read_bundle
 from tests.training.boards import blocks, catalogue_of, fitted, options
+from training.decode.map import decode_run
+from training.decode.options import DecodeOptions
 from training.epochs import EpochFigures, read_epochs
 from training.errors import ConfigError, DataError, FitError
+from training.evaluate.evaluate import evaluate_run
+from training.export.pack import export_run
 from training.fit import fit
 from training.learner import Learner, active_units, step_seed
 from training.models import base
+from training.models.base import LatentModel
 from training.models.registry import make_model
 from training.objective import Loss
 from training.options import fit_config
@@ -95,6 +101,41 @@ def test_nan_loss_names_the_step_and_keeps_the_best_checkpoint(tmp_path: Path, m
     loaded = RunFolder(tmp_path / "run").load()  # the first epoch's
     assert not loaded.info.complete
     assert all(torch.isfinite(weight).all() for weight in loaded.model.parameters())
+
+
+def test_weights_broken_by_an_epochs_last_step_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss was finite, the step after it was not: only validation meets the weights before they are saved."""
+    passes = iter(range(10))
+
+    def poison(model: LatentModel) -> None:
+        if next(passes) == 2:
+            with torch.no_grad():
+                next(iter(model.parameters()))[0] = float("nan")
+
+    monkeypatch.setattr(LatentModel, "start_validation", poison)
+    with pytest.raises(FitError, match=r"scores are not finite after step 11 \(epoch 2\)"):
+        fitted(tmp_path / "run", blocks(), options(epochs=4))
+    run = RunFolder(tmp_path / "run")
+    assert all(torch.isfinite(weight).all() for weight in run.load().model.parameters())
+    assert [figures.epoch for figures in read_epochs(run.metrics)] == [0, 1]
+
+
+@pytest.mark.slow
+def test_run_that_ended_in_nan_is_evaluated_decoded_and_exported_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last good checkpoint is not only kept: it is of use."""
+    nan_at(30, monkeypatch)
+    with pytest.raises(FitError, match="at step 30"):
+        fitted(tmp_path / "run", blocks(120), options(epochs=9, learning_rate=0.03))
+    run = RunFolder(tmp_path / "run")
+    best = max(read_epochs(run.metrics), key=lambda figures: figures.ndcg)
+    found = evaluate_run(run, part="validation", baselines=("popularity",))
+    assert found.model["ndcg@100"].mean == pytest.approx(best.ndcg, abs=1e-6)
+    evaluate_run(run)
+    decode_run(run, DecodeOptions(permutations=20, bootstraps=20, users=30, samples=8))
+    bundle = export_run(run, tmp_path / "models" / "x", force="a test of what is left after a NaN")
+    assert read_bundle(bundle).manifest.dims.n_items == 24
 
 
 def test_collapsed_latents_are_reported(tmp_path: Path) -> None:
