@@ -130,7 +130,7 @@ def test_filter_is_what_measuring_with_a_filter_gives() -> None:
 
     found = answers(Random(), heldout, singles(genre))
     for place, asked_for in enumerate(singles(genre)):
-        target = sparse.csr_matrix(heldout.target.multiply(asked_for.satisfying[None, :]))
+        target = csr(heldout.target.toarray() * asked_for.satisfying)
         rows = np.flatnonzero(np.diff(target.indptr))
         assert found.user[found.question == place].tolist() == rows.tolist()
         asking = HeldOut(tuple(heldout.users[r] for r in rows), heldout.fold_in[rows], target[rows])
