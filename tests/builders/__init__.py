@@ -14,15 +14,18 @@ from __future__ import annotations
 
 from tests.builders.damage import DAMAGES, damage, edit_manifest
 from tests.builders.folder import builder_catalogue, make_bundle, make_payload
+from tests.builders.linear_damage import LINEAR_DAMAGES, linear_damage
 from tests.builders.model import BuilderModel, builder_model
 
 __all__ = [
     "DAMAGES",
+    "LINEAR_DAMAGES",
     "BuilderModel",
     "builder_catalogue",
     "builder_model",
     "damage",
     "edit_manifest",
+    "linear_damage",
     "make_bundle",
     "make_payload",
 ]

@@ -101,7 +101,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _manifest_edit(edit: Callable[[dict[str, Any]], None]) -> Damage:
+def manifest_edit(edit: Callable[[dict[str, Any]], None]) -> Damage:
     return lambda folder: edit_manifest(folder, edit)
 
 
@@ -125,7 +125,7 @@ def _json_edit(name: str, edit: Callable[[dict[str, Any]], None]) -> Damage:
     return spoil
 
 
-def _graph_edit(name: str, edit: Callable[[onnx.ModelProto], None]) -> Damage:
+def graph_edit(name: str, edit: Callable[[onnx.ModelProto], None]) -> Damage:
     def spoil(folder: Path) -> None:
         model = onnx.load(folder / name)
         edit(model)
@@ -156,7 +156,7 @@ def _unknown_domain(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("Steal", ["before_custom"], [output], domain="com.example"))
 
 
-def _loop(model: onnx.ModelProto) -> None:
+def add_loop(model: onnx.ModelProto) -> None:
     """A Loop of 2^62 rounds that does nothing."""
     output = model.graph.node[-1].output[0]
     model.graph.node[-1].output[0] = "before_loop"
@@ -178,7 +178,7 @@ def _loop(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("Loop", ["rounds", "always", "before_loop"], [output], body=body))
 
 
-def _rename_output(model: onnx.ModelProto) -> None:
+def rename_output(model: onnx.ModelProto) -> None:
     old = model.graph.output[0].name
     model.graph.output[0].name = "scores"
     for node in model.graph.node:
@@ -236,7 +236,7 @@ _KINDS: dict[str, tuple[str, Damage]] = {
     "manifest-fifo": ("files", _manifest_fifo),
     "symlink": ("files", _symlink),
     "directory": ("files", _directory),
-    "listed-pickle": ("files", _manifest_edit(_listed_pickle)),
+    "listed-pickle": ("files", manifest_edit(_listed_pickle)),
     "huge-manifest": ("files", _huge_manifest),
     "missing-manifest": ("manifest", lambda folder: (folder / "manifest.json").unlink()),
     "manifest-not-json": ("manifest", _manifest_text("{")),
@@ -245,20 +245,20 @@ _KINDS: dict[str, tuple[str, Damage]] = {
     "manifest-deep": ("manifest", _manifest_text("[" * 100_000)),
     "manifest-nan": ("manifest", _manifest_text('{"format_version": NaN}')),
     "duplicate-keys": ("manifest", _duplicate_keys),
-    "unknown-format": ("manifest", _manifest_edit(_set("format_version", 99))),
-    "wrong-type": ("manifest", _manifest_edit(_set("seeds", "twelve"))),
-    "unknown-field": ("manifest", _manifest_edit(_set("surprise", 1))),
+    "unknown-format": ("manifest", manifest_edit(_set("format_version", 99))),
+    "wrong-type": ("manifest", manifest_edit(_set("seeds", "twelve"))),
+    "unknown-field": ("manifest", manifest_edit(_set("surprise", 1))),
     "fewer-items": ("content", _json_edit("items.json", _fewer_items)),
     "duplicate-id": ("content", _json_edit("items.json", _duplicate_id)),
     "empty-id": ("content", _json_edit("items.json", _empty_id)),
     "fewer-factors": ("content", _json_edit("factors.json", _fewer_factors)),
-    "ghost-condition": ("content", _manifest_edit(_ghost_condition)),
-    "external-data": ("graph", _graph_edit("decoder.onnx", _external_data)),
-    "unknown-domain": ("graph", _graph_edit("decoder.onnx", _unknown_domain)),
-    "loop": ("graph", _graph_edit("decoder.onnx", _loop)),
-    "renamed-output": ("graph", _graph_edit("decoder.onnx", _rename_output)),
-    "nan-weights": ("golden", _graph_edit("decoder.onnx", _nan_weights)),
-    "golden-off": ("golden", _manifest_edit(_golden_off)),
+    "ghost-condition": ("content", manifest_edit(_ghost_condition)),
+    "external-data": ("graph", graph_edit("decoder.onnx", _external_data)),
+    "unknown-domain": ("graph", graph_edit("decoder.onnx", _unknown_domain)),
+    "loop": ("graph", graph_edit("decoder.onnx", add_loop)),
+    "renamed-output": ("graph", graph_edit("decoder.onnx", rename_output)),
+    "nan-weights": ("golden", graph_edit("decoder.onnx", _nan_weights)),
+    "golden-off": ("golden", manifest_edit(_golden_off)),
 }
 
 DAMAGES: dict[str, str] = {kind: reason for kind, (reason, _) in _KINDS.items()}

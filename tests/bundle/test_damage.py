@@ -8,10 +8,11 @@ import pytest
 
 from bundle.errors import BundleError
 from bundle.reader import read_bundle
-from tests.builders import DAMAGES, damage, make_bundle
+from tests.builders import DAMAGES, LINEAR_DAMAGES, damage, linear_damage, make_bundle
 
 SEEN_BY_READER = sorted(kind for kind, reason in DAMAGES.items() if reason not in {"graph", "golden"})
 SEEN_BY_LOADER = sorted(set(DAMAGES) - set(SEEN_BY_READER))
+LINEAR_SEEN_BY_READER = sorted(kind for kind, reason in LINEAR_DAMAGES.items() if reason not in {"graph", "golden"})
 
 
 @pytest.mark.parametrize("kind", SEEN_BY_READER)
@@ -23,6 +24,14 @@ def test_read_bundle_damaged_is_refused_with_its_reason(tmp_path, kind):
     assert refused.value.reason == DAMAGES[kind]
     assert refused.value.hint
     assert time.monotonic() - started < 1.0
+
+
+@pytest.mark.parametrize("kind", LINEAR_SEEN_BY_READER)
+def test_read_bundle_whose_linear_graph_is_not_as_the_manifest_says_is_refused(tmp_path, kind):
+    folder = linear_damage(make_bundle(tmp_path, linear=True), kind)
+    with pytest.raises(BundleError) as refused:
+        read_bundle(folder)
+    assert refused.value.reason == LINEAR_DAMAGES[kind]
 
 
 @pytest.mark.parametrize("kind", SEEN_BY_LOADER)

@@ -184,6 +184,13 @@ CONTRADICTIONS = {
     "swapped graphs": lambda m: msgspec.structs.replace(
         m, graphs=msgspec.structs.replace(m.graphs, encoder=m.graphs.decoder)
     ),
+    "linear graph that is no file": lambda m: msgspec.structs.replace(
+        m,
+        graphs=msgspec.structs.replace(m.graphs, linear=msgspec.structs.replace(m.graphs.decoder, file="linear.onnx")),
+    ),
+    "linear graph of another name": lambda m: msgspec.structs.replace(
+        m, graphs=msgspec.structs.replace(m.graphs, linear=m.graphs.decoder)
+    ),
     "name that leaves": lambda m: msgspec.structs.replace(m, name="../demo"),
     "version that is the pointer": lambda m: msgspec.structs.replace(m, version="current"),
     "no golden case": lambda m: msgspec.structs.replace(m, golden=()),

@@ -83,6 +83,23 @@ def test_write_bundle_with_file_missing_or_extra_is_refused(tmp_path):
     assert not (tmp_path / "demo").exists()
 
 
+def test_write_bundle_with_a_linear_graph_writes_it_and_only_with_the_manifest_that_names_it(tmp_path):
+    assert {p.name for p in make_bundle(tmp_path / "good", linear=True).iterdir()} == {
+        *files.PAYLOAD,
+        files.LINEAR,
+        files.MANIFEST,
+    }
+    plain, plain_of = parts()
+    linear, linear_of = make_payload(builder_model(linear=True))
+    for payload, manifest_of in (
+        (plain | {files.LINEAR: linear[files.LINEAR]}, plain_of),
+        ({name: content for name, content in linear.items() if name != files.LINEAR}, linear_of),
+    ):
+        with pytest.raises((FilesError, ManifestError), match="graph"):
+            write_bundle(tmp_path / "demo", "1", payload, manifest_of)
+    assert versions(tmp_path / "demo") == []
+
+
 def test_write_bundle_whose_manifest_names_another_target_is_refused(tmp_path):
     payload, manifest_of = parts(version="1")
     with pytest.raises(ContentError, match="the target is demo/2"):
