@@ -18,6 +18,7 @@ from training.decode.posterior import AggregatedPosterior, aggregated_posterior,
 from training.decode.projection import Projection, project
 from training.errors import DecodeError
 from training.models.base import LatentModel
+from training.models.registry import MODELS
 from training.run_folder import RunFolder
 
 _EFFECT = "Jensen-Shannon divergence above its mean under the null, in bits"
@@ -69,7 +70,13 @@ def decode(
 
 
 def picture(model: LatentModel, split: Split, options: DecodeOptions, conditions: tuple[str, ...]) -> Projection:
-    """The PCA of a sample of training users. The same options give the same picture: the report draws it again."""
+    """The PCA of a sample of training users. The same options give the same picture: the report draws it again.
+
+    A condition that is a rule on the scores moves nobody in latent space: such a model's are not drawn.
+    """
+    entry = MODELS.get(model.kind)
+    if entry is not None and entry.by_rule:
+        conditions = ()
     rng = Streams.of(options.seed).picture
     return project(model, split.train[pick(split.train.shape[0], options.map_users, rng)], conditions)
 

@@ -204,7 +204,7 @@ class AdditiveVAE(MultVAE):
 
 def spread(scores: Tensor) -> float:
     """Mean over rows of the standard deviation over items: [B, n_items] -> a number."""
-    return float(scores.std(dim=1, correction=0).double().mean())
+    return float(scores.detach().std(dim=1, correction=0).double().mean())
 
 
 def _sample(train: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -25,6 +25,15 @@ FIT_SPACE: Space = {
     "weight_decay": FloatDistribution(1e-8, 1e-3, log=True),
 }
 EXTRA: Mapping[str, Space] = {
+    "additive-vae": {
+        "balance": FloatDistribution(0.3, 3.0, log=True),
+        "user_weighting": FloatDistribution(0.0, 1.0),
+        "linear_ridge": FloatDistribution(10.0, 3000.0, log=True),
+        "linear_user_exponent": FloatDistribution(0.0, 0.8),
+        "linear_item_exponent": FloatDistribution(0.0, 0.5),
+        "linear_dropout": FloatDistribution(0.0, 0.6),
+        "linear_power": FloatDistribution(0.8, 1.5),
+    },
     "autoencoder": {"sparse": FloatDistribution(1e-4, 10.0, log=True), "tied": CategoricalDistribution((False, True))},
     "contrastive": {"weight": FloatDistribution(1.0, 1000.0, log=True), "positive": FloatDistribution(0.1, 0.9)},
     "c-vae": {"fit.combined": FloatDistribution(0.0, 1.0)},

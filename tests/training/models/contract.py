@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.boards import TINY, blocks, fitted, options
+from tests.training.boards import TINY, blocks, catalogue_of, fitted, options
 from training.batches import condition_rows
 from training.models.base import LatentModel, SparseRows
 from training.models.registry import config_for, make_model
@@ -29,12 +29,19 @@ class ModelContract:
     kind: str
     n_conditions: int = 0
     extra: dict[str, object] = {}  # noqa: RUF012 - overridden by a whole new one, never changed
+    untrained: dict[str, object] = {}  # noqa: RUF012 - what switches off all that needs no training step
 
     @pytest.fixture
     def model(self) -> LatentModel:
         torch.manual_seed(1)
         config = config_for(self.kind, TINY | self.extra)
-        return make_model(self.kind, n_items=N_ITEMS, n_conditions=self.n_conditions, config=config).eval()
+        model = make_model(self.kind, n_items=N_ITEMS, n_conditions=self.n_conditions, config=config).eval()
+        board = blocks(40)
+        genre = catalogue_of(board).attribute("genre")
+        assert genre is not None
+        model.prepare(board.train, genre.members[:, : self.n_conditions] if self.n_conditions else None)
+        model.start_validation()
+        return model
 
     def condition(self, n_rows: int) -> torch.Tensor | None:
         """Row b asks for value b, the last row for nothing."""
@@ -59,10 +66,10 @@ class ModelContract:
 
     def test_batch_equals_one_by_one(self, model: LatentModel) -> None:
         condition = self.condition(4)
-        together = model.decode(model.encode(rows_of(HISTORIES), condition).mu)
+        together = model.score(rows_of(HISTORIES), condition)
         for b, history in enumerate(HISTORIES):
             asked = None if condition is None else condition[b : b + 1]
-            alone = model.decode(model.encode(rows_of((history,)), asked).mu)
+            alone = model.score(rows_of((history,)), asked)
             torch.testing.assert_close(together[b], alone[0], rtol=1e-5, atol=1e-6)
 
     def test_histories_of_two_users_give_two_answers(self, model: LatentModel) -> None:
@@ -70,8 +77,8 @@ class ModelContract:
         assert not torch.allclose(mu[0], mu[2])  # otherwise every equality here would hold for a constant
 
     def test_order_of_history_does_not_matter(self, model: LatentModel) -> None:
-        mu = model.encode(rows_of(([0, 5, 7], [7, 0, 5]))).mu
-        torch.testing.assert_close(mu[0], mu[1], rtol=1e-5, atol=1e-6)
+        scores = model.score(rows_of(([0, 5, 7], [7, 0, 5])))
+        torch.testing.assert_close(scores[0], scores[1], rtol=1e-5, atol=1e-6)
 
     def test_encode_padded_equals_encode(self, model: LatentModel) -> None:
         history = torch.zeros(4, 9, dtype=torch.int64)
@@ -89,8 +96,8 @@ class ModelContract:
             pytest.skip(f"{self.kind} takes no condition")
         zeros = torch.zeros(4, self.n_conditions)
         rows = rows_of(HISTORIES)
-        torch.testing.assert_close(model.encode(rows).mu, model.encode(rows, zeros).mu)
-        assert not torch.allclose(model.encode(rows).mu[0], model.encode(rows, self.condition(4)).mu[0])
+        torch.testing.assert_close(model.score(rows), model.score(rows, zeros))
+        assert not torch.allclose(model.score(rows)[0], model.score(rows, self.condition(4))[0])
 
     def test_gradient_reaches_what_the_batch_touches_and_nothing_else(self, model: LatentModel) -> None:
         """Every parameter learns; the input rows of items and conditions that no row of the batch has stay at zero."""
@@ -116,7 +123,7 @@ class ModelContract:
         copy.write_bytes(weights_of(loaded))
         again = load_model(result.info, copy, n_items=N_ITEMS)
         rows = rows_of(HISTORIES)
-        assert torch.equal(loaded.decode(loaded.encode(rows).mu), again.decode(again.encode(rows).mu))
+        assert torch.equal(loaded.score(rows), again.score(rows))
         assert not again.training
 
     def test_fit_twice_with_one_seed_equals_once_and_another_seed_differs(self, tmp_path: Path) -> None:
@@ -133,5 +140,6 @@ class ModelContract:
         settings = options(self.kind, model=self.extra, epochs=30, patience=30, beta_cap=0.05)
         result = fitted(tmp_path / "run", board, settings)
         assert result.summary.best_ndcg > 0.97
-        barely = fitted(tmp_path / "bare", board, options(self.kind, model=self.extra, epochs=1, learning_rate=1e-9))
+        without = options(self.kind, model=self.extra | self.untrained, epochs=1, learning_rate=1e-9)
+        barely = fitted(tmp_path / "bare", board, without)
         assert barely.summary.best_ndcg < 0.8

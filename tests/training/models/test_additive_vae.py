@@ -1,0 +1,236 @@
+"""The flagship: the sum of its parts, their balance, and the condition as a rule on the scores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from tests.training.boards import TINY, blocks, catalogue_of, fitted, options
+from tests.training.models.contract import N_ITEMS, ModelContract, rows_of
+from training.errors import ConfigError
+from training.fit import fit
+from training.models.additive_vae import AdditiveVAE, spread
+from training.models.linear_term import closed_form
+from training.models.registry import make_model
+from training.objective import multinomial_nll
+from training.rows import sparse_rows
+from training.run_folder import RunFolder
+
+BOARD = blocks(60, keep=0.7)
+MEMBERS = np.zeros((N_ITEMS, 3), dtype=np.bool_)
+MEMBERS[::2, 0] = MEMBERS[::3, 1] = MEMBERS[5, 2] = True
+HISTORIES = ([0, 5, 7], [], [3], [1, 2, 3, 4, 5, 6, 23])
+
+
+class TestAdditiveVAE(ModelContract):
+    kind = "additive-vae"
+    untrained = {"balance": 0.0}  # noqa: RUF012
+
+
+class TestConditionedAdditiveVAE(ModelContract):
+    kind = "additive-vae"
+    n_conditions = 4
+    extra = {"gamma": 0.5, "linear_items": 20}  # noqa: RUF012
+    untrained = {"balance": 0.0}  # noqa: RUF012
+
+
+def prepared(*, n_conditions: int = 3, seed: int = 0, **settings: object) -> AdditiveVAE:
+    torch.manual_seed(seed)
+    config = TINY | {"linear_ridge": 20.0} | settings
+    model = make_model("additive-vae", n_items=N_ITEMS, n_conditions=n_conditions, config=config).eval()
+    assert isinstance(model, AdditiveVAE)
+    model.prepare(BOARD.train, MEMBERS if n_conditions else None)
+    model.start_validation()
+    return model
+
+
+def dense(model: AdditiveVAE) -> torch.Tensor:
+    """B as it is held, over all items."""
+    whole = torch.zeros(N_ITEMS, N_ITEMS)
+    items = model.linear_items
+    whole[items[:, None], items[None, :]] = model.linear_values.float() * model.linear_scales
+    return whole
+
+
+def multi_hot(histories: tuple[list[int], ...]) -> torch.Tensor:
+    x = torch.zeros(len(histories), N_ITEMS)
+    for row, items in enumerate(histories):
+        x[row, items] = 1.0
+    return x
+
+
+@pytest.mark.parametrize("linear_items", [10_000, 9, 1])
+def test_score_is_the_decoders_plus_the_linear_term(linear_items: int) -> None:
+    model = prepared(linear_items=linear_items)
+    rows = rows_of(HISTORIES)
+    expected = model.decode(model.encode(rows).mu) + model.scale * multi_hot(HISTORIES) @ dense(model)
+    torch.testing.assert_close(model.score(rows), expected)
+
+
+def test_linear_term_covers_the_most_popular_items_alone() -> None:
+    model = prepared(linear_items=9)
+    counts = np.bincount(BOARD.train.indices, minlength=N_ITEMS)
+    assert model.linear_items.tolist() == sorted(np.argsort(-counts, kind="stable")[:9].tolist())
+    others = torch.from_numpy(np.setdiff1d(np.arange(N_ITEMS), model.linear_items.numpy()))
+    found = model.linear(rows_of((list(range(N_ITEMS)),)))
+    assert not found[:, others].any()
+    assert found[:, model.linear_items].all()
+    assert not model.linear(rows_of((others.tolist(),))).any()
+
+
+def test_linear_term_is_the_closed_form_in_a_byte_a_cell() -> None:
+    model = prepared()
+    expected = closed_form(BOARD.train, np.arange(N_ITEMS), model.config.linear)
+    off = np.abs(dense(model).numpy() - expected)
+    assert (off <= model.linear_scales.numpy() / 2 * (1 + 1e-5)).all()
+
+
+@pytest.mark.parametrize("balance", [0.0, 0.5, 2.0])
+def test_scale_makes_the_spread_of_the_linear_term_balance_times_the_decoders(balance: float) -> None:
+    model, rows = prepared(balance=balance), sparse_rows(BOARD.train)
+    ratio = spread(model.linear(rows)) / spread(model.decode(model.encode(rows).mu))
+    assert ratio == pytest.approx(balance, rel=1e-4)
+
+
+def test_scale_follows_the_decoder_at_each_validation_and_the_mode_is_left_alone() -> None:
+    model = prepared()
+    before = float(model.scale)
+    with torch.no_grad():
+        model.decoder_out.weight.mul_(3.0)
+        model.decoder_out.bias.mul_(3.0)
+    model.train().start_validation()
+    assert model.training
+    assert float(model.scale) == pytest.approx(3.0 * before, rel=1e-5)
+
+
+def test_scale_of_items_that_were_never_taken_together_is_zero_and_scores_are_finite() -> None:
+    model = prepared()
+    alone = blocks(60, n_blocks=24, width=1)  # one item for each user
+    model.scale.zero_()
+    model.prepare(alone.train, MEMBERS)
+    model.start_validation()
+    assert float(model.scale) == 0.0
+    assert torch.isfinite(model.score(rows_of(HISTORIES))).all()
+
+
+def condition(*values: float) -> torch.Tensor:
+    return torch.tensor([values], dtype=torch.float32)
+
+
+def test_condition_of_ones_means_any_and_of_shares_means_all() -> None:
+    model = prepared()
+    any_of, all_of = MEMBERS[:, :2].any(1), MEMBERS[:, :2].all(1)
+    assert (any_of != all_of).any()
+    assert model.satisfying(condition(1, 1, 0))[0].bool().tolist() == any_of.tolist()
+    assert model.satisfying(condition(0.5, 0.5, 0))[0].bool().tolist() == all_of.tolist()
+    assert model.satisfying(condition(1, 0, 0))[0].bool().tolist() == MEMBERS[:, 0].tolist()
+    assert not model.satisfying(condition(0, 0, 0)).any()
+
+
+def test_condition_of_ten_tenths_is_met_by_an_item_with_all_ten() -> None:
+    """Ten times 0.1 is not 1 in float32."""
+    members = np.ones((N_ITEMS, 10), dtype=np.bool_)
+    members[0, 3] = False
+    model = prepared(n_conditions=3)
+    model.members = torch.from_numpy(members)
+    assert model.satisfying(torch.full((1, 10), 0.1))[0].tolist() == [0.0] + [1.0] * (N_ITEMS - 1)
+
+
+def test_items_that_satisfy_come_first_and_the_others_keep_their_order() -> None:
+    model, rows, asked = prepared(), rows_of(([0, 5, 7],)), condition(0, 1, 0)
+    plain, found = model.score(rows)[0], model.score(rows, asked)[0]
+    order = found.argsort(descending=True).tolist()
+    n = int(MEMBERS[:, 1].sum())
+    assert set(order[:n]) == set(np.flatnonzero(MEMBERS[:, 1]))
+    assert order[n:] == [j for j in plain.argsort(descending=True).tolist() if not MEMBERS[j, 1]]
+    without = prepared(gain=0.0).score(rows, asked)[0]
+    assert set(without.argsort(descending=True)[:n].tolist()) != set(order[:n])  # it is the gain that does it
+
+
+def test_gamma_lets_history_items_that_satisfy_weigh_more() -> None:
+    model, rows, asked = prepared(gamma=0.7), rows_of(HISTORIES), condition(0, 1, 0)
+    weighed = multi_hot(HISTORIES) * (1.0 + 0.7 * torch.from_numpy(MEMBERS[:, 1]).float())
+    expected = model.scale * weighed @ dense(model) + model.config.gain * model.satisfying(asked)
+    torch.testing.assert_close(model.linear(rows, asked.expand(4, -1)), expected, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(prepared().linear(rows, asked.expand(4, -1)), expected)
+
+
+def test_condition_leaves_the_latents_alone() -> None:
+    model, rows = prepared(), rows_of(HISTORIES)
+    assert torch.equal(model.encode(rows, condition(1, 0, 0)).mu, model.encode(rows).mu)
+
+
+def test_parts_of_an_explanation_are_the_terms_of_the_sum() -> None:
+    model, history, items = prepared(gamma=0.7, linear_items=15), torch.tensor([0, 5, 7, 12]), torch.arange(N_ITEMS)
+    parts, gained = model.linear_parts(history, condition(0, 1, 0), items)
+    assert parts.shape == (N_ITEMS, 4)
+    whole = model.linear(rows_of((history.tolist(),)), condition(0, 1, 0))[0]
+    torch.testing.assert_close(parts.sum(1) + gained, whole, rtol=1e-5, atol=1e-5)
+    for place, item in enumerate(history.tolist()):
+        alone = model.linear(rows_of(([item],)), condition(0, 1, 0))[0]
+        torch.testing.assert_close(parts[:, place] + gained, alone, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["additive-vae", "mult-vae"])
+@pytest.mark.parametrize("weighting", [0.0, 0.5, 1.0])
+def test_user_weighting_weighs_each_users_reconstruction(kind: str, weighting: float) -> None:
+    torch.manual_seed(0)
+    config = TINY | {"user_weighting": weighting, "dropout": 0.0}
+    model = make_model(kind, n_items=N_ITEMS, config=config).eval()
+    model.prepare(BOARD.train, None)
+    rows = rows_of(HISTORIES[2:])
+    torch.manual_seed(1)
+    found = model.loss(rows, rows, condition=None, beta=0.0).reconstruction
+    torch.manual_seed(1)
+    posterior = model.encode(rows)
+    z = posterior.mu + torch.randn_like(posterior.mu) * (0.5 * posterior.logvar).exp()
+    mean_length = BOARD.train.nnz / BOARD.train.shape[0]
+    weights = torch.tensor([(1 / mean_length) ** -weighting, (7 / mean_length) ** -weighting])
+    torch.testing.assert_close(found, (weights * multinomial_nll(model.decode(z), rows)).mean())
+
+
+def test_only_the_network_learns_and_the_rest_is_saved(tmp_path: Path) -> None:
+    """Parameters are Mult-VAE's; what is prepared travels in the state dict and not in the gradient."""
+    model = prepared()
+    mult_vae = make_model("mult-vae", n_items=N_ITEMS, config=TINY)
+    assert dict(model.named_parameters()).keys() == dict(mult_vae.named_parameters()).keys()
+    fitted(tmp_path / "run", BOARD, options("additive-vae", epochs=1, batch_size=16))
+    saved = RunFolder(tmp_path / "run").load().model
+    assert float(saved.scale) > 0
+    assert saved.linear_values.any()
+    assert saved.members.sum(0).tolist() == [6, 6, 6, 6]
+
+
+def test_training_asks_for_no_value_though_the_model_has_conditions(tmp_path: Path) -> None:
+    """Without the items' attribute the same weights come out: the condition is no part of the training."""
+    asked = options("additive-vae", epochs=2)
+    fitted(tmp_path / "with", BOARD, asked)
+    bare = msgspec.structs.replace(catalogue_of(BOARD), attributes=())
+    fit(RunFolder(tmp_path / "without"), BOARD, bare, asked)
+    trained, plain = (RunFolder(tmp_path / name).load() for name in ("with", "without"))
+    assert (trained.model.n_conditions, plain.model.n_conditions) == (4, 0)
+    assert plain.info.conditions.attribute is None
+    weights = plain.model.state_dict()
+    assert all(
+        torch.equal(value, weights[name]) for name, value in trained.model.state_dict().items() if name != "members"
+    )
+
+
+def test_an_attribute_that_was_named_must_be_there(tmp_path: Path) -> None:
+    bare = msgspec.structs.replace(catalogue_of(BOARD), attributes=())
+    with pytest.raises(ConfigError, match="the items have no 'colour'"):
+        fit(RunFolder(tmp_path / "run"), BOARD, bare, replace(options("additive-vae"), condition="colour"))
+
+
+def test_the_seconds_of_the_closed_form_count_as_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from training import callbacks
+
+    times = iter(float(n) for n in range(0, 10_000, 100))
+    monkeypatch.setattr(callbacks.Keeper.__init__, "__kwdefaults__", {"clock": lambda: next(times)})
+    summary = fitted(tmp_path / "run", BOARD, options("additive-vae", epochs=2)).summary
+    assert summary.seconds == 300.0  # 100 for the closed form and 100 for each epoch
