@@ -90,7 +90,7 @@ def _made_of(
     if not shown:
         straight += ", none of which stands out"
     if not factor:
-        return f"{straight}, not from any factor{shown}"
+        return f"{straight}, not from any factor" + (f",{shown}" if shown else "")
     return f"{straight}, {factor}{shown}" if shown else f"{straight}, and {factor}"
 
 

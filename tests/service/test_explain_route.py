@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
+from service.loader import load_bundle
 from service.routes import explain as explain_route
+from service.slot import Slot
 from service.workers import Workers
-from tests.service.app_client import AppClient, assert_problem
+from tests.builders import make_bundle
+from tests.service.app_client import AppClient, assert_problem, open_client
 from tests.service.conftest import HISTORY
 
 
@@ -22,6 +26,23 @@ def test_explanation_adds_up_to_the_score(client: AppClient) -> None:
     listed = client.post("/recommend", {"user_id": "42", "n": 50}).json()["items"]
     assert {item["item_id"]: item["score"] for item in listed}["m12"] == pytest.approx(told["score"], rel=1e-5)
     assert {item["item_id"]: item["rank"] for item in listed}["m12"] == told["rank"]
+
+
+def test_explanation_of_a_model_with_a_linear_term_says_what_each_item_adds_directly(tmp_path: Path) -> None:
+    with open_client(tmp_path, slot=Slot(load_bundle(make_bundle(tmp_path / "models", linear=True)))) as found:
+        asked = {"history": ["m4", "m7", "m20"], "condition": {"genres": ["Comedy", "Drama"], "match": "all"}}
+        first = found.post("/recommend", {**asked, "n": 1, "explain": True}).json()
+        told = found.post("/explain", {**asked, "item_id": "m21"}).json()
+        started = found.post("/coldstart", {"picks": [{"factor": 0, "half": "positive"}], "n": 3})
+    assert [item["item_id"] for item in first["items"]] == ["m21"]  # m20 points to it, and it has both genres
+    assert first["items"][0]["score"] == pytest.approx(told["score"], rel=1e-5)
+    assert first["items"][0]["reasons"]["history"][0]["item_id"] == "m20"
+    assert told["linear"] == pytest.approx(sum(h["linear"] for h in told["history"]), rel=1e-9)
+    assert told["history"][0]["item_id"] == "m20" and told["history"][0]["linear"] > 3
+    parts = told["base_value"] + sum(f["contribution"] for f in told["factors"]) + told["linear"]
+    assert parts == pytest.approx(told["score"], rel=1e-5)
+    assert "straight from the items of the history" in told["sentence"]
+    assert started.status_code == 200
 
 
 def test_explanation_of_a_comedy_for_a_lover_of_comedies_names_comedy(client: AppClient) -> None:

@@ -31,3 +31,15 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> LoadedBundle:
 def twin() -> BuilderModel:
     """The numpy twin of `loaded`: the true answers."""
     return builder_model()
+
+
+@pytest.fixture(scope="session")
+def direct(tmp_path_factory: pytest.TempPathFactory) -> LoadedBundle:
+    """The same model with a linear term beside its decoder."""
+    return load_bundle(make_bundle(tmp_path_factory.mktemp("direct"), linear=True))
+
+
+@pytest.fixture(scope="session")
+def direct_twin() -> BuilderModel:
+    """The twin of `direct`: its `scores` are the true answers, its `logits` the decoder alone."""
+    return builder_model(linear=True)

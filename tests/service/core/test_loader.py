@@ -11,7 +11,17 @@ from bundle.errors import BundleError, GoldenError, GraphError
 from bundle.manifest import GoldenCase
 from bundle.writer import write_bundle
 from service.loader import load_bundle
-from tests.builders import DAMAGES, BuilderModel, builder_model, damage, edit_manifest, make_bundle, make_payload
+from tests.builders import (
+    DAMAGES,
+    LINEAR_DAMAGES,
+    BuilderModel,
+    builder_model,
+    damage,
+    edit_manifest,
+    linear_damage,
+    make_bundle,
+    make_payload,
+)
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
@@ -20,6 +30,14 @@ def test_load_bundle_damaged_in_any_way_is_refused_with_its_reason(tmp_path: Pat
     with pytest.raises(BundleError) as caught:
         load_bundle(folder)
     assert caught.value.reason == DAMAGES[kind]
+
+
+@pytest.mark.parametrize("kind", LINEAR_DAMAGES)
+def test_load_bundle_whose_linear_term_is_damaged_is_refused_with_its_reason(tmp_path: Path, kind: str) -> None:
+    folder = linear_damage(make_bundle(tmp_path / "models", linear=True), kind)
+    with pytest.raises(BundleError) as caught:
+        load_bundle(folder)
+    assert caught.value.reason == LINEAR_DAMAGES[kind]
 
 
 def test_load_bundle_undamaged_loads_and_keeps_no_second_copy_of_the_graphs(folder: Path) -> None:
@@ -55,9 +73,11 @@ def test_load_bundle_of_another_opset_than_it_says_is_refused(tmp_path: Path) ->
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("file", ["encoder.onnx", "decoder.onnx", "explainer.onnx"])
+@pytest.mark.parametrize("file", ["encoder.onnx", "decoder.onnx", "explainer.onnx", "linear.onnx"])
 def test_load_bundle_with_a_graph_of_another_size_is_refused(tmp_path: Path, file: str) -> None:
-    model, other = builder_model(), builder_model(n_latent=5, n_items=51)
+    model, other = (
+        builder_model(linear=file == "linear.onnx", **sizes) for sizes in ({}, {"n_latent": 5, "n_items": 51})
+    )
     payload, manifest_of = make_payload(model)
     payload = {**payload, file: make_payload(other)[0][file]}
     with pytest.raises(GraphError, match="shape"):
@@ -69,3 +89,20 @@ def test_load_bundle_with_the_explainer_of_another_model_is_refused(tmp_path: Pa
     payload = {**payload, "explainer.onnx": make_payload(builder_model(seed=1))[0]["explainer.onnx"]}
     with pytest.raises(GoldenError, match="not of one model"):
         load_bundle(write_bundle(tmp_path / "demo", "1", payload, manifest_of))
+
+
+def test_load_bundle_whose_golden_scores_are_those_of_the_decoder_alone_is_refused(tmp_path: Path) -> None:
+    """The exporter that forgets the linear term in its golden cases; the whole score is the control."""
+    model = builder_model(linear=True)
+    alone, whole = model.logits(model.encode((0, 1))), model.scores((0, 1))
+    for name, scores in (("alone", alone), ("whole", whole)):
+        top = tuple(int(j) for j in np.argsort(-scores, kind="stable")[:5])
+        case = GoldenCase(
+            history=(0, 1), condition=(), top_items=top, scores=tuple(map(float, scores[list(top)])), tolerance=1e-4
+        )
+        folder = _written(tmp_path / name, model, golden=(case,))
+        if name == "whole":
+            load_bundle(folder)
+        else:
+            with pytest.raises(GoldenError, match="off by"):
+                load_bundle(folder)

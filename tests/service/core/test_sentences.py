@@ -70,6 +70,31 @@ def test_of_reasons_history_is_named_only_as_far_as_it_carries_the_score(loaded,
     assert of_reasons(loaded, _with_contributions(told, 5.0, -1.0), history).endswith(says)
 
 
+@pytest.mark.parametrize(
+    ("factors", "history", "says"),
+    [
+        ((1.0,), ((3.0, 2.9),), "comes mostly straight from the items of the history, is partly associated with"),
+        ((1.0,), ((3.0, 2.9),), "users) and goes with Film 0 (1970) in the history."),
+        ((1.0, 1.0, 1.0, 1.0), ((2.0, 1.5),), "comes partly straight from the items of the history, is weakly"),
+        ((3.0,), ((1.5, 1.0),), "is mostly associated with"),
+        ((1.0,), ((1.0, 0.9),), "is mostly associated with"),
+        ((-1.0,), ((2.0, 1.9),), "straight from the items of the history, not from any factor, and goes with Film 0"),
+        ((1.0,), ((0.02, 0.5),) * 4, "straight from the items of the history, none of which stands out, and is partly"),
+        ((-0.5,), ((-1.0, -1.0),), "is not raised by any factor."),
+    ],
+)
+def test_of_reasons_what_goes_past_the_factors_is_said_first_where_it_is_more(loaded, factors, history, says) -> None:
+    """history: (contribution, its direct part) of each item."""
+    told = explain_item(loaded, Query(history=COMEDIES), 12)
+    shares = tuple(
+        dataclasses.replace(told.history[0], item_ix=ix, contribution=whole, linear=direct)
+        for ix, (whole, direct) in zip(COMEDIES, history, strict=False)
+    )
+    sentence = of_reasons(loaded, _with_contributions(told, *factors), shares)
+    assert says in sentence
+    assert "because" not in sentence
+
+
 def test_of_item_score_made_by_a_condition_does_not_credit_the_history(loaded: LoadedBundle) -> None:
     """The same history by itself is the control: there its items carry the score."""
     history = (0, 2, 3, 5)
