@@ -11,6 +11,7 @@ from bundle.catalogue import Catalogue
 from training.callbacks import Keeper, StepWatch
 from training.data.split import Split
 from training.epochs import EpochListener
+from training.evaluate.result import collapse
 from training.interrupt import interrupt_on_sigint
 from training.loop import Stopped, run_loop, set_up
 from training.options import FitOptions
@@ -32,9 +33,6 @@ from training.start import (
 from training.together import Job, together
 from training.trackers import check_tracker
 from training.world import World, world_of
-
-COLLAPSED_SHARE = 0.1
-"""Fewer active latents than this share are reported as a collapse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ def _result(info: RunInfo) -> FitResult:
     notes = []
     if summary.stopped == "interrupted":
         notes.append(f"stopped after {summary.epochs} epochs: {best} is kept, and the run can be resumed")
-    if isinstance(n_latent, int) and summary.active_units < COLLAPSED_SHARE * n_latent:
+    if isinstance(n_latent, int) and collapse(summary.active_units, n_latent):
         notes.append(
             f"posterior collapse: only {summary.active_units} of {n_latent} latents are active (KL > 0.01 nats); "
             "lower beta_cap or latent, or anneal more slowly"

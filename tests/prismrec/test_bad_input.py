@@ -206,3 +206,51 @@ def test_asking_a_damaged_bundle_is_refused(kind, bundle, tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     damage(bundle, kind)
     refused(["recommend", str(bundle), "--history", "1"], capsys)
+
+
+def test_posterior_collapse_is_said_by_train_and_by_evaluate(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "synth", "data", "--users", "120", "--items", "40", "--quiet"]) == 0
+    crushed = ("beta_cap=100", "anneal_steps=1", "fit.epochs=9", "learning_rate=0.05", "hidden=16", "latent=12")
+    words = [word for setting in (*crushed, "batch_size=8") for word in ("--set", setting)]
+    assert main(["train", "data", "--model", "mult-vae", "-o", "run", "--threads", "1", *words]) == 0
+    said = capsys.readouterr()
+    assert "posterior collapse: only" in said.err and "of 12 latents are active" in said.err
+    assert main(["evaluate", "run", "--baselines", "popularity"]) == 0
+    assert "of 12 latents active: posterior collapse" in capsys.readouterr().out
+
+
+def test_nan_loss_by_the_command_names_the_step_and_leaves_the_best_epoch(tmp_path, monkeypatch, capsys):
+    from tests.training.test_fit import nan_at
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "synth", "data", "--users", "120", "--items", "40", "--quiet"]) == 0
+    nan_at(5, monkeypatch)
+    words = ["--set", "fit.epochs=9", "--set", "batch_size=50", "--set", "hidden=16", "--set", "latent=4"]
+    assert main(["train", "data", "--model", "mult-vae", "-o", "run", "--threads", "1", *words]) == 2
+    said = capsys.readouterr().err
+    assert "error: the loss is nan at step 5 (epoch 2)" in said and "hint: train with a lower learning_rate" in said
+    assert main(["evaluate", "run", "--baselines", "popularity"]) == 0
+
+
+def test_export_below_popularity_is_refused_and_forced_with_a_reason_in_the_manifest(tmp_path, monkeypatch, capsys):
+    """A model that learned nothing, where everybody likes the same few things; by the commands."""
+    from bundle.reader import read_bundle
+
+    monkeypatch.chdir(tmp_path)
+    likes = [f"u{u},i{i}" for u in range(80) for i in (*range(8), 8 + u % 50, 8 + (7 * u) % 50)]
+    write(tmp_path / "data", "\n".join(["user_id,item_id", *dict.fromkeys(likes)]) + "\n")
+    (tmp_path / "data" / "items.csv").write_text("item_id,genres\n" + "".join(f"i{i},g{i % 4}\n" for i in range(58)))
+    words = ["--set", "fit.epochs=1", "--set", "learning_rate=1e-9", "--set", "hidden=16", "--set", "latent=2"]
+    assert main(["train", "data", "--model", "mult-vae", "-o", "run", "--threads", "1", "--quiet", *words]) == 0
+    assert main(["evaluate", "run", "--baselines", "popularity", "--quiet"]) == 0
+    few = ["--set", "permutations=20", "--set", "bootstraps=20", "--set", "users=30", "--set", "samples=8"]
+    assert main(["decode", "run", "--quiet", *few]) == 0
+    capsys.readouterr()
+    assert main(["export", "run", "--out", "models/poor"]) == 1
+    said = capsys.readouterr().err
+    assert "recommending the most popular items" in said and '--force "reason"' in said
+    assert not list(tmp_path.glob("models/poor/*/manifest.json"))
+    assert main(["export", "run", "--out", "models/poor", "--force", " "]) == 1
+    assert main(["export", "run", "--out", "models/poor", "--force", "to see what nothing looks like"]) == 0
+    assert read_bundle(tmp_path / "models" / "poor" / "1").manifest.forced == "to see what nothing looks like"

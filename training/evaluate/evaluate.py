@@ -9,6 +9,7 @@ import numpy as np
 
 from bundle.catalogue import Catalogue
 from training.data.split import HeldOut, Split
+from training.decode.posterior import aggregated_posterior
 from training.evaluate import lists as list_figures
 from training.evaluate.baselines import fit_baseline
 from training.evaluate.baselines.baseline import Baseline
@@ -22,6 +23,8 @@ from training.models.registry import entry_for
 from training.run_folder import LoadedRun, RunFolder
 
 DEFAULT_BASELINES = ("popularity", "ease")
+ACTIVE_NATS = 0.01
+"""A latent is active when its mean KL from the prior exceeds this (science.md section 3)."""
 SEED = 20_180_223
 """Of the bootstrap: intervals are the same every time the same lists are evaluated."""
 
@@ -57,6 +60,8 @@ def evaluate(loaded: LoadedRun, *, part: Part, baselines: Sequence[str] = DEFAUL
         },
         settings={name: baseline.settings for name, baseline in fitted.items()},
         conditioned=_conditioned(loaded, heldout, scorers),
+        active_units=int(aggregated_posterior(loaded.model, heldout.fold_in, active_kl=ACTIVE_NATS).active.sum()),
+        n_latent=loaded.model.n_latent,
     )
 
 

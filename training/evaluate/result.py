@@ -15,6 +15,8 @@ Part = Literal["test", "validation"]
 Metrics = dict[str, Metric]
 HEADLINE = "ndcg@100"
 """The metric on which models are chosen and compared."""
+COLLAPSED_SHARE = 0.1
+"""Fewer active latents than this share are reported as a collapse."""
 NEIGHBOURS = "neighbours"
 """The row of a model's other way to recommend: a vote of the nearest users in its latent space."""
 
@@ -22,6 +24,11 @@ NEIGHBOURS = "neighbours"
 ROWS = ("none", "soft", "strict", "both", NEIGHBOURS, "popularity", "item-knn", "ease")
 """Ways to ask for a condition, the model's own neighbours, then baselines, in the order of every table; what is not
 here comes after, by name."""
+
+
+def collapse(active_units: int, n_latent: int) -> bool:
+    """Whether so few latents carry anything that the posterior has collapsed onto the prior."""
+    return active_units < COLLAPSED_SHARE * n_latent
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -56,6 +63,7 @@ class Evaluation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     gain              baseline -> paired difference of ndcg@100 per user, model minus baseline
     settings          baseline -> what was chosen for it on the validation part ({"lambda": 700})
     fingerprint       of the split
+    active_units      latents with KL > 0.01 nats on these users (without a posterior: that vary), of n_latent
     """
 
     kind: str
@@ -66,6 +74,16 @@ class Evaluation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     gain: Metrics
     settings: dict[str, dict[str, float | str]]
     conditioned: Conditioned | None = None
+    active_units: int | None = None
+    n_latent: int | None = None
+
+    @property
+    def latents_in_words(self) -> str | None:
+        """How many latents carry anything, and whether that is a collapse; None when it was not measured."""
+        if self.active_units is None or self.n_latent is None:
+            return None
+        collapsed = collapse(self.active_units, self.n_latent)
+        return f"{self.active_units} of {self.n_latent} latents active" + (": posterior collapse" if collapsed else "")
 
     @property
     def above_popularity(self) -> bool | None:

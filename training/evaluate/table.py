@@ -19,6 +19,8 @@ def table(evaluation: Evaluation, *, markdown: bool = False) -> str:
     users = evaluation.model["ndcg@100"].n
     title = f"{users} {evaluation.part} users; mean +- standard error"
     parts = [title, _grid(rows, COLUMNS, markdown=markdown)]
+    if evaluation.latents_in_words is not None:
+        parts.append(evaluation.latents_in_words)
     if evaluation.conditioned is not None:
         parts += [_conditioned_title(evaluation.conditioned), _ways(evaluation.conditioned, markdown=markdown)]
     return "\n\n".join(parts) if markdown else "\n".join(parts)
@@ -57,12 +59,19 @@ def _grid(rows: dict[str, Metrics], columns: Sequence[str], *, markdown: bool) -
     shown = [name for name in columns if any(name in metrics for metrics in rows.values())]
     cells = [["", *shown]]
     cells += [[name, *(_cell(metrics.get(column)) for column in shown)] for name, metrics in rows.items()]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
-    if not markdown:
-        return "\n".join("  ".join(row).rstrip() for row in padded)
-    rule = ["-" * width for width in widths]
+    return markdown_table(cells) if markdown else "\n".join("  ".join(row).rstrip() for row in _padded(cells))
+
+
+def markdown_table(cells: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; the first row is its head."""
+    padded = _padded(cells)
+    rule = ["-" * len(cell) for cell in padded[0]]
     return "\n".join(f"| {' | '.join(row)} |" for row in [padded[0], rule, *padded[1:]])
+
+
+def _padded(cells: Sequence[Sequence[str]]) -> list[list[str]]:
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
 
 
 def _cell(metric: Metric | None) -> str:

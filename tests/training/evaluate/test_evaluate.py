@@ -48,6 +48,17 @@ def test_trained_model_is_above_popularity_and_the_paired_gain_says_so(evaluatio
     assert gain.low > 0
 
 
+def test_active_latents_are_counted_and_a_collapse_is_said(tmp_path: Path, evaluation: Evaluation) -> None:
+    assert evaluation.n_latent == 4 and evaluation.active_units is not None
+    assert f"{evaluation.active_units} of 4 latents active" in table(evaluation)
+    assert "collapse" not in table(evaluation)
+    crushed = options(epochs=4, beta_cap=100.0, anneal_steps=1, learning_rate=0.05, model={"latent": 12})
+    summary = fitted(tmp_path / "run", blocks(120), crushed).summary
+    found = evaluate(RunFolder(tmp_path / "run").load(), part="validation", baselines=())
+    assert found.active_units == summary.active_units < 2
+    assert f"{found.active_units} of 12 latents active: posterior collapse" in table(found)
+
+
 def test_evaluation_is_saved_in_the_run_and_read_back_equal(run: RunFolder, evaluation: Evaluation) -> None:
     assert run.load_evaluation() == evaluation
 
