@@ -11,7 +11,7 @@ from bundle.manifest import GoldenCase
 from bundle.writer import write_bundle
 from service.loader import load_bundle
 from service.query import Query
-from tests.builders import builder_model, make_payload
+from tests.builders import builder_catalogue, builder_model, make_payload
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -49,3 +49,61 @@ def test_load_bundle_of_an_exported_torch_model_answers_as_torch_does(tmp_path: 
         score = loaded.scores(loaded.encode(seen), seen)[[0, 7]]
         assert np.allclose(found.latent_base + found.latent.sum(1), score, atol=1e-5)
     assert loaded.recommend(Query(history=(4, 9), n=5)).returned == 5
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize(("linear_items", "gamma"), [(50, 0.0), (20, 0.5)])
+def test_load_bundle_of_an_exported_model_with_a_linear_term_answers_as_torch_does(
+    tmp_path: Path, linear_items: int, gamma: float
+) -> None:
+    """The term over all items and over a part of them; any, all and no values asked, padded in one batch."""
+    torch = pytest.importorskip("torch")
+    from scipy import sparse
+
+    from training.export.onnx_graphs import export_graphs
+    from training.models.additive_vae import AdditiveVAE, AdditiveVAEConfig
+    from training.rows import sparse_rows
+
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    config = AdditiveVAEConfig(hidden=16, latent=4, linear_items=linear_items, linear_ridge=20.0, gamma=gamma)
+    model = AdditiveVAE(50, config, n_conditions=3)
+    payload, manifest_of = make_payload(builder_model(linear=True))
+    members = builder_catalogue().attribute("genre").members
+    model.prepare(sparse.csr_matrix((rng.random((80, 50)) < 0.2).astype(np.float32)), members)
+    model.start_validation()
+    model.eval()
+    assert float(model.scale) > 0
+    exported = export_graphs(model)
+
+    def truth(history: tuple[int, ...], *condition: float) -> np.ndarray:
+        row = sparse.csr_matrix((np.ones(len(history)), history, [0, len(history)]), shape=(1, 50), dtype=np.float32)
+        with torch.no_grad():
+            return model.score(sparse_rows(row), torch.tensor([condition], dtype=torch.float32))[0].numpy()
+
+    def manifest(entries):
+        good = manifest_of(entries)
+        case = _case(truth((4, 9), 1, 0, 0), history=(4, 9), condition=(0,))
+        return type(good)(
+            **{f: getattr(good, f) for f in good.__struct_fields__} | {"graphs": exported.graphs, "golden": (case,)}
+        )
+
+    loaded = load_bundle(write_bundle(tmp_path / "demo", "1", {**payload, **exported.content}, manifest))
+    pair = {match: loaded.condition(["Comedy", "Drama"], match=match) for match in ("any", "all")}
+    asked = [
+        (Query(history=(4, 9), n=50), (0, 0, 0)),
+        (Query(history=(2, 3, 30, 49), n=50, condition=pair["any"]), (1, 1, 0)),
+        (Query(history=(7,), n=50, condition=pair["all"]), (0.5, 0.5, 0)),
+        (Query(history=(), n=50, condition=pair["all"]), (0.5, 0.5, 0)),
+    ]
+    for (query, condition), answer in zip(asked, loaded.recommend_batch([query for query, _ in asked]), strict=True):
+        scores = truth(query.history, *condition)
+        assert np.allclose([i.score for i in answer.items], scores[[i.item_ix for i in answer.items]], atol=1e-4)
+        told = loaded.explainer(query.history, query.condition, None, (0, 7, 49))
+        assert np.allclose(told.latent_base + told.latent.sum(1) + told.linear.sum(1), scores[[0, 7, 49]], atol=1e-4)
+        assert np.allclose(told.history_base + told.history.sum(1), scores[[0, 7, 49]], atol=1e-3)
+
+
+def _case(scores: np.ndarray, **asked: tuple[int, ...]) -> GoldenCase:
+    top = tuple(int(j) for j in np.argsort(-scores, kind="stable")[:5])
+    return GoldenCase(**asked, top_items=top, scores=tuple(float(scores[j]) for j in top), tolerance=1e-3)
