@@ -12,6 +12,7 @@ import torch
 
 from tests.training.boards import TINY, blocks, catalogue_of, fitted, options
 from tests.training.models.contract import N_ITEMS, ModelContract, rows_of
+from tests.training.test_fit_resume import assert_same_run
 from training.errors import ConfigError
 from training.fit import fit
 from training.models.additive_vae import AdditiveVAE, spread
@@ -234,3 +235,14 @@ def test_the_seconds_of_the_closed_form_count_as_training(tmp_path: Path, monkey
     monkeypatch.setattr(callbacks.Keeper.__init__, "__kwdefaults__", {"clock": lambda: next(times)})
     summary = fitted(tmp_path / "run", BOARD, options("additive-vae", epochs=2)).summary
     assert summary.seconds == 300.0  # 100 for the closed form and 100 for each epoch
+
+
+def test_resumed_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
+    """Weights and figures, the closed form and its scale with them."""
+    settings = {"patience": 4, "model": {"gamma": 0.5}}
+    fitted(tmp_path / "whole", BOARD, options("additive-vae", epochs=4, **settings))
+    fitted(tmp_path / "run", BOARD, options("additive-vae", epochs=2, **settings))
+    halfway = float(RunFolder(tmp_path / "run").load().model.scale)
+    fitted(tmp_path / "run", BOARD, options("additive-vae", epochs=4, resume=True, **settings))
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+    assert float(RunFolder(tmp_path / "run").load().model.scale) != halfway
