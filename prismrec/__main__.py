@@ -15,6 +15,7 @@ import typer
 from prismrec.commands import (
     ask,
     bench,
+    bench_conditions,
     data,
     decode,
     doctor,
@@ -40,7 +41,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data.app, name="data")
-for verbs in (train, tune, evaluate, bench, decode, export, verify, load, serve, ask, standalone, doctor, version):
+for verbs in (train, tune, evaluate, bench, bench_conditions, decode, export, verify, load, serve, ask, standalone):
+    verbs.register(app)
+for verbs in (doctor, version):
     verbs.register(app)
 
 

@@ -55,13 +55,18 @@ def _resampled(
     step = max(1, _CHUNK // n)
     for start in range(0, N_RESAMPLES, step):
         size = min(step, N_RESAMPLES - start)
-        users = rng.multinomial(n, np.full(n, 1.0 / n), size=size).astype(np.float64)
+        users = _drawn(n, size, rng)
         n_figures = users @ counts
         for sums, found in zip(models, means, strict=True):
-            n_seeds = len(sums)
-            seeds = rng.multinomial(n_seeds, np.full(n_seeds, 1.0 / n_seeds), size=size) / n_seeds
+            seeds = _drawn(len(sums), size, rng) / len(sums)
             found.append(np.einsum("ru,ru->r", seeds @ sums, users) / n_figures)
     return [np.concatenate(found) for found in means]
+
+
+def _drawn(n: int, size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """How often each of n is among n drawn with replacement, `size` times over: [size, n]."""
+    drawn = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
+    return np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
 
 
 def _metric(figures: NDArray[np.float64], user: NDArray[np.int64], resampled: NDArray[np.float64]) -> Metric:
