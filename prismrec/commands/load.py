@@ -17,10 +17,11 @@ from prismrec.inputs import DataChoice, histories, protocol_for, read
 from prismrec.session import Session, session_of
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from service.store import Source, Store
     from training.data.dataset import Dataset
 
-Row = tuple[str, str, int | None]
 LOOKED_AT = 200
 
 
@@ -111,16 +112,16 @@ def load_histories(session: Session, dataset: Dataset, threshold: float | None, 
     liked = histories(dataset, threshold)
     for reject in liked.left_out:
         session.note(f"  {reject.count} {reject.reason} are left out (e.g. {', '.join(reject.examples)})")
-    rows: list[Row] = liked.table.rows()
+    table = liked.table
     with opened_store(url) as opened:
-        mixed = [] if opened.sources() else strangers(opened, rows)
+        mixed = [] if opened.sources() else strangers(opened, table)
         if mixed:
             session.note(
                 f"warning: the store holds items of other data for users of the same id ({', '.join(mixed[:3])});"
                 " their histories are now mixed. Name a store of its own with --store."
             )
-        with session.progress("loading histories", len(rows)) as reach:
-            loaded = opened.load_many(rows, source=source_of(dataset), on_batch=reach)
+        with session.progress("loading histories", len(table)) as reach:
+            loaded = opened.load_many(table.iter_rows(), source=source_of(dataset), on_batch=reach)
     if loaded.dropped:
         session.note(
             f"  {loaded.dropped} interactions are older than the latest {LIMITS.history} of their user and are not"
@@ -131,13 +132,13 @@ def load_histories(session: Session, dataset: Dataset, threshold: float | None, 
         "stored": loaded.stored,
         "known": loaded.read - loaded.stored,
         "dropped": loaded.dropped,
-        "users": len({user for user, _, _ in rows}),
+        "users": table["user_id"].n_unique(),
         "left_out": [asdict(reject) for reject in liked.left_out],
     }
 
 
-def strangers(store: Store, rows: list[Row]) -> list[str]:
+def strangers(store: Store, rows: pl.DataFrame) -> list[str]:
     """Users of these rows (the first LOOKED_AT are looked at) whose stored history has items that no row has."""
-    items = {item for _, item, _ in rows}
-    users = list(dict.fromkeys(user for user, _, _ in rows))[:LOOKED_AT]
+    items = set(rows["item_id"].unique().to_list())
+    users = rows["user_id"].unique(maintain_order=True).head(LOOKED_AT).to_list()
     return [user for user in users if not items.issuperset(store.history(user) or ())]

@@ -7,6 +7,8 @@ import polars as pl
 from scipy import sparse
 
 from training.data.dataset import Dataset
+from training.data.ids import codes
+from training.data.repeats import pair_numbers
 from training.data.split import Split
 from training.errors import DataError
 
@@ -16,14 +18,20 @@ _EXAMPLES = 3
 def check_split(split: Split, dataset: Dataset) -> None:
     """DataError unless every item, user and interaction of the split is in the data; it says what is not, and how many.
 
-    Ratings are not looked at: a split may well count other ones than we would. O(n log n) in interactions.
+    Ratings are not looked at: a split may well count other ones than we would. O(n log n) in interactions, 35 bytes for
+    each at the peak.
     """
     pairs = split_pairs(split)
-    known = dataset.interactions.select("user_id", "item_id")
+    known = dataset.interactions
     for column, what in (("item_id", "items"), ("user_id", "users")):
         there = pairs.select(column).unique()
-        _refuse(there.join(known, on=column, how="anti"), of=len(there), what=what)
-    _refuse(pairs.join(known, on=["user_id", "item_id"], how="anti"), of=len(pairs), what="interactions")
+        is_missing = codes(there[column], known[column].unique()) < 0
+        _refuse(there.filter(pl.Series(is_missing)), of=len(there), what=what)
+    of_data = pair_numbers(known)
+    of_data.sort()
+    wanted = pair_numbers(pairs)
+    nearest = np.minimum(np.searchsorted(of_data, wanted), len(of_data) - 1)
+    _refuse(pairs.filter(pl.Series(of_data[nearest] != wanted)), of=len(pairs), what="interactions")
 
 
 def split_pairs(split: Split) -> pl.DataFrame:
@@ -31,7 +39,7 @@ def split_pairs(split: Split) -> pl.DataFrame:
     parts = [(split.train_users, split.train)]
     for heldout in (split.validation, split.test):
         parts += [(heldout.users, heldout.fold_in), (heldout.users, heldout.target)]
-    items = pl.Series(split.item_ids, dtype=pl.String)
+    items = pl.Series(split.item_ids, dtype=pl.String).cast(pl.Categorical)
     return pl.concat([_pairs(users, items, matrix) for users, matrix in parts])
 
 
@@ -39,7 +47,7 @@ def _pairs(users: tuple[str, ...], items: pl.Series, matrix: sparse.csr_matrix) 
     row_of = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     return pl.DataFrame(
         {
-            "user_id": pl.Series(users, dtype=pl.String).gather(row_of),
+            "user_id": pl.Series(users, dtype=pl.String).cast(pl.Categorical).gather(row_of),
             "item_id": items.gather(matrix.indices),
         }
     )

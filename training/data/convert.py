@@ -21,8 +21,9 @@ def write_dataset(dataset: Dataset, folder: Path, *, replace: bool = False) -> N
     """
     prepare_folder(folder, replace=replace)
     (folder / DATASET_FILE).unlink(missing_ok=True)
-    write_table(dataset.interactions, folder / INTERACTIONS_FILE)
-    write_table(dataset.items, folder / ITEMS_FILE)
+    write_table(dataset.interactions.lazy().with_columns(pl.col("user_id", "item_id").cast(pl.String)),
+                folder / INTERACTIONS_FILE)  # fmt: skip
+    write_table(dataset.items.lazy(), folder / ITEMS_FILE)
     header = Header(
         format_version=FORMAT_VERSION,
         name=dataset.name,
@@ -55,8 +56,11 @@ def prepare_folder(folder: Path, *, replace: bool) -> None:
         )
 
 
-def write_table(table: pl.DataFrame, path: Path) -> None:
-    """Write Parquet beside its place and move it there, so that the name never stands for half a file."""
+def write_table(table: pl.LazyFrame, path: Path) -> None:
+    """Write Parquet beside its place and move it there, so that the name never stands for half a file.
+
+    The rows go through a few at a time: what the table computes is never there as a whole.
+    """
     staged = path.with_name(f".{path.name}.part")
-    table.write_parquet(staged, statistics=False)
+    table.sink_parquet(staged, statistics=False)
     os.replace(staged, path)  # noqa: PTH105 - as above

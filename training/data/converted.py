@@ -12,14 +12,17 @@ from polars.exceptions import PolarsError
 
 from bundle.catalogue import Kind
 from training.data.dataset import INTERACTION_SCHEMA, Dataset, ItemColumn, Reject
+from training.data.parquet import slices
 from training.errors import DataError
 
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 DATASET_FILE: Final = "dataset.json"
 INTERACTIONS_FILE: Final = "interactions.parquet"
 ITEMS_FILE: Final = "items.parquet"
 FORMAT_VERSION: Final = 1
 
 _AGAIN = "convert the data set again with `prismrec data convert`"
+_FILE_SCHEMA = {**INTERACTION_SCHEMA, "user_id": pl.String, "item_id": pl.String}
 _DTYPES: dict[Kind, pl.DataType] = {
     "categorical": pl.String(),
     "multilabel": pl.List(pl.String()),
@@ -57,7 +60,7 @@ def read_converted(folder: Path) -> Dataset:
     item_schema: dict[str, pl.DataType] = {"item_id": pl.String(), "title": pl.String()} | {
         c.field: _DTYPES[c.kind] for c in header.columns
     }
-    interactions = _table(folder / INTERACTIONS_FILE, dict(INTERACTION_SCHEMA), header.n_interactions)
+    interactions = _table(folder / INTERACTIONS_FILE, _FILE_SCHEMA, header.n_interactions, into=INTERACTION_SCHEMA)
     items = _table(folder / ITEMS_FILE, item_schema, header.n_items)
     return Dataset(
         name=header.name,
@@ -74,13 +77,17 @@ def read_converted(folder: Path) -> Dataset:
     )
 
 
-def _table(path: Path, schema: Mapping[str, pl.DataType | type[pl.DataType]], n_rows: int) -> pl.DataFrame:
+def _table(path: Path, schema: Schema, n_rows: int, *, into: Schema | None = None) -> pl.DataFrame:
+    """The rows of a file with the columns of `schema`, cast to those of `into` some at a time."""
     try:
-        table = pl.read_parquet(path)
-    except (PolarsError, OSError) as error:
+        found, parts = pl.Schema(pl.read_parquet_schema(path)), []
+        if found == pl.Schema(schema):
+            parts = [part.cast(dict(into or schema)) for part in slices(path)]
+    except (PolarsError, OSError, DataError) as error:
         raise DataError(f"{path} is missing or damaged", hint=_AGAIN) from error
-    if table.schema != pl.Schema(schema):
-        raise DataError(f"{path.name}: columns {table.schema}; expected {pl.Schema(schema)}", hint=_AGAIN)
+    if found != pl.Schema(schema):
+        raise DataError(f"{path.name}: columns {found}; expected {pl.Schema(schema)}", hint=_AGAIN)
+    table = pl.concat(parts) if parts else pl.DataFrame(schema=into or schema)
     if len(table) != n_rows:
         raise DataError(f"{path.name} has {len(table):,} rows; {DATASET_FILE} says {n_rows:,}", hint=_AGAIN)
     return table

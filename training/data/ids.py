@@ -14,15 +14,23 @@ def ascending(ids: pl.Series) -> pl.Series:
 
     So "2" comes before "10" in MovieLens, and the order depends on the set of ids alone.
     """
-    distinct = ids.unique()
+    distinct = ids.unique().cast(pl.String)
     if distinct.str.contains(_PLAIN_NUMBER).all():
         return distinct.cast(pl.Int64).sort().cast(pl.String)
     return distinct.sort()
 
 
-def codes(ids: pl.Series, order: pl.Series) -> NDArray[np.int64]:
-    """[n] the position of each id in `order`, which must hold them all (an assertion, not a -1, says otherwise)."""
-    numbered = pl.DataFrame({"id": order}).with_row_index("code")
-    found = pl.DataFrame({"id": ids}).join(numbered, on="id", how="left", maintain_order="left")["code"]
-    assert found.null_count() == 0, "an id is not in the order it is coded by"
-    return found.cast(pl.Int64).to_numpy()
+def codes(ids: pl.Series, order: pl.Series) -> NDArray[np.int32]:
+    """[n] the position of each id in `order`, -1 where it is not there; ids may be a Categorical, which costs 4 bytes a
+    row beside the result instead of 20."""
+    own = numbers(ids)
+    places = numbers(order)
+    size = 1 + max(int(own.max(initial=0)), int(places.max(initial=0)))
+    position = np.full(size, -1, dtype=np.int32)
+    position[places] = np.arange(len(places), dtype=np.int32)
+    return position[own]
+
+
+def numbers(ids: pl.Series) -> NDArray[np.uint32]:
+    """[n] a number for each id: equal for equal ids anywhere in this process, in no particular order, with gaps."""
+    return ids.cast(pl.Categorical).to_physical().cast(pl.UInt32).to_numpy()

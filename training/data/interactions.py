@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from bundle.ids import MAX_ID_BYTES
 from training.data.dataset import INTERACTION_SCHEMA
 from training.data.fields import reason_of
-from training.data.ids import codes
 from training.data.parts import Interactions
-from training.data.rejects import REPEATED, RERATED, Tally
+from training.data.rejects import Tally
+from training.data.repeats import without_repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ _DATE_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%.f
 def collect_interactions(frames: Iterable[pl.DataFrame], bounds: RatingBounds, tally: Tally) -> Interactions:
     """Check every frame (text columns user_id, item_id[, rating][, timestamp] and `_line`) and join what is kept.
 
-    Costs one pass and about 60 bytes a row, and a sort of the pairs.
+    Costs one pass, about 35 bytes a row at the peak (20 stay) and what one frame takes, and a sort of the pairs.
     """
     kept: list[pl.DataFrame] = []
     units: dict[str, int] = {}
@@ -57,9 +55,9 @@ def collect_interactions(frames: Iterable[pl.DataFrame], bounds: RatingBounds, t
         checked = checked.filter(pl.col("_reason").is_null())
         for unit, count in checked["unit"].drop_nulls().value_counts().iter_rows():
             units[unit] = units.get(unit, 0) + count
-        kept.append(checked.select("_line", *INTERACTION_SCHEMA))
+        kept.append(checked.select("_line", *INTERACTION_SCHEMA).cast(INTERACTION_SCHEMA))
     empty = pl.DataFrame(schema={"_line": pl.UInt32, **INTERACTION_SCHEMA})
-    table = _without_repeats(pl.concat(kept or [empty]), tally)
+    table = without_repeats(pl.concat(kept or [empty]), tally)
     notes = [
         f"{tally.file}: {count:,} timestamps were read as {unit}"
         for unit, count in sorted(units.items())
@@ -128,30 +126,3 @@ def _dates(text: pl.Expr) -> pl.Expr:
     moments.append(bare.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.epoch("s"))
     found = pl.coalesce(moments)
     return pl.when(found >= 0).then(found)
-
-
-def _without_repeats(table: pl.DataFrame, tally: Tally) -> pl.DataFrame:
-    """Of each (user, item) pair the latest row; the others go to the tally, re-rated pairs apart from mere repeats."""
-    pair = _pair_codes(table)
-    if len(np.unique(pair)) == len(pair):
-        return table
-    indexed = table.with_columns(pl.Series("pair", pair), pl.int_range(pl.len()).alias("position"))
-    several = indexed.filter(pl.col("pair").is_duplicated())
-    several = several.sort(pl.col("timestamp").fill_null(-1), "position").with_columns(
-        latest=pl.col("position").last().over("pair"), rating_kept=pl.col("rating").last().over("pair")
-    )
-    dropped = several.filter(pl.col("position") != pl.col("latest")).with_columns(
-        _reason=pl.when(pl.col("rating").eq_missing(pl.col("rating_kept")))
-        .then(pl.lit(REPEATED))
-        .otherwise(pl.lit(RERATED))
-    )
-    tally.add(dropped)
-    keep = np.ones(len(table), dtype=np.bool_)
-    keep[dropped["position"].to_numpy()] = False
-    return table.filter(pl.Series(keep))
-
-
-def _pair_codes(table: pl.DataFrame) -> NDArray[np.int64]:
-    """[n] one number for each (user, item) pair."""
-    items = table["item_id"].unique()
-    return codes(table["user_id"], table["user_id"].unique()) * max(len(items), 1) + codes(table["item_id"], items)

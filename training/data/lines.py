@@ -17,7 +17,7 @@ import polars as pl
 
 from training.errors import DataError
 
-BLOCK_BYTES = 16 * 1024 * 1024
+BLOCK_BYTES = 4 * 1024 * 1024
 MAX_LINE_BYTES = 1024 * 1024
 
 T = TypeVar("T")

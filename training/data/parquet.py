@@ -11,8 +11,9 @@ from polars.exceptions import PolarsError
 from training.data.rejects import Tally
 from training.errors import DataError
 
-_ROWS_AT_ONCE = 1_000_000
+ROWS_AT_ONCE = 250_000
 
+_TEXT = (pl.String, pl.Categorical, pl.Enum)
 Header = Callable[[Path, tuple[str, ...]], tuple[str, ...]]
 
 
@@ -20,24 +21,35 @@ def read_parquet_text(path: Path, header: Header, tally: Tally) -> Iterator[pl.D
     """Frames of text columns named by `header`, with `_line` (the row, from 1); null becomes the empty text.
 
     Date-times become seconds since 1970, lists are joined with `|`. Raises DataError for a file or a column that
-    cannot be used.
+    cannot be used. Memory: ROWS_AT_ONCE rows.
     """
-    table = _read(path)
-    if len(table) == 0:
-        raise DataError(f"{path.name} has columns but no rows", hint="give a file with at least one row")
-    names = header(path, tuple(table.columns))
-    table = table.rename(dict(zip(table.columns, names, strict=True)))
-    for name in ("user_id", "item_id"):
-        if name in names and not (table.schema[name].is_integer() or table.schema[name] == pl.String):
+    schema = _schema(path)
+    names = header(path, tuple(schema))
+    for name, dtype in zip(names, schema.values(), strict=True):
+        if name in ("user_id", "item_id") and not (dtype.is_integer() or dtype in _TEXT):
             raise DataError(
-                f"{path.name}: column {name} has type {table.schema[name]}; expected text or whole numbers",
+                f"{path.name}: column {name} has type {dtype}; expected text or whole numbers",
                 hint="cast it before writing the file (an id that was read as a float has lost its spelling)",
             )
-    for row in range(0, len(table), _ROWS_AT_ONCE):
-        part = table.slice(row, _ROWS_AT_ONCE)
+    for part in slices(path):
+        first = tally.n_read + 1
         tally.n_read += len(part)
+        part.columns = list(names)
         texts = [_as_text(path, part[name]) for name in names]
-        yield part.select(texts).with_row_index("_line", offset=row + 1)
+        yield part.select(texts).with_row_index("_line", offset=first)
+    if tally.n_read == 0:
+        raise DataError(f"{path.name} has columns but no rows", hint="give a file with at least one row")
+
+
+def slices(path: Path) -> Iterator[pl.DataFrame]:
+    """The rows of a file in its order, ROWS_AT_ONCE at a time. Raises DataError."""
+    try:
+        table = pl.scan_parquet(path, glob=False)
+        n_rows = int(table.select(pl.len()).collect().item())
+        for row in range(0, n_rows, ROWS_AT_ONCE):
+            yield table.slice(row, ROWS_AT_ONCE).collect()
+    except (PolarsError, OSError) as error:
+        raise _unreadable(path, error) from error
 
 
 def multilabel_columns(path: Path) -> tuple[str, ...]:
@@ -61,13 +73,6 @@ def _as_text(path: Path, column: pl.Series) -> pl.Series:
             hint="use text, numbers, booleans, dates or lists of text",
         )
     return column.cast(pl.String).fill_null("").str.strip_chars()
-
-
-def _read(path: Path) -> pl.DataFrame:
-    try:
-        return pl.read_parquet(path)
-    except (PolarsError, OSError) as error:
-        raise _unreadable(path, error) from error
 
 
 def _schema(path: Path) -> dict[str, pl.DataType]:

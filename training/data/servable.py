@@ -9,7 +9,7 @@ import polars as pl
 
 from bundle.ids import ITEM_ID_WORDS, MAX_ID_BYTES, USER_ID_WORDS, valid_item_id, valid_user_id
 from training.data.dataset import Reject
-from training.data.ids import ascending
+from training.data.ids import ascending, codes
 
 N_EXAMPLES = 3
 USER_RULE = f"{USER_ID_WORDS}, at most {MAX_ID_BYTES} bytes"
@@ -44,7 +44,7 @@ def servable(table: pl.DataFrame) -> Servable:
         if len(refused):
             reason = f"{what} whose id the service does not take ({rule})"
             left_out.append(Reject(reason, len(refused), shown(refused.head(N_EXAMPLES))))
-            table = table.filter(~pl.col(column).is_in(refused.implode()))
+            table = table.filter(pl.Series(codes(table[column], refused) < 0))
     return Servable(table, tuple(left_out))
 
 

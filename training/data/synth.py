@@ -75,7 +75,7 @@ def synthesise(config: SynthConfig) -> Synthetic:
         for user, item in _draw(config, _Pull(tastes, axes * strengths, popularity), rng)
     ]
     absent = [pl.lit(None, dtype=INTERACTION_SCHEMA[c]).alias(c) for c in ("rating", "timestamp")]
-    interactions = pl.concat(frames).with_columns(absent)
+    interactions = pl.concat(frames).with_columns(absent).cast(INTERACTION_SCHEMA)
     genre_field = "genres" if config.multilabel else "genre"
     dataset = Dataset(
         name="synth",
@@ -100,7 +100,7 @@ def synthesise(config: SynthConfig) -> Synthetic:
 def write_synth(synthetic: Synthetic, folder: Path, *, replace: bool = False) -> None:
     """The data set in our own form with user_factors.parquet beside it (see write_dataset)."""
     write_dataset(synthetic.dataset, folder, replace=replace)
-    write_table(synthetic.user_factors, folder / USER_FACTORS_FILE)
+    write_table(synthetic.user_factors.lazy(), folder / USER_FACTORS_FILE)
 
 
 def _items(config: SynthConfig, rng: np.random.Generator) -> tuple[pl.DataFrame, NDArray[np.float64]]:

@@ -164,7 +164,7 @@ def _timestamps(dataset: Dataset) -> Check:
 
 
 def _item_rows(dataset: Dataset) -> Check:
-    seen = dataset.interactions.select("item_id").unique()
+    seen = dataset.interactions.select("item_id").unique().cast(pl.String)
     if len(dataset.items) == 0:
         detail = f"there is no item table: {len(seen):,} items without title and attributes"
         hint = "put an items file (item_id, title, attributes) into the folder, or name it with --items"

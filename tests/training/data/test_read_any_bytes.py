@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import polars as pl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -66,7 +67,7 @@ def test_any_interaction_lines_are_kept_or_counted(lines, columns, encoding):
     assert dataset.n_read == len(dataset.interactions) + sum(r.count for r in dataset.rejects)
     assert not dataset.interactions.select("user_id", "item_id").is_duplicated().any()
     assert dataset.interactions["rating"].drop_nulls().is_finite().all()
-    assert dataset.interactions["user_id"].str.len_bytes().is_between(1, 64).all()
+    assert dataset.interactions["user_id"].cast(pl.String).str.len_bytes().is_between(1, 64).all()
 
 
 @settings(max_examples=100, deadline=None)

@@ -15,8 +15,10 @@ SMALL = {"n_users": 400, "n_items": 120, "mean_history": 20.0}
 def history_means(synthetic: Synthetic) -> pl.DataFrame:
     """Per user the tastes and, of the history, the mean place of its genres in GENRES, the mean year and rating."""
     place = pl.col("genre").replace_strict({g: k for k, g in enumerate(GENRES)}, return_dtype=pl.Float64)
-    joined = synthetic.dataset.interactions.select("user_id", "item_id").join(
-        synthetic.dataset.items.with_columns(place.alias("genre")), on="item_id"
+    joined = (
+        synthetic.dataset.interactions.select("user_id", "item_id")
+        .cast(pl.String)
+        .join(synthetic.dataset.items.with_columns(place.alias("genre")), on="item_id")
     )
     means = joined.group_by("user_id").agg(pl.col(f).mean().alias(f"mean {f}") for f in FACTORS)
     return synthetic.user_factors.join(means, on="user_id")
