@@ -52,7 +52,7 @@ class Limits:
     leave_one_out_cells: int = 131_072
     encode_cells: int = 16_384
     decode_cells: int = 4_194_304
-    linear_cells: int = 4_194_304
+    linear_cells: int = 1_048_576
     onnx_nodes: int = 10_000
     onnx_depth: int = 4
 
