@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,8 +37,22 @@ def tune(  # noqa: PLR0913 - each parameter is an option
     best: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the best settings go (default best.toml in the folder).")
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="STEM", help="Also write every trial to STEM.md and STEM.json, to be committed."),
+    ] = None,
+    searched: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--search",
+            metavar="KEY[=RANGE]",
+            help="Search this and nothing else: latent=100,200 or learning_rate=3e-4:3e-3:log, or its usual range; "
+            "repeatable.",
+        ),
+    ] = None,
     condition: flags.Condition = None,
     items: flags.Items = None,
+    max_bad: flags.MaxBad = 0.01,
     threshold: flags.Threshold = None,
     min_items: flags.MinItems = None,
     heldout: flags.HeldOut = None,
@@ -49,27 +65,39 @@ def tune(  # noqa: PLR0913 - each parameter is an option
 
     Trials that fall behind the others are pruned after an epoch. Only training and validation users are looked at.
     """
+    from training.tune.asked import asked_space, check_space
     from training.tune.config_file import write_config
+    from training.tune.record import Searched, write_record
     from training.tune.space import space_for
     from training.tune.study import STUDY_FILE, Search, search
 
     session = session_of(context)
     chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads))
     fixed = {f"{name}.{key}" for name in ("model", "fit") for key in chosen.config.section(name)}
-    space = space_for(chosen.kind, fixed=fixed)
-    choice = DataChoice(data, items, threshold=threshold, min_items=min_items, heldout=heldout, split=split)
+    space = (
+        asked_space(chosen.kind, space_for(chosen.kind), searched) if searched else space_for(chosen.kind, fixed=fixed)
+    )
+    choice = DataChoice(data, items, max_bad, threshold, min_items, heldout, split)
     prepared = prepare(session, choice, chosen.config)
     folder = out or RUNS / f"tune-{prepared.dataset.name}-{chosen.kind}"
     base = chosen.fit_options(replace(session, quiet=True), prepared)
+    check_space(base, space)
 
     def told(tried: Tried, found: Found | None) -> None:
         session.note(_sentence(tried, found, trials))
 
-    found = search(Search(folder, base, space), prepared.split, prepared.catalogue, trials=trials, told=told)
+    wanted = Search(folder, base, space)
+    found = search(wanted, prepared.split, prepared.catalogue, trials=trials, told=told)
     path = best or folder / "best.toml"
     write_config(path, base, found)
+    document = {"model": chosen.kind, "study": str(folder / STUDY_FILE), "config": str(path), **_document(found)}
+    if record is not None:
+        command, split_file = shlex.join(["prismrec", *sys.argv[1:]]), None if split is None else str(split)
+        pages = write_record(record, Searched(wanted, found, prepared.split, command, split_file))
+        document["record"] = [str(page) for page in pages]
+        session.note(f"every trial in {pages[0]} and {pages[1]}")
     session.result(
-        {"model": chosen.kind, "study": str(folder / STUDY_FILE), "config": str(path), **_document(found)},
+        document,
         lambda console: console.print(
             f"{path}: validation ndcg@100 {found.best.ndcg:.4f} in trial {found.best.number} of {len(found.trials)}\n"
             f"next: prismrec train {data} -c {path}",

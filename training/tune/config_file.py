@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from training.options import FitOptions
-from training.tune.study import Found, options_of
+from training.tune.space import options_of
+from training.tune.study import Found
 
 
 def write_config(path: Path, base: FitOptions, found: Found) -> None:

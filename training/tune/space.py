@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from training.errors import ConfigError
-from training.models.registry import entry_for
-from training.options import FitConfig
+from training.models.registry import config_for, entry_for
+from training.options import FitConfig, FitOptions, fit_config
 
 Space = Mapping[str, BaseDistribution]
 """Names are `model.<key>` and `fit.<key>`, as --set takes them."""
@@ -72,3 +73,12 @@ def space_for(kind: str, *, fixed: Collection[str] = ()) -> dict[str, BaseDistri
             hint="leave some of it out of -c and --set",
         )
     return space
+
+
+def options_of(base: FitOptions, settings: Mapping[str, object]) -> FitOptions:
+    """The base with the settings of a trial ("model.latent": 50) put over it."""
+    parts: dict[str, dict[str, object]] = {"model": base.model.model_dump(), "fit": base.fit.model_dump()}
+    for name, value in settings.items():
+        section, _, key = name.partition(".")
+        parts[section][key] = value
+    return replace(base, model=config_for(base.kind, parts["model"]), fit=fit_config(parts["fit"]))

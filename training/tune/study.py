@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +20,10 @@ from training.data.split import HeldOut, Split
 from training.epochs import EpochFigures
 from training.errors import ConfigError, FitError
 from training.fit import fit
-from training.models.registry import config_for
-from training.options import FitOptions, fit_config
+from training.options import FitOptions
+from training.provenance import code_digest
 from training.run_folder import RunFolder
-from training.tune.space import Space
+from training.tune.space import Space, options_of
 
 STUDY_FILE = "study.sqlite3"
 _ERROR = "error"
@@ -43,7 +44,8 @@ class Search:
 class Tried:
     """A finished trial. state: complete, pruned or fail; ndcg: its best on the validation users, None for a failed one.
 
-    epochs: how many it ran; settings: name -> value, as `space_for` names them.
+    epochs: how many it ran, in how many seconds; settings: name -> value, as `space_for` names them; code: a digest of
+    the sources that trained it; error: why a failed one failed.
     """
 
     number: int
@@ -51,6 +53,9 @@ class Tried:
     ndcg: float | None
     epochs: int
     settings: dict[str, float | int | str | bool]
+    seconds: float = 0.0
+    code: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def search(
     """
     study = _open(wanted, split)
     for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(left.number, state=TrialState.FAIL)  # its process was killed; it will be another trial
+        _give_up(study, left.number, left.params)  # its process was killed
     blind = without_test(split)
     while len(_finished(study)) < trials:
         study.sampler = optuna.samplers.TPESampler(seed=wanted.base.run.seed + len(study.get_trials(deepcopy=False)))
@@ -90,15 +95,6 @@ def without_test(split: Split) -> Split:
     """The split with nobody in its test part: what is not there cannot be peeped at."""
     nobody = sparse.csr_matrix((0, split.train.shape[1]), dtype=np.float32)
     return replace(split, test=HeldOut((), nobody, nobody))
-
-
-def options_of(base: FitOptions, settings: Mapping[str, object]) -> FitOptions:
-    """The base with the settings of a trial ("model.latent": 50) put over it."""
-    parts: dict[str, dict[str, object]] = {"model": base.model.model_dump(), "fit": base.fit.model_dump()}
-    for name, value in settings.items():
-        section, _, key = name.partition(".")
-        parts[section][key] = value
-    return replace(base, model=config_for(base.kind, parts["model"]), fit=fit_config(parts["fit"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,21 +128,39 @@ def _run(study: optuna.Study, trial: Trial, work: _Work) -> None:
     """One trial, told to the study whatever becomes of it. KeyboardInterrupt when Ctrl-C stopped it."""
     folder = work.search.folder / f"trial-{trial.number}"
     shutil.rmtree(folder, ignore_errors=True)
+    trial.set_user_attr("code", code_digest())
+    started = time.perf_counter()
     state = TrialState.FAIL
     value: float | None = None
     try:
-        options = options_of(work.search.base, trial.params)
-        summary = fit(RunFolder(folder), work.split, work.catalogue, options, listener=_Reporter(trial)).summary
-        if summary.stopped == "interrupted":
-            raise KeyboardInterrupt
-        state, value = TrialState.COMPLETE, summary.best_ndcg
+        state, value = TrialState.COMPLETE, _trained(folder, trial, work)
     except optuna.TrialPruned:
         state = TrialState.PRUNED
+    except KeyboardInterrupt:
+        _give_up(study, trial.number, trial.params)
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     except (FitError, ConfigError) as error:  # a combination that breaks, or that the model refuses
         trial.set_user_attr(_ERROR, error.message)
-    finally:
-        study.tell(trial, value, state=state)
-        shutil.rmtree(folder, ignore_errors=True)
+    trial.set_user_attr("seconds", time.perf_counter() - started)
+    study.tell(trial, value, state=state)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _trained(folder: Path, trial: Trial, work: _Work) -> float:
+    """The best figure on the validation users of the settings of a trial."""
+    options = options_of(work.search.base, trial.params)
+    summary = fit(RunFolder(folder), work.split, work.catalogue, options, listener=_Reporter(trial)).summary
+    if summary.stopped == "interrupted":
+        raise KeyboardInterrupt
+    return summary.best_ndcg
+
+
+def _give_up(study: optuna.Study, number: int, settings: Mapping[str, object]) -> None:
+    """A trial that was cut short counts for nothing; the next one tries its settings from the beginning."""
+    if settings:
+        study.enqueue_trial(dict(settings))
+    study.tell(number, state=TrialState.FAIL)
 
 
 def _open(wanted: Search, split: Split) -> optuna.Study:
@@ -222,8 +236,16 @@ def _finished(study: optuna.Study) -> list[FrozenTrial]:
 
 def _tried(trial: FrozenTrial) -> Tried:
     ndcg = trial.value if trial.state == TrialState.COMPLETE else trial.user_attrs.get("ndcg")
+    said = trial.user_attrs
     return Tried(
-        trial.number, trial.state.name.lower(), ndcg, int(trial.user_attrs.get("epochs", 0)), dict(trial.params)
+        trial.number,
+        trial.state.name.lower(),
+        ndcg,
+        int(said.get("epochs", 0)),
+        dict(trial.params),
+        seconds=round(said.get("seconds", 0.0), 1),
+        code=said.get("code"),
+        error=said.get(_ERROR),
     )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 
+import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
@@ -15,8 +19,8 @@ from training.models.registry import MODELS, config_for
 from training.options import fit_config
 from training.tune import study as study_file
 from training.tune.config_file import write_config
-from training.tune.space import space_for
-from training.tune.study import Found, Search, Tried, options_of, search, without_test
+from training.tune.space import options_of, space_for
+from training.tune.study import Found, Search, Tried, search, without_test
 
 SPLIT = blocks()
 SPACE = {"fit.learning_rate": CategoricalDistribution((1e-6, 0.05)), "model.dropout": FloatDistribution(0.1, 0.5)}
@@ -72,7 +76,33 @@ def test_trial_stopped_by_ctrl_c_is_not_counted_and_made_up_for(tmp_path, monkey
     with pytest.raises(KeyboardInterrupt):
         searched(tmp_path, trials=2)
     monkeypatch.setattr(study_file, "fit", fit)
-    assert [trial.number for trial in searched(tmp_path, trials=2).trials] == [1, 2]
+    found = searched(tmp_path, trials=2)
+    assert [trial.number for trial in found.trials] == [1, 2]
+    assert found.trials[0].settings["model.dropout"] == 0.5  # those of the one that was stopped: the code's own
+
+
+def test_trial_whose_process_was_killed_is_tried_again(tmp_path):
+    """As a kill leaves it: asked for, never told."""
+    first = searched(tmp_path, trials=1)
+    study = optuna.load_study(study_name="mult-vae", storage=f"sqlite:///{tmp_path / 'study.sqlite3'}")
+    left = study.ask(dict(SPACE))
+    found = searched(tmp_path, trials=3)
+    assert found.trials[0] == first.trials[0]
+    assert [trial.number for trial in found.trials] == [0, 2, 3]
+    assert found.trials[1].settings == left.params
+
+
+def test_search_in_a_process_that_is_killed_goes_on_in_another(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from tests.training.tune import test_study as here;"
+        "here.searched(Path(sys.argv[1]), trials=9,"
+        " told=lambda tried, _: os.kill(os.getpid(), signal.SIGKILL) if tried.number == 1 else None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    told: list[Tried] = []
+    found = searched(tmp_path, trials=3, told=lambda tried, _: told.append(tried))
+    assert len(found.trials) == 3 and [trial.number for trial in told] == [2]
 
 
 @pytest.mark.parametrize("kind", [FitError, ConfigError])
@@ -85,6 +115,7 @@ def test_trial_that_breaks_is_counted_and_the_search_ends(tmp_path, monkeypatch,
     with pytest.raises(FitError, match="none of the 2 trials"):
         searched(tmp_path, trials=2, told=lambda tried, _: told.append(tried))
     assert [(trial.state, trial.ndcg) for trial in told] == [("fail", None), ("fail", None)]
+    assert told[0].error == "the loss is not finite in step 3"
 
 
 def test_search_never_has_the_test_users(tmp_path, monkeypatch):
