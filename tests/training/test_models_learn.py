@@ -45,4 +45,6 @@ def test_model_is_decoded_exported_and_served_by_the_same_code(tmp_path: Path, k
     assert len(ranking.items) == 10
     told = explain_item(loaded, Query(history=history), ranking.items[0].item_ix)
     assert abs(told.residual) < 1e-4 * max(1.0, abs(told.score))
-    assert told.base_value + sum(factor.contribution for factor in told.factors) == pytest.approx(told.score, abs=1e-3)
+    through_factors = sum(factor.contribution for factor in told.factors)
+    assert told.base_value + through_factors + told.linear == pytest.approx(told.score, abs=1e-3)
+    assert (told.linear != 0.0) == (kind == "additive-vae")
