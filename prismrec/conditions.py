@@ -1,4 +1,4 @@
-"""The condition of a c-vae when nobody names one and the items have no genre: the only other attribute, said aloud."""
+"""The condition when nobody names one and the items have no genre: the only other attribute, said aloud."""
 
 from __future__ import annotations
 

@@ -60,14 +60,15 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="KIND",
-        help="The model: c-vae, mult-vae, mult-dae, autoencoder, contrastive, rec-vae or macrid-vae.",
+        help="The model: additive-vae, c-vae, mult-vae, mult-dae, autoencoder, contrastive, rec-vae or macrid-vae.",
     ),
 ]
 Condition = Annotated[
     str | None,
     typer.Option(
         metavar="ATTRIBUTE",
-        help="The item attribute a c-vae takes as condition (default genre, else the only one that is no number).",
+        help="The item attribute whose values are the conditions of an additive-vae or c-vae (default genre, else the "
+        "only one that is no number).",
     ),
 ]
 Device = Annotated[choices.Device, typer.Option(help="auto: a GPU if there is one.")]
