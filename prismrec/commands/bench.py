@@ -31,6 +31,25 @@ if TYPE_CHECKING:
     from training.evaluate.result import Part
 
 
+Results = Annotated[Path, typer.Option(metavar="STEM", help="Write STEM.md, STEM.json and STEM.provenance.json.")]
+Models = Annotated[str | None, typer.Option(metavar="A,B", help="Which models, or none (default: all there are).")]
+Baselines = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Which baselines, or none (default: all there are).")
+]
+Seeds = Annotated[int, typer.Option(min=1, help="The seeds 0 to N - 1, for whatever is random; the rest runs once.")]
+ConfigFolder = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="<kind>.toml of each model that has one, as tune writes it.")
+]
+Flagship = Annotated[str | None, typer.Option(metavar="KIND", help="The model that is marked as ours.")]
+Add = Annotated[bool, typer.Option("--add", help="Keep the rows that STEM has of other models, with their own seeds.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Make anew what other sources made, instead of using it again.")]
+MeasuredOn = Annotated[Literal["test", "validation"], typer.Option("--part", help="Whom to measure on.")]
+Root = Annotated[Path | None, typer.Option("--run", metavar="FOLDER", help="For the runs (default runs/bench-<data>).")]
+Note = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="A sentence for the page, e.g. that the machine had other work.")
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(bench)
 
@@ -39,33 +58,17 @@ def bench(  # noqa: PLR0913 - each parameter is an option
     context: typer.Context,
     data: flags.Data,
     *,
-    results: Annotated[Path, typer.Option(metavar="STEM", help="Write STEM.md, STEM.json and STEM.provenance.json.")],
-    models: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Which models, or none (default: all there are).")
-    ] = None,
-    baselines: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Which baselines, or none (default: all there are).")
-    ] = None,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="The seeds 0 to N - 1, for whatever is random; the rest runs once.")
-    ] = 1,
-    configs: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="<kind>.toml of each model that has one, as tune writes it.")
-    ] = None,
-    flagship: Annotated[str | None, typer.Option(metavar="KIND", help="The model that is marked as ours.")] = None,
-    add: Annotated[
-        bool, typer.Option("--add", help="Keep the rows that STEM has of other models, with their own seeds.")
-    ] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Make anew what other sources made, instead of using it again.")
-    ] = False,
-    part: Annotated[Literal["test", "validation"], typer.Option(help="Whom to measure on.")] = "test",
-    run: Annotated[
-        Path | None, typer.Option("--run", metavar="FOLDER", help="For the runs (default runs/bench-<data>).")
-    ] = None,
-    note: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="A sentence for the page, e.g. that the machine had other work.")
-    ] = None,
+    results: Results,
+    models: Models = None,
+    baselines: Baselines = None,
+    seeds: Seeds = 1,
+    configs: ConfigFolder = None,
+    flagship: Flagship = None,
+    add: Add = False,
+    fresh: Fresh = False,
+    part: MeasuredOn = "test",
+    run: Root = None,
+    note: Note = None,
     items: flags.Items = None,
     max_bad: flags.MaxBad = 0.01,
     threshold: flags.Threshold = None,

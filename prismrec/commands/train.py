@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,7 +13,11 @@ from prismrec.again import Said, prepared_for
 from prismrec.choices import TrainFlags, choose
 from prismrec.conditions import settled
 from prismrec.globals import EPILOG
-from prismrec.session import session_of
+from prismrec.session import Session, session_of
+
+if TYPE_CHECKING:
+    from training.run_folder import RunFolder
+    from training.run_info import RunInfo
 
 RUNS = Path("runs")
 
@@ -63,6 +67,11 @@ def train(  # noqa: PLR0913 - each parameter is an option
     options = settled(session, chosen, prepared).fit_options(session, prepared)
     to_go_on = "run the same command again" + ("" if resume else " with --resume added")
     info = stages.train(session, run, prepared, options, to_go_on=f"{to_go_on}: it goes on where it stopped")
+    _say(session, run, info)
+
+
+def _say(session: Session, run: RunFolder, info: RunInfo) -> None:
+    """What training came to, as the verb's result."""
     summary = info.summary
     assert summary is not None
     document = {

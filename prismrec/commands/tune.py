@@ -4,21 +4,44 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from prismrec import flags
-from prismrec.choices import TrainFlags, choose
+from prismrec.choices import Choices, TrainFlags, choose
 from prismrec.commands.train import RUNS
 from prismrec.globals import EPILOG
 from prismrec.inputs import DataChoice, prepare
 from prismrec.session import session_of
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
     from training.tune.study import Found, Tried
+
+
+Trials = Annotated[int, typer.Option(min=1, help="Finished trials that the study shall hold.")]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="The study's folder (default runs/tune-<data>-<model>).")]
+Best = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Where the best settings go (default best.toml in the folder).")
+]
+Record = Annotated[
+    Path | None, typer.Option(metavar="STEM", help="Also write every trial to STEM.md and STEM.json, to be committed.")
+]
+Searched = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--search",
+        metavar="KEY[=RANGE]",
+        help="Search this and nothing else: latent=100,200 or learning_rate=3e-4:3e-3:log, or its usual range; "
+        "repeatable.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,26 +53,11 @@ def tune(  # noqa: PLR0913 - each parameter is an option
     data: flags.Data,
     *,
     model: flags.Model = None,
-    trials: Annotated[int, typer.Option(min=1, help="Finished trials that the study shall hold.")] = 20,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="The study's folder (default runs/tune-<data>-<model>).")
-    ] = None,
-    best: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where the best settings go (default best.toml in the folder).")
-    ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(metavar="STEM", help="Also write every trial to STEM.md and STEM.json, to be committed."),
-    ] = None,
-    searched: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--search",
-            metavar="KEY[=RANGE]",
-            help="Search this and nothing else: latent=100,200 or learning_rate=3e-4:3e-3:log, or its usual range; "
-            "repeatable.",
-        ),
-    ] = None,
+    trials: Trials = 20,
+    out: Out = None,
+    best: Best = None,
+    record: Record = None,
+    searched: Searched = None,
     condition: flags.Condition = None,
     items: flags.Items = None,
     max_bad: flags.MaxBad = 0.01,
@@ -65,18 +73,14 @@ def tune(  # noqa: PLR0913 - each parameter is an option
 
     Trials that fall behind the others are pruned after an epoch. Only training and validation users are looked at.
     """
-    from training.tune.asked import asked_space, check_space
+    from training.tune import record as records
+    from training.tune.asked import check_space
     from training.tune.config_file import write_config
-    from training.tune.record import Searched, write_record
-    from training.tune.space import space_for
     from training.tune.study import STUDY_FILE, Search, search
 
     session = session_of(context)
     chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads))
-    fixed = {f"{name}.{key}" for name in ("model", "fit") for key in chosen.config.section(name)}
-    space = (
-        asked_space(chosen.kind, space_for(chosen.kind), searched) if searched else space_for(chosen.kind, fixed=fixed)
-    )
+    space = _space(chosen, searched or ())
     choice = DataChoice(data, items, max_bad, threshold, min_items, heldout, split)
     prepared = prepare(session, choice, chosen.config)
     folder = out or RUNS / f"tune-{prepared.dataset.name}-{chosen.kind}"
@@ -92,22 +96,33 @@ def tune(  # noqa: PLR0913 - each parameter is an option
     write_config(path, base, found)
     document = {"model": chosen.kind, "study": str(folder / STUDY_FILE), "config": str(path), **_document(found)}
     if record is not None:
-        command, split_file = shlex.join(["prismrec", *sys.argv[1:]]), None if split is None else str(split)
-        pages = write_record(record, Searched(wanted, found, prepared.split, command, split_file))
-        document["record"] = [str(page) for page in pages]
-        session.note(f"every trial in {pages[0]} and {pages[1]}")
-    session.result(
-        document,
-        lambda console: console.print(
-            f"{path}: validation ndcg@100 {found.best.ndcg:.4f} in trial {found.best.number} of {len(found.trials)}\n"
-            f"next: prismrec train {data} -c {path}",
-            soft_wrap=True,
-            markup=False,
-        ),
+        made = records.Searched(wanted, found, prepared.split, shlex.join(["prismrec", *sys.argv[1:]]), split)
+        document["record"] = [str(page) for page in records.write_record(record, made)]
+    session.result(document, lambda console: _show(console, document, data))
+
+
+def _space(chosen: Choices, searched: Sequence[str]) -> dict[str, BaseDistribution]:
+    """What --search names; without it the code's own space, less what -c and --set say."""
+    from training.tune.asked import asked_space
+    from training.tune.space import space_for
+
+    if searched:
+        return asked_space(chosen.kind, space_for(chosen.kind), searched)
+    return space_for(
+        chosen.kind, fixed={f"{name}.{key}" for name in ("model", "fit") for key in chosen.config.section(name)}
     )
 
 
-def _document(found: Found) -> dict[str, object]:
+def _show(console: Console, document: dict[str, Any], data: Path) -> None:
+    config, best, n_trials = document["config"], document["best"]["trial"], sum(document["trials"].values())
+    lines = [f"{config}: validation ndcg@100 {document['validation_ndcg@100']:.4f} in trial {best} of {n_trials}"]
+    if "record" in document:
+        lines.append(f"every trial: {' and '.join(document['record'])}")
+    lines.append(f"next: prismrec train {data} -c {config}")
+    console.print("\n".join(lines), soft_wrap=True, markup=False)
+
+
+def _document(found: Found) -> dict[str, Any]:
     states = [trial.state for trial in found.trials]
     return {
         "validation_ndcg@100": found.best.ndcg,

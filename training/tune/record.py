@@ -24,7 +24,7 @@ class Searched:
     found: Found
     split: Split
     command: str
-    split_file: str | None
+    split_file: Path | None
 
 
 def write_record(stem: Path, searched: Searched) -> tuple[Path, Path]:
@@ -55,7 +55,7 @@ def record_document(searched: Searched) -> dict[str, Any]:
         "command": searched.command,
         "data": base.data_name,
         "split": {
-            "file": searched.split_file,
+            "file": None if searched.split_file is None else str(searched.split_file),
             "fingerprint": split.fingerprint,
             "protocol": asdict(split.protocol),
             "training_users": len(split.train_users),

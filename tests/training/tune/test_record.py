@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
@@ -30,7 +31,7 @@ TRIALS = (
 @pytest.fixture
 def searched(tmp_path) -> Searched:
     search = Search(tmp_path / "study", options(epochs=3), SPACE)
-    return Searched(search, Found(TRIALS, TRIALS[1]), SPLIT, "prismrec tune x", "there.npz")
+    return Searched(search, Found(TRIALS, TRIALS[1]), SPLIT, "prismrec tune x", Path("there.npz"))
 
 
 def test_record_says_every_trial_and_on_what(searched, tmp_path):
