@@ -61,7 +61,7 @@ class Graphs(_Part, frozen=True, omit_defaults=True):
     linear.sum, and history_contribution is the view of the whole score, direct parts included.
 
     One condition value is 1 in the condition input. Several are 1 each, whether items with any or with all of them are
-    meant; only a model with a linear graph is asked for "all" by 1/n in each of n values.
+    meant; only a model with a linear graph, or whose conditions are shares, is asked for "all" by 1/n in each of n.
     `condition` is an input only when n_conditions > 0. Padding of `history` is any valid index with mask 0.
     An empty history is one padding index (L = 1, mask 0) to the encoder and L = 0 to the explainer, which has no mask.
     Every index must lie in 0..n_items-1 (a negative one wraps in silence) and stand once in its history.
@@ -78,11 +78,16 @@ class Graphs(_Part, frozen=True, omit_defaults=True):
         return tuple(graph.file for graph in (self.encoder, self.decoder, self.explainer, self.linear) if graph)
 
 
-class Conditions(_Part, frozen=True):
-    """The condition inputs in order: values of one attribute of the catalogue. Empty for an unconditioned model."""
+class Conditions(_Part, frozen=True, omit_defaults=True):
+    """The condition inputs in order: values of one attribute of the catalogue. Empty for an unconditioned model.
+
+    shares  whether items with all of n values are asked for by 1/n in each of them, as the model was trained; else by
+            1, as items with any of them are (bundles from before pairs were trained do not name it)
+    """
 
     attribute: str | None
     values: tuple[str, ...]
+    shares: bool = False
 
 
 class Data(_Part, frozen=True):

@@ -253,10 +253,12 @@ class LoadedBundle:
         """The condition input float32 [n_conditions]: 1 for each value asked for.
 
         A model with a linear graph is asked for "all" of n values by 1/n in each: only an item that has them all
-        sums to 1 (bundle.manifest.Graphs). Other models never saw such a number in training, and get 1.
+        sums to 1 (bundle.manifest.Graphs). So is a model that was trained so (Conditions.shares). Others never saw
+        such a number in training, and get 1.
         """
-        inputs = self._soft(condition)
-        shared = condition is not None and condition.match == "all" and self.manifest.graphs.linear is not None
+        inputs, manifest = self._soft(condition), self.manifest
+        knows = manifest.conditions.shares or manifest.graphs.linear is not None
+        shared = condition is not None and condition.match == "all" and knows
         weight = 1.0 / len(set(inputs)) if shared and inputs else 1.0
         return condition_row(self.manifest.dims.n_conditions, inputs, weight)
 

@@ -58,7 +58,10 @@ def conditions_of(options: FitOptions, catalogue: Catalogue) -> ConditionInputs:
             f"a {options.kind} is conditioned on an item attribute, and the items have no {options.condition!r}",
             hint=f"the attributes are: {there}; name one with --condition, or train a mult-vae",
         )
-    return ConditionInputs(Conditions(attribute=attribute.name, values=attribute.values), attribute.members)
+    pairs_of_all = options.fit.combined > 0.0 and options.fit.combined_match != "any"
+    shares = entry.by_rule or pairs_of_all
+    conditions = Conditions(attribute=attribute.name, values=attribute.values, shares=shares)
+    return ConditionInputs(conditions, attribute.members)
 
 
 def device_of(asked: str) -> str:

@@ -17,9 +17,12 @@ from training.evaluate.scorer import ModelScorer, Scorer
 from training.models.base import LatentModel
 
 
-def under(model: LatentModel, question: Question) -> ModelScorer:
-    """The model asked a question: 1 for each of its values when any will do, 1/n for each of n when all are meant."""
-    share = 1.0 if question.match == "any" else 1.0 / len(question.values)
+def under(model: LatentModel, question: Question, *, shares: bool) -> ModelScorer:
+    """The model asked a question, as the service asks it: 1 for each of its values.
+
+    shares: 1/n for each of n when all are meant (bundle.manifest.Conditions)
+    """
+    share = 1.0 / len(question.values) if shares and question.match == "all" else 1.0
     return ModelScorer(model, question.values, share=share)
 
 
@@ -36,7 +39,7 @@ def evaluate_conditions(
     One forward pass for every user, and one more for each pair of a user and a value.
     """
     asked = singles(attribute)
-    found = answers(ModelScorer(model), heldout, asked, asking=lambda question: under(model, question))
+    found = answers(ModelScorer(model), heldout, asked, asking=lambda question: under(model, question, shares=False))
     if len(found.user) == 0:
         return Conditioned(attribute=attribute.name, overall={}, by_value={})
     ways = dict(found.ways)

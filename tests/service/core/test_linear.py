@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -129,6 +130,16 @@ def test_recommend_soft_all_of_a_model_without_the_term_gets_whole_numbers(loade
     assert listed(answer) == best(plain.scores((2, 5), (0, 1)), but=(2, 5))
     halves = best(plain.scores((2, 5), (0, 1), weight=0.5), but=(2, 5))
     assert listed(answer) != halves, "the control: halves would show"
+
+
+def test_recommend_soft_all_of_a_model_that_was_trained_on_shares_gets_them(loaded: LoadedBundle) -> None:
+    manifest = loaded.manifest
+    said = msgspec.structs.replace(manifest.conditions, shares=True)
+    bundle = dataclasses.replace(loaded.bundle, manifest=msgspec.structs.replace(manifest, conditions=said))
+    trained = LoadedBundle(bundle, loaded._graphs)
+    for match, weight in (("all", 0.5), ("any", 1.0)):
+        answer = trained.recommend(Query(history=(2, 5), condition=trained.condition(["Comedy", "Drama"], match=match)))
+        assert listed(answer) == best(builder_model().scores((2, 5), (0, 1), weight=weight), but=(2, 5))
 
 
 def test_recommend_soft_all_of_one_value_is_any_of_it(direct: LoadedBundle) -> None:
