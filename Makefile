@@ -65,6 +65,7 @@ openapi: setup
 # MovieLens is not in the repository: DATA names the folder it was unpacked to, SET the data set in it (any folder that
 # prismrec reads). MODELS and BASELINES: a,b or none (default: all). SPLIT: an npz to read the split from. CONFIGS: a
 # folder with <model>.toml, as `prismrec tune` writes them. FLAGSHIP: the model to mark as ours. NOTE: a sentence for the page.
+# RESULTS: where the page goes. OPTIONS: more of `prismrec bench`, e.g. --add (keep the rows there are), --part validation.
 DATA ?= ../shared/data
 SET ?= ml-1m
 SEEDS ?= 1
@@ -74,12 +75,14 @@ BASELINES ?=
 FLAGSHIP ?=
 NOTE ?=
 CONFIGS ?= $(wildcard configs/$(SET))
+RESULTS ?= docs/results/$(SET)
+OPTIONS ?=
 HELDOUT ?= $(if $(filter ml-1m,$(SET)),600)
 bench-accuracy: setup
-	$(BIN)/prismrec bench $(DATA)/$(SET) --results docs/results/$(SET) --seeds $(SEEDS) \
+	$(BIN)/prismrec bench $(DATA)/$(SET) --results $(RESULTS) --seeds $(SEEDS) \
 	  $(if $(SPLIT),--split $(SPLIT),$(if $(HELDOUT),--heldout $(HELDOUT))) $(if $(MODELS),--models $(MODELS)) \
 	  $(if $(BASELINES),--baselines $(BASELINES)) $(if $(CONFIGS),--configs $(CONFIGS)) $(if $(FLAGSHIP),--flagship $(FLAGSHIP)) \
-	  $(if $(NOTE),--note '$(NOTE)')
+	  $(if $(NOTE),--note '$(NOTE)') $(OPTIONS)
 
 docker: setup
 	$(BIN)/python -m pytest tests/e2e/test_compose.py

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +113,15 @@ def test_bench_of_converted_data_without_attributes_gives_a_table(tmp_path, caps
     assert "left out: c-vae, the items have no genre" in captured.err
     assert {row["model"] for row in json.loads(captured.out)["rows"]} == {"mult-vae", "popularity"}
     assert "validation users" in (tmp_path / "out" / "plain.md").read_text()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
+def test_make_bench_accuracy_says_the_command():
+    root = Path(__file__).resolve().parents[2]
+    words = ["make", "-n", "-C", str(root), "bench-accuracy", "SET=ml-latest-small", "MODELS=mult-vae", "SEEDS=5"]
+    words += ["BASELINES=ease", "FLAGSHIP=mult-vae", "RESULTS=out/x", "OPTIONS=--add"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout.replace("\\\n", " ")
+    command = " ".join(next(line for line in said.splitlines() if "prismrec bench" in line).split())
+    assert "prismrec bench ../shared/data/ml-latest-small --results out/x --seeds 5 --models mult-vae" in command
+    assert "--baselines ease" in command and "--flagship mult-vae" in command and command.endswith("--add")
+    assert "--heldout" not in command
