@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def _short(commit: str | None) -> str:
 def _mixed(rows: Sequence[Row]) -> str:
     """What is not the same in all rows, said aloud: the sources that made them, and the machine."""
     said = []
-    for what, of in (("the same sources", lambda o: o.code), ("the same machine", lambda o: o.ran_on)):
+    for what, of in (("the same sources", attrgetter("code")), ("the same machine", attrgetter("ran_on"))):
         groups: dict[str, dict[str, None]] = {}
         for row in rows:
             for outcome in row.outcomes:
