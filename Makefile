@@ -5,6 +5,7 @@
 #   make openapi   write openapi/openapi.json anew      make lock     write requirements.lock anew
 #   make docker    the compose file, tried for real     make clean    what the chores made (not .venv, not your models)
 #   make bench-accuracy    the table of docs/results/ (SEEDS=5 SET=ml-100k DATA=folder of the data sets; more below)
+#   make bench-conditions  the same runs asked for a genre and for two, the page beside that table
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -22,10 +23,10 @@ STAMP := $(VENV)/.prismrec-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test check openapi bench-accuracy docker lock clean distclean
+.PHONY: help setup demo test check openapi bench-accuracy bench-conditions docker lock clean distclean
 
 help:
-	@sed -n '2,8s/^# *//p' Makefile
+	@sed -n '2,9s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -83,6 +84,12 @@ bench-accuracy: setup
 	  $(if $(SPLIT),--split $(SPLIT),$(if $(HELDOUT),--heldout $(HELDOUT))) $(if $(MODELS),--models $(MODELS)) \
 	  $(if $(BASELINES),--baselines $(BASELINES)) $(if $(CONFIGS),--configs $(CONFIGS)) $(if $(FLAGSHIP),--flagship $(FLAGSHIP)) \
 	  $(if $(NOTE),--note '$(NOTE)') $(OPTIONS)
+
+# After it: its finished runs (RUNS: others, or single ones) and two fitted baselines, asked for values of an attribute.
+RUNS ?= runs/bench-$(SET)
+bench-conditions: setup
+	$(BIN)/prismrec bench-conditions $(RUNS) --results docs/results/$(if $(filter-out ml-1m,$(SET)),$(SET)-)conditions \
+	  $(if $(BASELINES),--baselines $(BASELINES)) $(if $(FLAGSHIP),--flagship $(FLAGSHIP)) $(if $(NOTE),--note '$(NOTE)') $(OPTIONS)
 
 docker: setup
 	$(BIN)/python -m pytest tests/e2e/test_compose.py

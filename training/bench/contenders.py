@@ -82,7 +82,7 @@ def finished_runs(places: Sequence[Path], note: Note) -> list[RunFolder]:
     found: dict[Path, RunFolder] = {}
     for place in places:
         run = RunFolder(place)
-        inside = [run] if run.info.exists() else _newest(_runs_in(place), note)
+        inside = _newest(_runs_in(place), note) or ([run] if run.info.exists() else [])
         if not inside:
             raise FitError(f"{place} is no finished run and holds none", hint="name run folders, or a bench's folder")
         found |= {run.path.resolve(): run for run in inside}

@@ -70,6 +70,15 @@ def test_newest_settings_of_a_folder_are_taken_and_the_others_named(runs: Path) 
     assert "c-vae-old" in notes[0]
 
 
+def test_runs_in_a_folder_come_before_the_run_that_the_folder_is(runs: Path) -> None:
+    info = runs / "run.json"
+    info.write_bytes((runs / "mult-vae-1" / "run.json").read_bytes())
+    try:
+        assert len(finished_runs([runs], lambda _: None)) == 3
+    finally:
+        info.unlink()
+
+
 def test_run_named_twice_is_one(runs: Path) -> None:
     found = finished_runs([runs / "c-vae-old", runs / "mult-vae-1", runs / "mult-vae-1"], lambda _: None)
     assert [run.path.name for run in found] == ["c-vae-old", "mult-vae-1"]
