@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.provenance import git_state, library_versions
+from training.provenance import code_digest, git_state, library_versions
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -50,3 +50,19 @@ def test_library_versions_are_those_in_use() -> None:
     versions = library_versions()
     assert versions["numpy"] == np.__version__
     assert "prismrec" in versions
+
+
+def test_code_digest_changes_with_what_shapes_figures_and_with_nothing_else(tmp_path: Path) -> None:
+    for name in ("models/vae.py", "export/pack.py", "notes.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a = 1\n")
+    before = code_digest(tmp_path)
+    (tmp_path / "export" / "pack.py").write_text("a = 2\n")
+    (tmp_path / "notes.md").write_text("b\n")
+    assert code_digest(tmp_path) == before
+    (tmp_path / "models" / "vae.py").write_text("a = 2\n")
+    changed = code_digest(tmp_path)
+    assert changed != before
+    (tmp_path / "models" / "vae.py").rename(tmp_path / "models" / "dae.py")
+    assert code_digest(tmp_path) not in (before, changed)
+    assert len(code_digest()) == 12
