@@ -22,6 +22,7 @@ from prismrec.commands import (
     evaluate,
     export,
     load,
+    score,
     serve,
     standalone,
     train,
@@ -41,9 +42,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data.app, name="data")
-for verbs in (train, tune, evaluate, bench, bench_conditions, decode, export, verify, load, serve, ask, standalone):
+for verbs in (train, tune, evaluate, bench, bench_conditions, decode, export, verify, load, score, serve, ask):
     verbs.register(app)
-for verbs in (doctor, version):
+for verbs in (standalone, doctor, version):
     verbs.register(app)
 
 

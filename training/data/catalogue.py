@@ -48,7 +48,8 @@ def build_catalogue(dataset: Dataset, split: Split) -> Catalogue:
 def _mean_ratings(dataset: Dataset, split: Split) -> pl.DataFrame:
     """item_id, rating: the mean over all rated interactions of training users, liked or not; nobody else's count."""
     users = pl.LazyFrame({"user_id": split.train_users}, schema={"user_id": pl.Categorical})
-    rated = dataset.interactions.lazy().filter(pl.col("rating").is_not_null()).join(users, on="user_id", how="semi")
+    table = dataset.interactions.lazy().cast({"user_id": pl.Categorical})
+    rated = table.filter(pl.col("rating").is_not_null()).join(users, on="user_id", how="semi")
     means = rated.group_by("item_id").agg(pl.col("rating").cast(pl.Float64).mean().round(4))
     return means.collect(engine="streaming").cast({"item_id": pl.String})
 

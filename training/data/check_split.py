@@ -22,7 +22,7 @@ def check_split(split: Split, dataset: Dataset) -> None:
     each at the peak.
     """
     pairs = split_pairs(split)
-    known = dataset.interactions
+    known = dataset.interactions.select(pl.col("user_id", "item_id").cast(pl.Categorical))
     for column, what in (("item_id", "items"), ("user_id", "users")):
         there = pairs.select(column).unique()
         is_missing = codes(there[column], known[column].unique()) < 0

@@ -21,10 +21,10 @@ def ascending(ids: pl.Series) -> pl.Series:
 
 
 def codes(ids: pl.Series, order: pl.Series) -> NDArray[np.int32]:
-    """[n] the position of each id in `order`, -1 where it is not there; ids may be a Categorical, which costs 4 bytes a
-    row beside the result instead of 20."""
-    own = numbers(ids)
-    places = numbers(order)
+    """[n] the position of each id in `order`, -1 where it is not there. Either may be text or a Categorical; of a
+    Categorical it costs 4 bytes a row beside the result."""
+    known, asked = order.cast(pl.Categorical), ids.cast(pl.Categorical)  # both held, so that they share their numbers
+    places, own = numbers(known), numbers(asked)
     size = 1 + max(int(own.max(initial=0)), int(places.max(initial=0)))
     position = np.full(size, -1, dtype=np.int32)
     position[places] = np.arange(len(places), dtype=np.int32)
@@ -32,5 +32,10 @@ def codes(ids: pl.Series, order: pl.Series) -> NDArray[np.int32]:
 
 
 def numbers(ids: pl.Series) -> NDArray[np.uint32]:
-    """[n] a number for each id: equal for equal ids anywhere in this process, in no particular order, with gaps."""
-    return ids.cast(pl.Categorical).to_physical().cast(pl.UInt32).to_numpy()
+    """[n] a number for each id of a Categorical, in no particular order and with gaps.
+
+    Equal ids have equal numbers in all Categoricals that are alive at the same time, and only in those: Polars forgets
+    its numbers with the last of them.
+    """
+    assert ids.dtype == pl.Categorical, f"{ids.name} is {ids.dtype}: its numbers would be gone already"
+    return ids.to_physical().cast(pl.UInt32).to_numpy()

@@ -44,7 +44,7 @@ def without_repeats(table: pl.DataFrame, tally: Tally) -> pl.DataFrame:
 
 
 def pair_numbers(table: pl.DataFrame) -> NDArray[np.uint64]:
-    """[n] one number for each (user_id, item_id) pair: equal for equal pairs of any table in this process."""
+    """[n] one number for each (user_id, item_id) pair of Categoricals; comparable as training.data.ids.numbers are."""
     found = np.empty(len(table), dtype=np.uint64)
     for start in range(0, len(table), ROWS_AT_ONCE):
         part = table.slice(start, ROWS_AT_ONCE)

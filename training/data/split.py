@@ -173,7 +173,7 @@ def _check_protocol(protocol: Protocol) -> None:
 
 def _positives(dataset: Dataset, protocol: Protocol) -> _Positives:
     """Liked interactions of the users with enough of them."""
-    liked = dataset.interactions.select("user_id", "item_id", "rating")
+    liked = dataset.interactions.select(pl.col("user_id", "item_id").cast(pl.Categorical), "rating")
     if protocol.threshold is not None:
         liked = _at_least(liked, protocol.threshold)
     if len(repeated(pair_numbers(liked))):  # a reader leaves none, a table made otherwise may have some

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import polars as pl
 import pytest
 
 from training.data import lines, parquet, repeats, split
+from training.data.check_split import check_split
 from training.data.convert import write_dataset
 from training.data.dataset import Dataset
-from training.data.ids import codes
+from training.data.ids import codes, numbers
 from training.data.read import read_dataset
 from training.data.split import Protocol, split_dataset
 
@@ -91,3 +93,20 @@ def test_codes_are_places_in_the_order_and_unknown_ids_have_none() -> None:
         assert codes(ids, order).tolist() == [2, 0, -1, 0]
     assert codes(pl.Series([], dtype=pl.String), order).tolist() == []
     assert codes(pl.Series(["a"]), pl.Series([], dtype=pl.String)).tolist() == [-1]
+
+
+def test_numbers_of_text_are_refused_because_they_would_not_last() -> None:
+    order, ids = pl.Series(["m0", "m1", "m2"]), pl.Series(["m2", "m1"])
+    assert codes(ids, order).tolist() == [2, 1]  # whichever of the two is numbered first, and nothing else is alive
+    with pytest.raises(AssertionError, match="would be gone"):
+        numbers(ids)
+
+
+def test_text_columns_give_the_same_split(tmp_path: Path) -> None:
+    dataset = read(tmp_path, "csv")
+    text = dataclasses.replace(
+        dataset, interactions=dataset.interactions.cast({"user_id": pl.String, "item_id": pl.String})
+    )
+    found = [split_dataset(d, Protocol(threshold=None)) for d in (dataset, text)]
+    assert found[0].fingerprint == found[1].fingerprint
+    check_split(found[0], text)
