@@ -11,9 +11,11 @@ from bundle.catalogue import Catalogue
 from training.callbacks import Keeper, StepWatch
 from training.data.split import Split
 from training.epochs import EpochListener
+from training.evaluate.measure import measurable
 from training.evaluate.result import collapse
 from training.interrupt import interrupt_on_sigint
 from training.loop import Stopped, run_loop, set_up
+from training.models.weights import load_model, weights_of
 from training.options import FitOptions
 from training.progress import Silence, listener_for
 from training.quiet import quiet, torch_state
@@ -71,6 +73,8 @@ def fit(
     if before is not None:
         return _result(before)
     trained = _train(job, listener or _listener(options, world))
+    if world.is_first:
+        _finish(job, info)
     info = msgspec.structs.replace(info, complete=trained.stopped != "interrupted", summary=trained)
     if world.is_first:
         run.save_info(info)
@@ -91,6 +95,17 @@ def _begin(job: Job, catalogue: Catalogue, info: RunInfo) -> RunInfo | None:
         run.save_inputs(job.split, catalogue)
         run.save_info(info)
     return None
+
+
+def _finish(job: Job, info: RunInfo) -> None:
+    """Let the model choose what it chooses at the end, on the best weights; they are written anew if it did."""
+    run, split = job.run, job.split
+    model = load_model(info, run.best, n_items=split.train.shape[1])
+    before = weights_of(model)
+    model.finish(measurable(split.validation, what="validation"))
+    after = weights_of(model)
+    if after != before:
+        run.write(run.best, after)
 
 
 def _listener(options: FitOptions, world: World) -> EpochListener:

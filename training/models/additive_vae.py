@@ -3,10 +3,13 @@
     score_j = decode(z)_j + scale * sum over history items i of (1 + gamma s_i) B_ij + gain * s_j
 
 decode(z) is Mult-VAE's (mult_vae.py), trained alone and by its own loss. B is a closed form of the training matrix
-(linear_term.py), held in one byte a cell; items outside the `linear_items` most popular have none of it. `scale` makes
-the spread of the linear term over the items `balance` times the decoder's, both measured on a sample of training users
-before each validation. The two err differently, which is why their sum ranks better than either; and because the term
-is linear in the history, an explanation of the sum is still exact.
+(linear_term.py), held in one byte a cell; items outside the `linear_items` most popular have none of it. The two err
+differently, which is why their sum ranks better than either; and because the term is linear in the history, an
+explanation of the sum is still exact.
+
+`scale` makes the spread of the linear term over the items `balance` times the decoder's, both measured on a sample of
+training users before each validation. What balance is best depends on the data: on few users a VAE has little to say.
+Unless it is set, it is 1 while training, and chosen among BALANCES on the validation users at the end.
 
 s_j in {0, 1} says whether item j satisfies the condition: sum over values v of c_v member[j, v] >= 1. So c = 1 for each
 value asked means any of them, 1/n for each of n values means all. The rule acts on the scores alone: no row of training
@@ -28,6 +31,8 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional
 
+from training.data.split import HeldOut
+from training.evaluate import ranking
 from training.models.base import SparseRows
 from training.models.linear_term import LinearSettings, closed_form, most_popular, quantised
 from training.models.mult_vae import MultVAE, MultVAEConfig
@@ -35,6 +40,9 @@ from training.rows import sparse_rows
 
 SAMPLE = 500
 """Training users on whom the spreads of the two parts are compared."""
+BALANCES = (0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0, 10.0)
+"""What is tried when no balance is set: flat around its best, so a coarse grid does, and users few enough to overfit a
+finer one."""
 SATISFIED = 1.0 - 1e-3
 """So much of the condition an item must have: n times 1/n is not always 1 in float32."""
 COLUMNS = 2048
@@ -45,11 +53,12 @@ class AdditiveVAEConfig(MultVAEConfig):
     user_weighting: float = Field(
         default=0.5, ge=0.0, le=1.0, description=MultVAEConfig.model_fields["user_weighting"].description
     )
-    balance: float = Field(
-        default=1.0,
+    balance: float | None = Field(
+        default=None,
         ge=0.0,
         le=1000.0,
-        description="spread over the items of the linear term, in spreads of the decoder's logits; 0 = no linear term",
+        description="spread over the items of the linear term, in spreads of the decoder's logits; 0 = no linear term; "
+        "none = chosen on the validation users when training has ended",
     )
     linear_items: int = Field(
         default=10_000, ge=1, le=50_000, description="the linear term covers so many of the most popular items"
@@ -150,8 +159,31 @@ class AdditiveVAE(MultVAE):
         self.eval()
         with torch.no_grad():
             z = self.encode(self.sample.to(self.scale.device)).mu
-            self.scale.copy_(self.config.balance * spread(self.decode(z)) / self.linear_spread)
+            balance = 1.0 if self.config.balance is None else self.config.balance
+            self.scale.copy_(balance * spread(self.decode(z)) / self.linear_spread)
         self.train(training)
+
+    @torch.no_grad()
+    def finish(self, validation: HeldOut) -> None:
+        """See LatentModel.finish: chooses the balance, by ndcg@100; ties go to the more of the decoder."""
+        if self.config.balance is not None or self.scale == 0.0:
+            return
+        found = np.zeros(len(BALANCES))
+        for start in range(0, len(validation.users), SAMPLE):
+            part = slice(start, start + SAMPLE)
+            found += self._ndcg_sums(validation.fold_in[part], validation.target[part])
+        self.scale.mul_(BALANCES[int(found.argmax())])
+
+    def _ndcg_sums(self, fold_in: sparse.csr_matrix, target: sparse.csr_matrix) -> NDArray[np.float64]:
+        """Summed ndcg@100 of these users for each of BALANCES."""
+        rows = sparse_rows(fold_in).to(self.scale.device)
+        decoded, linear = self.decode(self.encode(rows).mu), self.linear(rows)
+        n_target, sums = np.diff(target.indptr).astype(np.int64), []
+        for balance in BALANCES:
+            scores = (decoded + balance * linear).float().cpu().numpy()
+            ranking.mask_seen(scores, fold_in)
+            sums.append(ranking.ndcg(ranking.hits_of(ranking.top_items(scores, 100), target), n_target, 100).sum())
+        return np.array(sums)
 
     def score(self, rows: SparseRows, condition: Tensor | None = None) -> Tensor:
         """See LatentModel.score."""

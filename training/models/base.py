@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy import sparse
 from torch import Tensor, nn
 
+from training.data.split import HeldOut
 from training.objective import Loss, elbo_loss
 from training.output_loss import OutputLayer, Walk
 
@@ -123,4 +124,10 @@ class LatentModel(nn.Module, ABC):
         """Called before each training epoch, from 0; a model that trains its parts in turns freezes the others here.
 
         What it does must follow from the epoch and the weights alone, so that a resumed run does the same.
+        """
+
+    def finish(self, validation: HeldOut) -> None:
+        """Called once after training, in eval mode and with the best weights: chooses what needs no more training.
+
+        validation: users with a target each. What it sets is saved with the weights.
         """

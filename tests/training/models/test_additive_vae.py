@@ -14,8 +14,10 @@ from tests.training.boards import TINY, blocks, catalogue_of, fitted, options
 from tests.training.models.contract import N_ITEMS, ModelContract, rows_of
 from tests.training.test_fit_resume import assert_same_run
 from training.errors import ConfigError
+from training.evaluate.measure import measurable, measure
+from training.evaluate.scorer import ModelScorer
 from training.fit import fit
-from training.models.additive_vae import AdditiveVAE, spread
+from training.models.additive_vae import BALANCES, AdditiveVAE, spread
 from training.models.linear_term import closed_form
 from training.models.registry import make_model
 from training.objective import multinomial_nll
@@ -96,6 +98,23 @@ def test_scale_makes_the_spread_of_the_linear_term_balance_times_the_decoders(ba
     model, rows = prepared(balance=balance), sparse_rows(BOARD.train)
     ratio = spread(model.linear(rows)) / spread(model.decode(model.encode(rows).mu))
     assert ratio == pytest.approx(balance, rel=1e-4)
+
+
+def test_balance_that_is_not_set_is_the_best_of_some_on_the_validation_users_and_a_set_one_stays() -> None:
+    model, validation = prepared(balance=None), measurable(BOARD.validation, what="validation")
+    at_one = float(model.scale)
+    figures = {}
+    for balance in BALANCES:
+        model.scale.fill_(balance * at_one)
+        figures[balance] = measure(ModelScorer(model), validation).values["ndcg@100"].mean()
+    assert len({round(figure, 6) for figure in figures.values()}) > 1  # else any choice would pass
+    model.scale.fill_(at_one)
+    model.finish(validation)
+    assert float(model.scale) == pytest.approx(max(figures, key=lambda b: (round(figures[b], 9), -b)) * at_one)
+    fixed = prepared(balance=0.7)
+    before = float(fixed.scale)
+    fixed.finish(validation)
+    assert float(fixed.scale) == before
 
 
 def test_scale_follows_the_decoder_at_each_validation_and_the_mode_is_left_alone() -> None:
