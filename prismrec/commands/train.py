@@ -74,6 +74,9 @@ def _say(session: Session, run: RunFolder, info: RunInfo) -> None:
     """What training came to, as the verb's result."""
     summary = info.summary
     assert summary is not None
+    if not run.info.is_file():  # of several machines this is not the first, and the disk is its own
+        session.note(f"trained along; {run.path} is on the first machine")
+        return
     document = {
         "run": str(run.path),
         "model": info.kind,

@@ -56,6 +56,18 @@ def test_train_on_bad_data_is_refused_and_leaves_nothing(kind, tmp_path, capsys)
     assert not (tmp_path / "run" / "best.pt").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--devices", "5000"], "--devices 5000: torch "),
+        (["--nodes", "2"], "set MASTER_ADDR and NODE_RANK"),
+        (["--devices", "5000", "--device", "cuda"], "torch sees "),
+    ],
+)
+def test_train_on_devices_that_are_not_there_is_refused_before_the_data_are_read(words, said, tmp_path, capsys):
+    assert said in refused(["train", str(tmp_path / "no data"), *words], capsys)
+
+
 def test_describe_of_good_data_is_not_refused(tmp_path, capsys):
     """The control: the same form of data, with enough in it."""
     data = write(tmp_path / "data", GOOD)

@@ -6,9 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from prismrec.__main__ import main
+from prismrec.choices import TrainFlags, choose
+from prismrec.session import Session
 from training.run_folder import RunFolder
 
 QUICK = ("--set", "fit.epochs=2", "--set", "hidden=16", "--set", "latent=4", "--threads", "1", "--quiet")
@@ -40,6 +43,13 @@ def test_train_again_gives_the_same_numbers(run, tmp_path, with_split):
     before, after = run.load_info(), again.load_info()
     assert (after.config, after.fit, after.seeds, after.data) == (before.config, before.fit, before.seeds, before.data)
     assert after.protocol == before.protocol
+
+
+def test_train_again_takes_as_many_processes_unless_told(run):
+    session = Session(config=run.info)
+    run.save_info(msgspec.structs.replace(run.load_info(), devices=2))
+    assert choose(session, TrainFlags()).run_options(session).devices == 2
+    assert choose(session, TrainFlags(devices=1)).run_options(session).devices == 1
 
 
 def test_train_again_with_another_seed_gives_other_numbers(run, tmp_path):
