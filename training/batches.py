@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from training.data.split import HeldOut
 from training.entries import NOTHING, Entries, EntrySampler
+from training.evaluate.measure import users_at_once
 from training.models.base import SparseRows
 from training.rows import sparse_rows
 from training.world import ALONE, World
@@ -111,8 +112,12 @@ class HeldOutChunks(Dataset[HeldOut]):
         return HeldOut(self.heldout.users[part], self.heldout.fold_in[part], self.heldout.target[part])
 
 
-def validation_loader(heldout: HeldOut, *, size: int = 500, world: World = ALONE) -> DataLoader[HeldOut]:
-    """Chunks of this process' held-out users in their order; at most `size` rows of scores exist at a time."""
+def validation_loader(heldout: HeldOut, *, size: int | None = None, world: World = ALONE) -> DataLoader[HeldOut]:
+    """Chunks of this process' held-out users in their order.
+
+    At most `size` rows of scores exist at a time, users_at_once(n_items) by default.
+    """
+    size = size or users_at_once(heldout.fold_in.shape[1])
     if world.size > 1:
         mine = np.arange(world.rank, len(heldout.users), world.size)
         heldout = HeldOut(tuple(heldout.users[u] for u in mine), heldout.fold_in[mine], heldout.target[mine])

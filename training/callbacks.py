@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
@@ -19,6 +19,7 @@ from training.interrupt import Interrupt, TrainingInterrupted
 from training.learner import MONITOR, Learner
 from training.models.weights import weights_of
 from training.run_folder import RunFolder
+from training.writer import Writer
 
 
 class StepWatch(Callback):
@@ -52,8 +53,9 @@ class Patience(EarlyStopping):
 class Keeper(Checkpoint):
     """At the end of every epoch, after early stopping: best.pt if it is the best, a line of metrics, last.ckpt.
 
-    In this order: killed between two of them, a resumed run does the epoch again and writes the same once more.
-    Lightning puts a Checkpoint behind all other callbacks, so last.ckpt holds their state of this epoch.
+    The two files are replaced while the next epoch trains, in this order: killed before the second, a resumed run does
+    the epoch again and writes the same once more. Lightning puts a Checkpoint behind all other callbacks, so last.ckpt
+    holds their state of this epoch.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Keeper(Checkpoint):
         self.best_ndcg, self.best_epoch, self.best_active = float("-inf"), -1, 0
         self.epochs, self.seconds = 0, 0.0
         self._started = 0.0
+        self._writer = Writer()
 
     def state_dict(self) -> dict[str, Any]:
         names = ("best_ndcg", "best_epoch", "best_active", "epochs", "seconds")
@@ -81,17 +84,31 @@ class Keeper(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Learner)
+        self._writer.wait()
         figures = self._figures(trainer, pl_module)
         if figures.best:
             self.best_ndcg, self.best_epoch = figures.ndcg, figures.epoch
             self.best_active = figures.active_units
             if trainer.is_global_zero:
-                self.run.write(self.run.best, weights_of(pl_module.model))
+                self._writer.soon(partial(self.run.write, self.run.best, weights_of(pl_module.model)))
         self.epochs, self.seconds = figures.epoch + 1, self.seconds + figures.seconds
         if trainer.is_global_zero:
             append_epoch(self.run.metrics, figures)
-        save_last(trainer, self.run.last)
+        self._save_last(trainer)
         self.listener.epoch(figures)
+
+    def _save_last(self, trainer: pl.Trainer) -> None:
+        """The trainer's state beside last.ckpt, which it replaces. Every process must call it; the first writes."""
+        staged = self.run.last.with_name(f".{self.run.last.name}.staged")
+        trainer.save_checkpoint(staged)
+        if trainer.is_global_zero:
+            self._writer.soon(partial(staged.replace, self.run.last))
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._writer.wait()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._writer.wait()
 
     def _figures(self, trainer: pl.Trainer, learner: Learner) -> EpochFigures:
         logged: dict[str, Tensor] = trainer.callback_metrics
@@ -109,11 +126,3 @@ class Keeper(Checkpoint):
             seconds=self.clock() - self._started,
             kl_per_latent=tuple(kl),
         )
-
-
-def save_last(trainer: pl.Trainer, path: Path) -> None:
-    """Replace last.ckpt by the trainer's state in one rename. Every process must call it; the first writes."""
-    staged = path.with_name(f".{path.name}.staged")
-    trainer.save_checkpoint(staged)
-    if trainer.is_global_zero:
-        staged.replace(path)

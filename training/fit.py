@@ -54,8 +54,8 @@ def fit(
     Interrupted and resumed, a run ends in the same weights as uninterrupted on the same CPU: rows, dropout and
     sampling are functions of (seed, epoch, step). Several processes (options.run.devices, torchrun) share every batch
     and come to the same figures; the first writes the run. listener: who hears of progress; None = what
-    options.run.progress says, on stderr. Memory, of each process: the weights three times over and one
-    [batch_size, n_items] block with its gradient.
+    options.run.progress says, on stderr. Memory, of each process: the weights four times over (gradients and
+    Adam's moments) and up to 256 MB for the loss (output_loss.py).
 
     DataError when there is nothing to train on; ConfigError when settings contradict each other, the data or the run
     to be resumed; FitError when the folder is not usable, the loss is not finite or memory runs out.

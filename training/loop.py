@@ -119,10 +119,11 @@ def _explained(error: RuntimeError, loop: Loop, options: FitOptions) -> Exceptio
     if not out_of_memory:
         return error
     size, n_items = options.fit.batch_size, loop.learner.model.n_items
+    smaller = f"set batch_size to {max(1, size // 2)} or less"
+    sampled = f", or sampled_items (the catalogue has {n_items})" if options.fit.sampled_items is None else ""
     return FitError(
-        f"out of memory: with batch_size {size} and {n_items} items a step needs about "
-        f"{3 * 4 * size * n_items / 1e6:.0f} MB beside the weights",
-        hint=f"set batch_size to {max(1, size // 2)} or less and train again in a new folder",
+        f"out of memory in training with batch_size {size} and {n_items} items",
+        hint=f"{smaller}{sampled}, and train again in a new folder",
     )
 
 

@@ -8,6 +8,7 @@ import torch
 
 from training.data.split import Split
 from training.errors import ConfigError
+from training.evaluate.measure import BATCH, users_at_once
 from training.machine import memory_bytes
 from training.models.registry import make_model
 from training.options import FitOptions
@@ -15,8 +16,6 @@ from training.start import device_of
 
 BYTES_PER_WEIGHT = 12
 """A float32 and Adam's two moments of it: what nothing can do without."""
-VALIDATED_USERS = 500
-"""Validation scores so many users at a time (training.batches.validation_loader)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +31,14 @@ class Need:
         return self.weights + self.buffers + self.scores
 
 
-def least_memory(options: FitOptions, *, n_items: int, n_conditions: int, n_validated: int = VALIDATED_USERS) -> Need:
+def least_memory(options: FitOptions, *, n_items: int, n_conditions: int, n_validated: int = BATCH) -> Need:
     """Reckoned from a model without storage; costs milliseconds and no memory, whatever the sizes."""
     with torch.device("meta"):
         model = make_model(options.kind, n_items=n_items, n_conditions=n_conditions, config=options.model)
     return Need(
         weights=BYTES_PER_WEIGHT * sum(weight.numel() for weight in model.parameters()),
         buffers=sum(buffer.numel() * buffer.element_size() for buffer in model.buffers()),
-        scores=4 * n_items * min(n_validated, VALIDATED_USERS),
+        scores=4 * n_items * min(n_validated, users_at_once(n_items)),
     )
 
 

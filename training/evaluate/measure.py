@@ -14,6 +14,8 @@ from training.evaluate import ranking
 from training.evaluate.scorer import Scorer, Scores
 
 BATCH = 500
+SCORES = 2**26
+"""Users whose scores exist at a time, and how many numbers those may be: fewer users of a large catalogue."""
 LIST_LENGTH = 10
 DEPTH = 100
 
@@ -24,6 +26,11 @@ class Measured:
 
     values: dict[str, NDArray[np.float64]]
     lists: NDArray[np.int64]
+
+
+def users_at_once(n_items: int) -> int:
+    """How many users to score at a time: BATCH, or so many that their scores stay under SCORES numbers (256 MB)."""
+    return max(1, min(BATCH, SCORES // max(n_items, 1)))
 
 
 def measurable(heldout: HeldOut, *, what: str) -> HeldOut:
@@ -40,12 +47,13 @@ def measurable(heldout: HeldOut, *, what: str) -> HeldOut:
 def measure(scorer: Scorer, heldout: HeldOut, *, allowed: NDArray[np.bool_] | None = None) -> Measured:
     """Rank for every user of `heldout`, each of which has a target. allowed [n_items]: the plain filter, if any.
 
-    Never more than BATCH * n_items scores at a time. FitError when a score is NaN or infinite.
+    Never more than users_at_once(n_items) * n_items scores at a time. FitError when a score is NaN or infinite.
     """
     values: dict[str, list[NDArray[np.float64]]] = {}
     lists: list[NDArray[np.int64]] = []
-    for start in range(0, len(heldout.users), BATCH):
-        fold_in, target = heldout.fold_in[start : start + BATCH], heldout.target[start : start + BATCH]
+    size = users_at_once(heldout.target.shape[1])
+    for start in range(0, len(heldout.users), size):
+        fold_in, target = heldout.fold_in[start : start + size], heldout.target[start : start + size]
         top = best_items(scorer, fold_in, allowed=allowed)
         for name, found in accuracy(top, target).items():
             values.setdefault(name, []).append(found)

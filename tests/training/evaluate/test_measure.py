@@ -8,7 +8,7 @@ from tests.training.boards import checkerboard, csr
 from training.data.split import HeldOut
 from training.errors import DataError, FitError
 from training.evaluate import measure as measuring
-from training.evaluate.measure import measurable, measure
+from training.evaluate.measure import measurable, measure, users_at_once
 
 
 class Oracle:
@@ -103,3 +103,7 @@ def test_no_user_with_a_target_is_an_error_and_not_a_figure() -> None:
     empty = sparse.csr_matrix((2, 3), dtype=np.float32)
     with pytest.raises(DataError, match="none of the 2 test users"):
         measurable(HeldOut(("a", "b"), empty, empty), what="test")
+
+
+def test_users_at_once_are_fewer_in_a_large_catalogue_and_at_least_one() -> None:
+    assert [users_at_once(n) for n in (3_500, 2**20, 2**30)] == [500, 64, 1]
