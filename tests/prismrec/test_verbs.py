@@ -33,7 +33,7 @@ def test_help_without_arguments_goes_to_stdout(capsys):
 
 
 def test_help_of_every_verb_says_where_global_options_are(capsys):
-    for verb in (["train"], ["data", "synth"], ["recommend"], ["standalone"], ["doctor"]):
+    for verb in (["train"], ["score"], ["data", "synth"], ["recommend"], ["standalone"], ["doctor"]):
         assert main([*verb, "--help"]) == 0
         assert "--no-progress" in capsys.readouterr().out
 
