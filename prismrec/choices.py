@@ -108,7 +108,7 @@ class Choices:
         return decode_options(session, self.config)
 
 
-def choose(session: Session, flags: TrainFlags, *, default_kind: str = "c-vae") -> Choices:
+def choose(session: Session, flags: TrainFlags, *, default_kind: str = "additive-vae") -> Choices:
     """Merge file, `--set` and flags.
 
     Raises CommandError or ConfigError for a model, section or key that is unknown and for a value out of bounds, before

@@ -49,7 +49,7 @@ def train(  # noqa: PLR0913 - each parameter is an option
     threads: flags.Threads = None,
     tracker: flags.TrackerName = None,
 ) -> None:
-    """Train a model (c-vae unless told otherwise). Ctrl-C keeps the best epoch; --resume goes on where it stopped.
+    """Train a model (additive-vae unless told otherwise). Ctrl-C keeps the best epoch; --resume goes on from there.
 
     With -c RUN/run.json and no DATA, that run is trained again: same data, split, settings and seed, same numbers.
     """

@@ -1,4 +1,4 @@
-"""Without a genre the only other attribute is the condition of a c-vae, in every verb that trains."""
+"""Without a genre the only other attribute is the condition, in every verb that trains."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_only_attribute_is_the_condition_and_it_is_said(tmp_path, capsys):
+@pytest.mark.parametrize(("model", "shares"), [("additive-vae", {"shares": True}), ("c-vae", {})])
+def test_only_attribute_is_the_condition_and_it_is_said(model, shares, tmp_path, capsys):
     write(tmp_path / "data", "colour", "c")
-    assert main(["train", "data", "-o", "run", *[word for word in QUICK if word != "--quiet"]]) == 0
+    words = ["--model", model, *[word for word in QUICK if word != "--quiet"]]
+    assert main(["train", "data", "-o", "run", *words]) == 0
     assert "the condition is their only other attribute, colour" in capsys.readouterr().err
     conditions = json.loads((tmp_path / "run" / "run.json").read_text())["conditions"]
-    assert conditions == {"attribute": "colour", "values": ["c0", "c1"]}
+    assert conditions == {"attribute": "colour", "values": ["c0", "c1"], **shares}
 
 
 @pytest.mark.parametrize(
     ("columns", "cells", "words"),
     [
-        ("colour,size", ("c", "s"), ()),
+        ("colour,size", ("c", "s"), ("--model", "c-vae")),
+        ("colour", ("c",), ("--condition", "genre", "--model", "c-vae")),
         ("colour", ("c",), ("--condition", "genre")),
         ("colour", ("c",), ("--set", "condition=genre")),
     ],
@@ -44,6 +47,13 @@ def test_several_attributes_or_a_named_one_that_is_missing_are_refused(columns, 
     write(tmp_path / "data", columns, *cells)
     assert main(["train", "data", "-o", "run", *QUICK, *words]) == 2
     assert "colour" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_several_attributes_leave_a_model_that_needs_none_without_a_condition_and_it_is_said(tmp_path, capsys):
+    write(tmp_path / "data", "colour,size", "c", "s")
+    assert main(["train", "data", "-o", "run", *[word for word in QUICK if word != "--quiet"]]) == 0
+    assert "which of colour, size it is can be said with --condition" in capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["conditions"]["attribute"] is None
 
 
 def test_genre_goes_before_other_attributes(tmp_path):

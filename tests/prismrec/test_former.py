@@ -19,7 +19,7 @@ QUICK = ("--set", "fit.epochs=2", "--set", "hidden=16", "--set", "latent=4", "--
 
 @pytest.fixture(autouse=True)
 def run(tmp_path, monkeypatch) -> RunFolder:
-    """A c-vae with a seed and a split that are not the default ones."""
+    """An additive-vae with a seed and a split that are not the default ones."""
     monkeypatch.chdir(tmp_path)
     assert main(["data", "synth", "data", "--users", "120", "--items", "40", "--quiet"]) == 0
     assert main(["train", "data", "-o", "run", "--seed", "7", "--heldout", "15", *QUICK]) == 0
@@ -94,7 +94,7 @@ def test_train_other_data_with_the_settings_of_a_run(tmp_path):
     assert main(["data", "synth", "other", "--users", "100", "--items", "30", "--quiet"]) == 0
     assert main(["train", "other", "-c", "run/run.json", "-o", "again", "--threads", "1", "--quiet"]) == 0
     info = RunFolder(tmp_path / "again").load_info()
-    assert (info.kind, info.config["latent"], info.seeds["train"], info.source) == ("c-vae", 4, 7, "other")
+    assert (info.kind, info.config["latent"], info.seeds["train"], info.source) == ("additive-vae", 4, 7, "other")
 
 
 @pytest.mark.parametrize(
