@@ -46,7 +46,7 @@ class Learner(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         dtype = dtype_of(resolved(self.config.precision, self.device.type))
-        self.model.walk = Walk(dtype, sampled_items=self.config.sampled_items)
+        self.model.walk = Walk(dtype, sampled_items=self.config.sampled_items, sparse=self.trainer.world_size == 1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimiser, schedule = optimiser_for(

@@ -49,7 +49,7 @@ def mean_nll(model: LatentModel, z: Tensor, target: SparseRows, *, weights: Tens
         nll = multinomial_nll(model.decode(z), target)
         return (nll if weights is None else nll * weights).mean()
     if model.walk.sampled_items is not None:
-        layer, target = sampled(layer, target, n=model.walk.sampled_items)
+        layer, target = sampled(layer, target, n=model.walk.sampled_items, sparse=model.walk.sparse)
     row_weights = None if weights is None else weights / len(target)
     return output_nll(layer, target, row_weights=row_weights, walk=model.walk).total
 

@@ -52,12 +52,14 @@ class Walk:
     dtype         of the products
     kept_bytes    of exponentials kept at most; chunk_bytes: of those worked on at a time, None = the device's
     sampled_items beside the batch's own; None = the softmax is over all (training/sampled_items.py)
+    sparse        then the item matrices get sparse gradients, which several processes cannot add up (DDP)
     """
 
     dtype: torch.dtype = torch.float32
     kept_bytes: int = KEPT_BYTES
     chunk_bytes: int | None = None
     sampled_items: int | None = None
+    sparse: bool = True
 
     def width(self, n_rows: int, device: torch.device) -> int:
         """Items in a chunk, a multiple of 32."""

@@ -23,10 +23,10 @@ if TYPE_CHECKING:  # see output_loss.py
     from training.models.base import SparseRows
 
 
-def sampled(layer: OutputLayer, target: SparseRows, *, n: int) -> tuple[OutputLayer, SparseRows]:
+def sampled(layer: OutputLayer, target: SparseRows, *, n: int, sparse: bool = True) -> tuple[OutputLayer, SparseRows]:
     """The layer and the targets over the items of one step's loss alone; all items when those would not be fewer.
 
-    Draws from torch's global generator. The gradient of layer.weight is sparse: its rows are those items.
+    Draws from torch's global generator. sparse: whether the gradient of layer.weight has the rows of those items only.
     """
     n_items = layer.weight.shape[0]
     own = torch.unique(target.indices)
@@ -39,7 +39,7 @@ def sampled(layer: OutputLayer, target: SparseRows, *, n: int) -> tuple[OutputLa
     correction = torch.cat([torch.zeros(len(own), device=own.device), torch.log(counts * factor)])[order]
     part = OutputLayer(
         layer.hidden,
-        functional.embedding(items, layer.weight, sparse=True),
+        functional.embedding(items, layer.weight, sparse=sparse),
         layer.bias.index_select(0, items) + correction,
     )
     return part, replace(target, indices=torch.searchsorted(items, target.indices))

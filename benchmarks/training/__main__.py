@@ -59,12 +59,21 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     return asked
 
 
+def _command(asked: argparse.Namespace) -> str:
+    """The line that makes the same page, but for where the data lie."""
+    words = ["python -m benchmarks.training"]
+    words += ["--quick"] if asked.quick else []
+    words += ["--only", *asked.only] if tuple(asked.only) != PARTS else []
+    words += ["--threads", str(asked.threads)] if asked.threads else []
+    return " ".join(words)
+
+
 def measure(asked: argparse.Namespace, *, say: Any) -> Figures:
     """Every part asked for."""
     libraries = library_versions()
     git = git_state()
     figures: Figures = {
-        "command": "python -m benchmarks.training" + (" --quick" if asked.quick else ""),
+        "command": _command(asked),
         "quick": asked.quick,
         "note": asked.note,
         "model": f"{HIDDEN}-{LATENT}-{HIDDEN}",

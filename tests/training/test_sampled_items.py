@@ -94,6 +94,22 @@ def test_training_on_sampled_items_learns(tmp_path: Path, kind: str) -> None:
     assert found(epochs=1, learning_rate=1e-9) < 0.5  # positive control
 
 
+def test_dense_gradients_of_sampled_items_are_the_same() -> None:
+    """What several processes add up."""
+    found = []
+    for sparse in (True, False):
+        torch.manual_seed(0)
+        model = make_model("mult-vae", n_items=N_ITEMS, config={"hidden": 6, "latent": 3}).train()
+        model.walk = Walk(sampled_items=20, sparse=sparse)
+        rows = rows_of(HISTORIES)
+        elbo_loss(model, rows, rows, condition=None, beta=0.1).total.backward()
+        gradients = [model.item_in.weight.grad, model.decoder_out.weight.grad]
+        assert [gradient.is_sparse for gradient in gradients] == [sparse, sparse]
+        found.append([gradient.to_dense() if sparse else gradient for gradient in gradients])
+    for ours, dense in zip(*found, strict=True):
+        torch.testing.assert_close(ours, dense)
+
+
 def test_model_without_a_linear_output_layer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no linear output layer") as caught:
         fitted(tmp_path / "run", blocks(), options("macrid-vae", epochs=1, sampled_items=6))

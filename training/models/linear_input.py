@@ -66,9 +66,9 @@ class LinearInput(LatentModel):
     def summed(self, rows: SparseRows, weights: Tensor) -> Tensor:
         """The first layer of sparse rows, weights [n_interactions] -> [B, F].
 
-        With sampled items, whose catalogues are large, the gradient of the item rows is sparse too.
+        With sampled items, whose catalogues are large, the gradient of the item rows is sparse too (Walk.sparse).
         """
-        if not (self.training and self.walk.sampled_items is not None):
+        if not (self.training and self.walk.sampled_items is not None and self.walk.sparse):
             return row_sums(self.input_rows, rows, weights)
         met, places = torch.unique(rows.indices, return_inverse=True)
         return row_sums(functional.embedding(met, self.input_rows, sparse=True), replace(rows, indices=places), weights)
