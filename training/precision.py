@@ -28,7 +28,7 @@ def multiplies_bf16(device: str) -> bool:
     """Whether the processor has instructions for products of bfloat16; elsewhere they are emulated and slower."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    there = getattr(torch.cpu, "get_capabilities", dict)()  # older releases do not tell
+    there: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older releases do not tell
     return any(bool(there.get(name)) for name in _CPU_PRODUCTS)
 
 
