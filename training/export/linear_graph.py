@@ -39,13 +39,7 @@ def linear_graph(model: AdditiveVAE, *, opset: int) -> onnx.ModelProto:
     """history int64 [B, L], mask float32 [B, L] (, condition float32 [B, C]) -> linear float32 [B, n_items]; L >= 1."""
     build = _Builder()
     satisfying = _satisfying(build, model) if model.n_conditions else None
-    kinds = _kinds_of_places(build, model, satisfying)
-    sums = _sums(build, model, kinds)
-    if model.n_conditions and model.config.gamma:
-        sums = _weighed(build, sums, model.config.gamma)
-    else:
-        sums = build.node("Squeeze", [sums, build.weight("kind_axis", np.array([1]))], "sums")
-    found = _to_items(build, model, sums)
+    found = _to_items(build, model, _sums(build, model))
     if satisfying is not None:
         gain = build.weight("gain", np.array(model.config.gain, dtype=np.float32))
         found = build.node("Add", [found, build.node("Mul", [satisfying, gain], "gained")], "total")
@@ -62,37 +56,25 @@ def _satisfying(build: _Builder, model: AdditiveVAE) -> str:
     return build.node("Cast", [enough], "satisfying", to=TensorProto.FLOAT)
 
 
-def _kinds_of_places(build: _Builder, model: AdditiveVAE, satisfying: str | None) -> str:
-    """uint8 [B, 1 or 2, L]: whether a place holds a covered item; where gamma acts, also whether one that satisfies."""
-    held = "mask"
-    if not _covers_all(model):
-        covered = build.weight("covered", model.linear_covered.numpy())
-        held = build.node("Mul", ["mask", build.node("Gather", [covered, "history"], "has_row")], "held")
-    axis = build.weight("new_axis", np.array([1]))
-    kinds = build.node("Unsqueeze", [held, axis], "all_places")
-    if satisfying is not None and model.config.gamma:
-        met = build.node("GatherElements", [satisfying, "history"], "history_met", axis=1)
-        own = build.node("Unsqueeze", [build.node("Mul", [held, met], "held_and_met"), axis], "met_places")
-        kinds = build.node("Concat", [kinds, own], "both_places", axis=1)
-    return build.node("Cast", [kinds], "kinds", to=TensorProto.UINT8)
+def _held(build: _Builder, model: AdditiveVAE) -> str:
+    """float32 [B, L]: 1 where a place of the history holds an item that the term covers."""
+    if _covers_all(model):
+        return "mask"
+    covered = build.weight("covered", model.linear_covered.numpy())
+    return build.node("Mul", ["mask", build.node("Gather", [covered, "history"], "has_row")], "held")
 
 
-def _sums(build: _Builder, model: AdditiveVAE, kinds: str) -> str:
-    """float32 [B, 1 or 2, m (+ 1)]: for each kind the sum of its items' rows; a column of zeros for items without."""
-    values, place = model.linear_values.numpy(), "history"
+def _sums(build: _Builder, model: AdditiveVAE) -> str:
+    """float32 [B, m (+ 1)]: the sum of the history's rows; one column of zeros more for items without one."""
+    values, place, axis = model.linear_values.numpy(), "history", build.weight("places", np.array([1]))
+    held = _held(build, model)
+    ones = build.node("Cast", [build.node("Unsqueeze", [held, axis], "one_row")], "ones", to=TensorProto.UINT8)
     if not _covers_all(model):
         values = np.pad(values, ((0, 0), (0, 1)))
         place = build.node("Gather", [build.weight("rows", model.linear_rows.numpy()), "history"], "row")
     rows = build.node("Gather", [build.weight("values", values), place], "history_rows")
-    whole = build.node("MatMulInteger", [kinds, rows], "whole_sums")
-    return build.node("Cast", [whole], "kind_sums", to=TensorProto.FLOAT)
-
-
-def _weighed(build: _Builder, sums: str, gamma: float) -> str:
-    """All items' sum plus gamma times that of the satisfying ones."""
-    weights = build.weight("kind_weights", np.array([[1.0], [gamma]], dtype=np.float32))
-    axes = build.weight("kind_axis", np.array([1]))
-    return build.node("ReduceSum", [build.node("Mul", [sums, weights], "weighed"), axes], "sums", keepdims=0)
+    whole = build.node("Squeeze", [build.node("MatMulInteger", [ones, rows], "row_of_sums"), axis], "whole_sums")
+    return build.node("Cast", [whole], "sums", to=TensorProto.FLOAT)
 
 
 def _to_items(build: _Builder, model: AdditiveVAE, sums: str) -> str:

@@ -1,6 +1,6 @@
 """Additive VAE, our flagship: a Mult-VAE whose scores get a linear item-to-item term, so that both parts add up.
 
-    score_j = decode(z)_j + scale * sum over history items i of (1 + gamma s_i) B_ij + gain * s_j
+    score_j = decode(z)_j + scale * sum over history items i of B_ij + gain * s_j
 
 decode(z) is Mult-VAE's (mult_vae.py), trained alone and by its own loss. B is a closed form of the training matrix
 (linear_term.py), held in one byte a cell; items outside the `linear_items` most popular have none of it. The two err
@@ -75,12 +75,6 @@ class AdditiveVAEConfig(MultVAEConfig):
     linear_ridge: float = Field(default=400.0, gt=0.0, le=1e9, description="what the linear term's ridge adds to that")
     linear_power: float = Field(
         default=1.15, gt=0.0, le=4.0, description="each weight of the linear term is taken to this power, sign kept"
-    )
-    gamma: float = Field(
-        default=0.0,
-        ge=0.0,
-        le=1000.0,
-        description="history items that satisfy the condition count 1 + this in the linear term",
     )
     gain: float = Field(
         default=200.0,
@@ -194,10 +188,7 @@ class AdditiveVAE(MultVAE):
 
         scale: in the place of self.scale. Sums of B's integers are exact up to 10^5 items in a history.
         """
-        satisfying = None if condition is None or not self.n_conditions else self.satisfying(condition)
         weights = self.linear_covered[rows.indices]
-        if satisfying is not None and self.config.gamma:
-            weights = weights * (1.0 + self.config.gamma * satisfying[rows.row_of, rows.indices])
         found = torch.zeros(len(rows), self.n_items, device=self.scale.device)
         factors = self.linear_scales * (self.scale if scale is None else scale)
         for start in range(0, len(self.linear_items), COLUMNS):
@@ -211,7 +202,9 @@ class AdditiveVAE(MultVAE):
                 per_sample_weights=weights,
                 include_last_offset=True,
             )
-        return found if satisfying is None else found + self.config.gain * satisfying
+        if condition is None or not self.n_conditions:
+            return found
+        return found + self.config.gain * self.satisfying(condition)
 
     def linear_parts(self, history: Tensor, condition: Tensor | None, item_ix: Tensor) -> tuple[Tensor, Tensor]:
         """What each history item adds to each explained item's score [K, L], and what the condition adds to it [K].
@@ -223,7 +216,6 @@ class AdditiveVAE(MultVAE):
         if condition is not None and self.n_conditions:
             satisfying = self.satisfying(condition).squeeze(0)
             gained = self.config.gain * satisfying.index_select(0, item_ix)
-            history_weights = history_weights * (1.0 + self.config.gamma * satisfying.index_select(0, history))
         columns = self.linear_rows.index_select(0, item_ix)
         cells = self.linear_values.index_select(0, self.linear_rows.index_select(0, history)).index_select(1, columns)
         factors = self.linear_scales.index_select(0, columns) * self.linear_covered.index_select(0, item_ix)

@@ -27,7 +27,6 @@ USERS = tuple(GoldenUser(tuple(history)) for history in HISTORIES)
 ASKING = (*USERS, GoldenUser((5, 8), (1,)), GoldenUser((4,), (0, 2)), GoldenUser((), (2,)))
 PLAIN: dict[str, object] = {}
 PART = {"linear_items": 50}
-BOTH = {"linear_items": 50, "gamma": 0.7}
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ ASKED = np.array([[1, 0, 0], [0, 1, 1], [0.5, 0, 0.5], [0, 0, 0]], dtype=np.floa
 """One value, any of two, all of two, nothing."""
 
 
-@pytest.mark.parametrize("settings", [PLAIN, PART, BOTH], ids=["all-items", "some-items", "some-items-gamma"])
+@pytest.mark.parametrize("settings", [PLAIN, PART], ids=["all-items", "some-items"])
 @pytest.mark.parametrize("n_conditions", [0, 3])
 def test_linear_graph_answers_as_torch(settings: dict[str, object], n_conditions: int) -> None:
     model = model_of(settings, n_conditions=n_conditions)
@@ -88,7 +87,7 @@ def test_linear_graph_answers_as_torch(settings: dict[str, object], n_conditions
 
 
 def test_linear_graph_of_an_empty_history_is_what_the_condition_adds() -> None:
-    model = model_of(BOTH)
+    model = model_of(PART)
     found = answer(content_of(model), ([], [], [], []), ASKED)
     np.testing.assert_array_equal(found, model.config.gain * model.satisfying(torch.from_numpy(ASKED)).numpy())
 
@@ -109,7 +108,7 @@ def test_linear_graph_sums_a_long_history_as_whole_numbers() -> None:
 
 
 def test_linear_graph_has_dense_operators_and_a_byte_a_cell() -> None:
-    model = onnx.load_from_string(content_of(model_of(BOTH)))
+    model = onnx.load_from_string(content_of(model_of(PART)))
     operators = {node.op_type for node in model.graph.node}
     assert "MatMulInteger" in operators
     assert not {"Loop", "If", "Scan"} & operators
@@ -118,7 +117,7 @@ def test_linear_graph_has_dense_operators_and_a_byte_a_cell() -> None:
     assert (values.data_type, tuple(values.dims)) == (onnx.TensorProto.INT8, (50, 51))
 
 
-@pytest.fixture(scope="module", params=[(BOTH, 3), (PLAIN, 0)], ids=["conditions", "none"])
+@pytest.fixture(scope="module", params=[(PART, 3), (PLAIN, 0)], ids=["conditions", "none"])
 def exported(request: pytest.FixtureRequest) -> Exported:
     settings, n_conditions = request.param
     model = model_of(settings, n_conditions=n_conditions)
@@ -195,7 +194,7 @@ def test_check_parity_without_the_linear_graph_is_refused(exported: Exported) ->
 
 def test_check_parity_of_a_linear_graph_of_another_scale_is_refused(exported: Exported) -> None:
     other = model_of(
-        {"balance": 1.1} | (BOTH if exported.model.n_conditions else PLAIN), n_conditions=exported.model.n_conditions
+        {"balance": 1.1} | (PART if exported.model.n_conditions else PLAIN), n_conditions=exported.model.n_conditions
     )
     content = {**exported.graphs.content, files.LINEAR: content_of(other)}
     with pytest.raises(ExportError, match=r"by up to \d|differs by \d"):

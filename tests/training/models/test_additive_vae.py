@@ -38,7 +38,7 @@ class TestAdditiveVAE(ModelContract):
 class TestConditionedAdditiveVAE(ModelContract):
     kind = "additive-vae"
     n_conditions = 4
-    extra = {"gamma": 0.5, "linear_items": 20}  # noqa: RUF012
+    extra = {"linear_items": 20}  # noqa: RUF012
     untrained = {"balance": 0.0}  # noqa: RUF012
 
 
@@ -172,21 +172,13 @@ def test_items_that_satisfy_come_first_and_the_others_keep_their_order() -> None
     assert set(without.argsort(descending=True)[:n].tolist()) != set(order[:n])  # it is the gain that does it
 
 
-def test_gamma_lets_history_items_that_satisfy_weigh_more() -> None:
-    model, rows, asked = prepared(gamma=0.7), rows_of(HISTORIES), condition(0, 1, 0)
-    weighed = multi_hot(HISTORIES) * (1.0 + 0.7 * torch.from_numpy(MEMBERS[:, 1]).float())
-    expected = model.scale * weighed @ dense(model) + model.config.gain * model.satisfying(asked)
-    torch.testing.assert_close(model.linear(rows, asked.expand(4, -1)), expected, rtol=1e-5, atol=1e-5)
-    assert not torch.allclose(prepared().linear(rows, asked.expand(4, -1)), expected)
-
-
 def test_condition_leaves_the_latents_alone() -> None:
     model, rows = prepared(), rows_of(HISTORIES)
     assert torch.equal(model.encode(rows, condition(1, 0, 0)).mu, model.encode(rows).mu)
 
 
 def test_parts_of_an_explanation_are_the_terms_of_the_sum() -> None:
-    model, history, items = prepared(gamma=0.7, linear_items=15), torch.tensor([0, 5, 7, 12]), torch.arange(N_ITEMS)
+    model, history, items = prepared(linear_items=15), torch.tensor([0, 5, 7, 12]), torch.arange(N_ITEMS)
     parts, gained = model.linear_parts(history, condition(0, 1, 0), items)
     assert parts.shape == (N_ITEMS, 4)
     whole = model.linear(rows_of((history.tolist(),)), condition(0, 1, 0))[0]
@@ -258,7 +250,7 @@ def test_the_seconds_of_the_closed_form_count_as_training(tmp_path: Path, monkey
 
 def test_resumed_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
     """Weights and figures, the closed form and its scale with them."""
-    settings = {"patience": 4, "model": {"gamma": 0.5}}
+    settings = {"patience": 4}
     fitted(tmp_path / "whole", BOARD, options("additive-vae", epochs=4, **settings))
     fitted(tmp_path / "run", BOARD, options("additive-vae", epochs=2, **settings))
     halfway = float(RunFolder(tmp_path / "run").load().model.scale)
