@@ -5,7 +5,8 @@ on the held-out users of a split file (a run's split.npz, or the reference form)
 once more. So a mistake in the project's own scoring or metrics would show as a difference.
 
 Prints one JSON document: the figures found, those that the manifest claims, and the largest difference. Exit code 0;
-1 when a figure differs from the manifest's by more than --tolerance; 2 when the files do not fit each other.
+1 when a figure differs from the manifest's by more than --tolerance; 2 when the files do not fit each other or
+there is nothing to compare.
 """
 
 from __future__ import annotations
@@ -170,6 +171,8 @@ def document_of(bundle: Bundle, found: dict[str, NDArray[np.float64]], part: str
         for name, values in found.items()
     }
     claimed = {name: bundle.manifest["metrics"][name]["mean"] for name in found if name in bundle.manifest["metrics"]}
+    if part == "test" and not claimed:
+        raise OutsideError(f"the manifest claims none of {', '.join(found)}: there is nothing to compare")
     difference = max((abs(figures[name]["mean"] - mean) for name, mean in claimed.items()), default=None)
     return {
         "bundle": f"{bundle.manifest['name']}/{bundle.manifest['version']}",
@@ -196,11 +199,10 @@ def main(words: list[str] | None = None) -> int:
     try:
         bundle = Bundle(asked.bundle, threads=asked.threads)
         heldout = read_heldout(asked.split, bundle.ids, asked.part)
-        found = measure(bundle, heldout, batch=max(1, asked.batch))
+        document = document_of(bundle, measure(bundle, heldout, batch=max(1, asked.batch)), asked.part)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, OutsideError, *ORT_ERRORS) as error:
         print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
-    document = document_of(bundle, found, asked.part)
     print(json.dumps(document, indent=1))
     difference = document["difference"]
     return 0 if difference is None or difference <= asked.tolerance else 1

@@ -19,6 +19,7 @@ from benchmarks.training.shapes import bare_catalogue
 from training.data.split import HeldOut, Split
 from training.epochs import EpochFigures
 from training.evaluate import ranking
+from training.evaluate.measure import BATCH, measurable
 from training.evaluate.scorer import ModelScorer
 from training.fit import fit
 from training.models.registry import config_for
@@ -61,14 +62,14 @@ OURS: dict[str, object] = {"epochs": 20, "batch_size": 250, "schedule": "one-cyc
 
 
 def ndcg_of(score: Score, heldout: HeldOut) -> NDArray[np.float64]:
-    """ndcg@100 of each held-out user."""
-    found = []
-    for start in range(0, len(heldout.users), 500):
-        fold_in, target = heldout.fold_in[start : start + 500], heldout.target[start : start + 500]
+    """ndcg@100 of each held-out user with a target: the same users as in `fit`, which leaves the others out."""
+    heldout, found = measurable(heldout, what="validation"), []
+    for start in range(0, len(heldout.users), BATCH):
+        fold_in, target = heldout.fold_in[start : start + BATCH], heldout.target[start : start + BATCH]
         scores = np.array(score(fold_in), dtype=np.float32)
         ranking.mask_seen(scores, fold_in)
         hits = ranking.hits_of(ranking.top_items(scores, 100), target)
-        found.append(ranking.ndcg(hits, np.maximum(np.diff(target.indptr), 1).astype(np.int64), 100))
+        found.append(ranking.ndcg(hits, np.diff(target.indptr).astype(np.int64), 100))
     return np.concatenate(found)
 
 

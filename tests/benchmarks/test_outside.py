@@ -110,6 +110,14 @@ def test_outside_adds_the_linear_graph(copied, run, capsys, size, code):
     assert scored(capsys, copied, run.split, code=code)["graphs"] == ["encoder", "decoder", "linear"]
 
 
+def test_outside_refuses_a_manifest_that_claims_nothing(copied, run, capsys):
+    manifest = json.loads((copied / "manifest.json").read_text())
+    manifest["metrics"] = {}
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    assert main([str(copied), str(run.split)]) == 2
+    assert "nothing to compare" in capsys.readouterr().err
+
+
 def test_outside_refuses_what_does_not_fit(copied, run, tmp_path, capsys):
     assert main([str(copied), str(tmp_path / "none.npz")]) == 2
     assert main([str(tmp_path), str(run.split)]) == 2

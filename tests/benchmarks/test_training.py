@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
 from benchmarks.training.__main__ import main
 from benchmarks.training.dense import DenseMultVAE, DenseTraining
@@ -131,3 +133,18 @@ def test_quick_run_writes_the_page_and_its_twin(tmp_path: Path, capsys: pytest.C
     assert min(timed["ratios"]) <= timed["ratio"] <= max(timed["ratios"])
     assert set(timed["seconds_per_epoch"]) == {"dense", "ours", "ours_fp32"}
     assert "memory" not in figures
+
+
+def test_users_without_a_target_count_in_neither() -> None:
+    """`fit` leaves them out; with a figure of 0 in the other's mean the goal would be easier to reach."""
+    split = drawn(TINY)
+    target = split.validation.target.copy()
+    empty = replace(split.validation, target=sparse.vstack([target[:-1], target[-1] * 0], format="csr"))
+    empty.target.eliminate_zeros()
+
+    def popular(fold_in: sparse.csr_matrix) -> np.ndarray:
+        return np.tile(-np.arange(fold_in.shape[1], dtype=np.float32), (fold_in.shape[0], 1))
+
+    whole, without = ndcg_of(popular, split.validation), ndcg_of(popular, empty)
+    assert len(without) == len(whole) - 1
+    assert without.tolist() == whole[:-1].tolist()
