@@ -20,6 +20,7 @@ Tracker = Literal["mlflow", "wandb"]
 SMALL_USERS = 2000
 """Training users below which the model is small unless its size is said."""
 SMALL_MODEL = {"hidden": 200, "latent": 16}
+WITH_LINEAR_TERM = "additive-vae"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ class Choices:
         from training.models.registry import config_for
         from training.options import FitOptions, fit_config
 
-        said = _without(self.config.model, "kind", "condition")
-        model = config_for(self.kind, _sized(session, self.kind, said, prepared.split.train.shape[0]))
-        fit = fit_config(self.config.fit)
+        said, n_users = _without(self.config.model, "kind", "condition"), prepared.split.train.shape[0]
+        model = config_for(self.kind, _sized(session, self.kind, said, n_users))
+        fit = fit_config(_patient(self.kind, self.config.fit, n_users))
         return FitOptions(
             name=name or prepared.dataset.name,
             data_name=prepared.dataset.name,
@@ -173,6 +174,19 @@ def _sized(session: Session, kind: str, said: Mapping[str, Any], n_users: int) -
     sizes = ", ".join(f"{key} {value}" for key, value in SMALL_MODEL.items())
     session.note(f"{n_users} training users: a small model ({sizes}); --set hidden=... or latent=... for another")
     return {**said, **SMALL_MODEL}
+
+
+def _patient(kind: str, said: Mapping[str, Any], n_users: int) -> dict[str, Any]:
+    """`said`, with all epochs trained where the data are small, the model has a linear term and nothing was said of it.
+
+    That term ranks well from the first epoch, and an epoch of small data is a handful of steps: the usual patience ends
+    training before the network has learned anything, with latents that mean nothing. More epochs take seconds there.
+    """
+    from training.options import fit_config
+
+    if n_users >= SMALL_USERS or kind != WITH_LINEAR_TERM or "patience" in said:
+        return dict(said)
+    return {**said, "patience": fit_config(said).epochs}
 
 
 def _without(section: Mapping[str, Any], *names: str) -> dict[str, Any]:

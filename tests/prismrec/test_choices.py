@@ -1,10 +1,10 @@
-"""What is chosen when nothing was said: a latent space that fits the number of users."""
+"""What is chosen when nothing was said: a latent space and a patience that fit the number of users."""
 
 from __future__ import annotations
 
 import pytest
 
-from prismrec.choices import SMALL_MODEL, SMALL_USERS, _sized
+from prismrec.choices import SMALL_MODEL, SMALL_USERS, _patient, _sized
 from prismrec.session import Session
 
 QUIET = Session(quiet=True)
@@ -27,3 +27,18 @@ def test_size_of_the_model_follows_the_users_unless_it_was_said(said, n_users, f
 def test_small_model_is_said(capsys):
     _sized(Session(), "mult-vae", {}, 10)
     assert "a small model (hidden 200, latent 16)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "n_users", "patience"),
+    [
+        ("additive-vae", {}, SMALL_USERS - 1, 100),
+        ("additive-vae", {"epochs": 7}, 10, 7),
+        ("additive-vae", {"patience": 3}, 10, 3),
+        ("additive-vae", {"patience": None}, 10, None),
+        ("additive-vae", {}, SMALL_USERS, None),
+        ("c-vae", {}, 10, None),
+    ],
+)
+def test_patience_beside_a_linear_term_on_few_users_is_all_epochs_unless_it_was_said(kind, said, n_users, patience):
+    assert _patient(kind, said, n_users).get("patience") == patience
