@@ -166,14 +166,16 @@ def _sized(session: Session, kind: str, said: Mapping[str, Any], n_users: int) -
     The papers' 200 latents on some hundred users all stay active and carry next to nothing each: no factor can be read,
     and the lists are no better for it.
     """
-    from training.models.registry import entry_for
+    from training.models.registry import config_for, entry_for
 
     fits = {*SMALL_MODEL} <= set(keys_of(entry_for(kind).config))
     if n_users >= SMALL_USERS or not fits or any(key in said for key in SMALL_MODEL):
         return dict(said)
-    sizes = ", ".join(f"{key} {value}" for key, value in SMALL_MODEL.items())
+    blocks = int(getattr(config_for(kind, said), "concepts", 1))  # that many equal parts of z
+    small = {**SMALL_MODEL, "latent": blocks * max(1, SMALL_MODEL["latent"] // blocks)}
+    sizes = ", ".join(f"{key} {value}" for key, value in small.items())
     session.note(f"{n_users} training users: a small model ({sizes}); --set hidden=... or latent=... for another")
-    return {**said, **SMALL_MODEL}
+    return {**said, **small}
 
 
 def _patient(kind: str, said: Mapping[str, Any], n_users: int) -> dict[str, Any]:

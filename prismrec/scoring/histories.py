@@ -126,4 +126,4 @@ def _beyond(table: pl.DataFrame, user: Ints, n_users: int) -> NDArray[np.bool_] 
 def _by_user(user: Ints, item: Ints) -> dict[int, Ints]:
     order = np.argsort(user, kind="stable")
     values, starts = np.unique(user[order], return_index=True)
-    return dict(zip(values.tolist(), np.split(item[order], starts[1:]), strict=True))
+    return dict(zip(values.tolist(), np.split(item[order], starts)[1:], strict=True))

@@ -24,6 +24,12 @@ def test_size_of_the_model_follows_the_users_unless_it_was_said(said, n_users, f
     assert _sized(QUIET, "c-vae", said, n_users) == found
 
 
+def test_small_latent_space_is_shared_evenly_by_concepts():
+    assert _sized(QUIET, "macrid-vae", {}, 10) == {**SMALL_MODEL, "latent": 14}
+    assert _sized(QUIET, "macrid-vae", {"concepts": 4}, 10)["latent"] == 16
+    assert _sized(QUIET, "macrid-vae", {"concepts": 20}, 10)["latent"] == 20
+
+
 def test_small_model_is_said(capsys):
     _sized(Session(), "mult-vae", {}, 10)
     assert "a small model (hidden 200, latent 16)" in capsys.readouterr().err

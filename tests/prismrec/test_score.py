@@ -267,3 +267,11 @@ def test_chunks_cut_the_users_and_keep_what_is_theirs(monkeypatch: pytest.Monkey
     first, second = found.each(1, [0, 1])
     assert (first.users, first.starts.tolist(), set(first.older)) == (("a",), [0, 3], {0})
     assert (second.users, second.items.tolist(), set(second.older)) == (("b",), [9], set())
+
+
+def test_long_history_whose_older_items_are_all_unknown_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histories_file, "LIMITS", replace(LIMITS, history=2))
+    rows = [("a", "m1", 50), ("a", "m2", 40), ("a", "unknown", 1), ("b", "m9", 5)]
+    table = pl.DataFrame(rows, schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Int64}, orient="row")
+    found = histories_of(table, tuple(f"m{i}" for i in range(50)))
+    assert (found.older, found.n_unknown, found.items.tolist()) == ({}, 1, [1, 2, 9])
