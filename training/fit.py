@@ -102,7 +102,8 @@ def _finish(job: Job, info: RunInfo) -> None:
     run, split = job.run, job.split
     model = load_model(info, run.best, n_items=split.train.shape[1])
     before = weights_of(model)
-    model.finish(measurable(split.validation, what="validation"))
+    with torch_state(seed=job.options.run.seed, threads=job.options.run.threads):
+        model.finish(split.train, measurable(split.validation, what="validation"))
     after = weights_of(model)
     if after != before:
         run.write(run.best, after)

@@ -14,9 +14,9 @@ from torch import Tensor
 from training.batches import Batch
 from training.data.split import HeldOut
 from training.errors import FitError
-from training.evaluate import ranking
+from training.evaluate.measure import ndcg_of
 from training.models.base import LatentModel
-from training.objective import Loss, kl_per_dimension
+from training.objective import ACTIVE_NATS, Loss, kl_per_dimension, varying
 from training.optimiser import optimiser_for
 from training.options import FitConfig
 from training.output_loss import Walk
@@ -24,10 +24,6 @@ from training.precision import dtype_of, resolved
 from training.rows import sparse_rows
 
 MONITOR = "ndcg@100"
-ACTIVE_NATS = 0.01
-"""A latent is active when its mean KL from the prior exceeds this (science.md section 3)."""
-ACTIVE_VARIANCE = 1e-3
-"""Without a posterior there is no KL: a latent is active when it varies this much of what the liveliest one does."""
 
 
 class Learner(pl.LightningModule):
@@ -105,10 +101,7 @@ class Learner(pl.LightningModule):
         scores = self.model.score(rows).float().cpu().numpy()
         if not np.isfinite(scores).all():
             self.ndcg_sum = math.nan  # seen by all processes when the sums are joined
-        ranking.mask_seen(scores, batch.fold_in)
-        hits = ranking.hits_of(ranking.top_items(scores, 100), batch.target)
-        found = ranking.ndcg(hits, np.diff(batch.target.indptr).astype(np.int64), 100)
-        self.ndcg_sum += float(found.sum())
+        self.ndcg_sum += float(ndcg_of(scores, batch.fold_in, batch.target).sum())
         mu = posterior.mu.double()
         self.kl_sums += kl_per_dimension(posterior).double().sum(dim=0).cpu()
         self.mu_sums += mu.sum(dim=0).cpu()
@@ -141,7 +134,7 @@ class Learner(pl.LightningModule):
             return active_units(self.kl_per_latent())
         n = max(self.n_validated, 1)
         variance = (self.mu_squares / n - (self.mu_sums / n).square()).clamp(min=0.0)
-        return int(((variance > 0) & (variance >= ACTIVE_VARIANCE * variance.max())).sum())
+        return int(varying(variance.numpy()).sum())
 
 
 def step_seed(seed: int, step: int, *, rank: int = 0) -> int:

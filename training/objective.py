@@ -10,7 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training.output_loss import output_nll
@@ -18,6 +20,12 @@ from training.sampled_items import sampled
 
 if TYPE_CHECKING:  # the base of the models has this objective as its default, so it must not be needed to import it
     from training.models.base import LatentModel, Posterior, SparseRows
+
+
+ACTIVE_NATS = 0.01
+"""A latent is active when its mean KL from the prior exceeds this (science.md section 3)."""
+ACTIVE_VARIANCE = 1e-3
+"""Without a posterior there is no KL: a latent is active when it varies this much of what the liveliest one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,12 @@ def kl_per_dimension(posterior: Posterior) -> Tensor:
         return torch.zeros_like(posterior.mu)
     mu, logvar = posterior.mu / posterior.prior_std, posterior.logvar - 2.0 * math.log(posterior.prior_std)
     return 0.5 * (mu.square() + logvar.exp() - 1.0 - logvar)
+
+
+def varying(variance: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which latents of a model without a posterior are active, by the variance of mu over users [n_latent]."""
+    active: NDArray[np.bool_] = (variance > 0) & (variance >= ACTIVE_VARIANCE * variance.max(initial=0.0))
+    return active
 
 
 def sample(posterior: Posterior) -> Tensor:

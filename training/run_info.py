@@ -17,7 +17,8 @@ class FitSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """How training ended.
 
     stopped       epochs (all done), patience (no better for a while) or interrupted (Ctrl-C)
-    epochs        epochs finished; best_epoch, best_ndcg: the one whose weights best.pt holds, from epoch 0
+    epochs        epochs finished; best_epoch, best_ndcg: the one whose weights best.pt holds, from epoch 0, and its
+                  figure when it was validated: what a model chooses afterwards (LatentModel.finish) is not in it
     active_units  latents with KL > 0.01 nats on the validation users (without a posterior: that vary there) at the
                   best epoch, of n_latent
     seconds       spent in training, all sessions of a resumed run together

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bundle.manifest import Metric
-from training.bench.paired import PerUser, interval, paired
 from training.bench.task import Outcome
+from training.evaluate.by_user import PerFigure, difference_by_user, mean_by_user
 from training.evaluate.evaluate import SEED
 from training.evaluate.result import HEADLINE, Metrics
 
@@ -91,7 +91,7 @@ def _of_flagship(model: str, flagship: str | None) -> bool:
 def _metrics(outcomes: Sequence[Outcome]) -> Metrics:
     return {
         name: (
-            interval(_figures(outcomes, name), np.random.default_rng(SEED))
+            _mean(_figures(outcomes, name))
             if all(name in outcome.per_user for outcome in outcomes)
             else _averaged([outcome.metrics[name] for outcome in outcomes])
         )
@@ -99,8 +99,13 @@ def _metrics(outcomes: Sequence[Outcome]) -> Metrics:
     }
 
 
-def _figures(outcomes: Sequence[Outcome], metric: str) -> PerUser:
+def _figures(outcomes: Sequence[Outcome], metric: str) -> PerFigure:
     return np.array([outcome.per_user[metric] for outcome in outcomes], dtype=np.float64)
+
+
+def _mean(figures: PerFigure) -> Metric:
+    """Of one figure for each user."""
+    return mean_by_user(figures, np.arange(figures.shape[1]), np.random.default_rng(SEED))
 
 
 def _averaged(figures: Sequence[Metric]) -> Metric:
@@ -113,5 +118,6 @@ def _averaged(figures: Sequence[Metric]) -> Metric:
 def _beside(row: Row, peer: Row) -> Row:
     if row.model == peer.model:
         return row
-    gain = paired(_figures(row.outcomes, HEADLINE), _figures(peer.outcomes, HEADLINE), np.random.default_rng(SEED))
+    ours, theirs = _figures(row.outcomes, HEADLINE), _figures(peer.outcomes, HEADLINE)
+    gain = difference_by_user(ours, theirs, np.arange(ours.shape[1]), np.random.default_rng(SEED))
     return replace(row, against=peer.model, gain=gain)

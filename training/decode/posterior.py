@@ -12,11 +12,10 @@ from scipy import sparse
 from bundle.factors import N_QUANTILES
 from training.errors import DecodeError
 from training.models.base import LatentModel
-from training.objective import kl_per_dimension
+from training.objective import kl_per_dimension, varying
 from training.rows import sparse_rows
 
 _BATCH = 512
-_DEAD_VARIANCE = 1e-3  # of the liveliest dimension's variance, for models without a posterior
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def aggregated_posterior(model: LatentModel, train: sparse.csr_matrix, *, active
         )
     variance = encoded.mu.astype(np.float64).var(axis=0)
     if encoded.kl is None:
-        active = (variance > 0) & (variance >= _DEAD_VARIANCE * variance.max(initial=0.0))
+        active = varying(variance)
         kl = np.zeros(model.n_latent)
     else:
         kl, active = encoded.kl, encoded.kl > active_kl

@@ -17,7 +17,7 @@ from scipy import sparse
 from training.data.split import HeldOut
 from training.evaluate import ranking
 from training.evaluate.lists import satisfaction
-from training.evaluate.measure import BATCH, DEPTH, LIST_LENGTH, unseen_scores
+from training.evaluate.measure import DEPTH, LIST_LENGTH, unseen_scores, users_at_once
 from training.evaluate.questions import Question
 from training.evaluate.result import HEADLINE
 from training.evaluate.scorer import Scorer, Scores
@@ -51,11 +51,12 @@ def answers(
     """Ask every user every question that the user has a target for; asking: None = the scorer takes no condition.
 
     Without a condition every user is scored once, whatever the number of questions; with one, once more for each.
-    Holds BATCH * n_items scores at a time, twice. FitError when a score is not finite.
+    Holds users_at_once(n_items) * n_items scores at a time, twice. FitError when a score is not finite.
     """
     found: list[list[_Part]] = [[] for _ in questions]
-    for start in range(0, len(heldout.users), BATCH):
-        rows = slice(start, start + BATCH)
+    size = users_at_once(heldout.target.shape[1])
+    for start in range(0, len(heldout.users), size):
+        rows = slice(start, start + size)
         batch = _Batch(scorer, heldout.fold_in[rows], heldout.target[rows], first_user=start)
         for parts, question in zip(found, questions, strict=True):
             part = batch.ask(question, None if asking is None else asking(question))

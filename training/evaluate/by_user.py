@@ -1,4 +1,4 @@
-"""Means of figures of which a user has several, one for each question: the users are what is drawn, not the figures.
+"""Means of figures of which a user has one or several, one for each question: what is drawn is users, not figures.
 
 Figures of one user go together (who is easy to please in one genre is in the next), so that an interval that took them
 for independent would be too narrow. The mean is over figures, as everywhere; a resample draws users, each with all of

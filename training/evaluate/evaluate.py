@@ -20,11 +20,10 @@ from training.evaluate.neighbours import fit_neighbours
 from training.evaluate.result import HEADLINE, NEIGHBOURS, Conditioned, Evaluation, Metrics, Part
 from training.evaluate.scorer import ModelScorer, Scorer
 from training.models.registry import entry_for
+from training.objective import ACTIVE_NATS
 from training.run_folder import LoadedRun, RunFolder
 
 DEFAULT_BASELINES = ("popularity", "ease")
-ACTIVE_NATS = 0.01
-"""A latent is active when its mean KL from the prior exceeds this (science.md section 3)."""
 SEED = 20_180_223
 """Of the bootstrap: intervals are the same every time the same lists are evaluated."""
 

@@ -80,6 +80,13 @@ def unseen_scores(scorer: Scorer, fold_in: sparse.csr_matrix) -> Scores:
     return scores
 
 
+def ndcg_of(scores: Scores, fold_in: sparse.csr_matrix, target: sparse.csr_matrix) -> ranking.PerUser:
+    """The headline figure [B] of scores [B, n_items], in which what was seen is set to -inf; targets are not empty."""
+    ranking.mask_seen(scores, fold_in)
+    hits = ranking.hits_of(ranking.top_items(scores, DEPTH), target)
+    return ranking.ndcg(hits, np.diff(target.indptr).astype(np.int64), DEPTH)
+
+
 def accuracy(top: ranking.Lists, target: sparse.csr_matrix) -> dict[str, NDArray[np.float64]]:
     """The accuracy figures of one batch: metric -> [B]."""
     hits, n_target = ranking.hits_of(top, target), np.diff(target.indptr).astype(np.int64)

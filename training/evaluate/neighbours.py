@@ -13,8 +13,7 @@ from scipy import sparse
 from training.data.split import Split
 from training.evaluate import ranking
 from training.evaluate.baselines.baseline import Baseline
-from training.evaluate.measure import BATCH, DEPTH, accuracy, measurable
-from training.evaluate.result import HEADLINE
+from training.evaluate.measure import BATCH, measurable, ndcg_of, users_at_once
 from training.evaluate.scorer import Scores
 from training.models.base import LatentModel
 from training.rows import sparse_rows
@@ -97,12 +96,11 @@ def fit_neighbours(model: LatentModel, split: Split) -> Baseline:
     validation = measurable(split.validation, what="validation")
     numbers = sorted({min(k, split.train.shape[0]) for k in NUMBERS})
     found: dict[tuple[int, Vote], float] = {(k, vote): 0.0 for k in numbers for vote in VOTES}
-    for start in range(0, len(validation.users), BATCH):  # the neighbours are looked up once for all that is tried
-        fold_in, target = validation.fold_in[start : start + BATCH], validation.target[start : start + BATCH]
+    size = users_at_once(split.train.shape[1])
+    for start in range(0, len(validation.users), size):  # the neighbours are looked up once for all that is tried
+        fold_in, target = validation.fold_in[start : start + size], validation.target[start : start + size]
         nearest = space.nearest(fold_in, numbers[-1])
         for k, vote in found:
-            scores = space.votes(nearest.first(k), vote)
-            ranking.mask_seen(scores, fold_in)
-            found[k, vote] += float(accuracy(ranking.top_items(scores, DEPTH), target)[HEADLINE].sum())
+            found[k, vote] += float(ndcg_of(space.votes(nearest.first(k), vote), fold_in, target).sum())
     k, vote = max(found, key=lambda tried: found[tried])
     return Baseline(Neighbours(space, k, vote), {"k": float(k), "vote": vote})

@@ -126,8 +126,10 @@ class LatentModel(nn.Module, ABC):
         What it does must follow from the epoch and the weights alone, so that a resumed run does the same.
         """
 
-    def finish(self, validation: HeldOut) -> None:
-        """Called once after training, in eval mode and with the best weights: chooses what needs no more training.
+    def finish(self, train: sparse.csr_matrix, validation: HeldOut) -> None:
+        """Called after training, in eval mode and with the best weights: chooses what needs no more training.
 
-        validation: users with a target each. What it sets is saved with the weights.
+        train: as in prepare, which may have been called on another object; validation: users with a target each. What
+        it sets is saved with the weights. A run that was interrupted or gets more epochs is finished again, with
+        weights that may hold what was set before: that must not decide what is set now.
         """

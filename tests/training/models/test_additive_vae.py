@@ -14,9 +14,10 @@ from tests.training.boards import TINY, blocks, catalogue_of, fitted, options
 from tests.training.models.contract import N_ITEMS, ModelContract, rows_of
 from tests.training.test_fit_resume import assert_same_run
 from training.errors import ConfigError
-from training.evaluate.measure import measurable, measure
+from training.evaluate.measure import measurable, measure, unseen_scores
 from training.evaluate.scorer import ModelScorer
 from training.fit import fit
+from training.models import additive_vae
 from training.models.additive_vae import BALANCES, AdditiveVAE, spread
 from training.models.linear_term import closed_form
 from training.models.registry import make_model
@@ -109,12 +110,76 @@ def test_balance_that_is_not_set_is_the_best_of_some_on_the_validation_users_and
         figures[balance] = measure(ModelScorer(model), validation).values["ndcg@100"].mean()
     assert len({round(figure, 6) for figure in figures.values()}) > 1  # else any choice would pass
     model.scale.fill_(at_one)
-    model.finish(validation)
-    assert float(model.scale) == pytest.approx(max(figures, key=lambda b: (round(figures[b], 9), -b)) * at_one)
+    model.finish(BOARD.train, validation)
+    assert balance_of(model) == pytest.approx(max(figures, key=lambda b: (round(figures[b], 9), -b)), rel=1e-4)
     fixed = prepared(balance=0.7)
-    before = float(fixed.scale)
-    fixed.finish(validation)
-    assert float(fixed.scale) == before
+    fixed.finish(BOARD.train, validation)
+    assert balance_of(fixed) == pytest.approx(0.7, rel=1e-4)
+
+
+def balance_of(model: AdditiveVAE) -> float:
+    rows = sparse_rows(BOARD.train)
+    return spread(model.linear(rows)) / spread(model.decode(model.encode(rows).mu))
+
+
+def unlikeliness(model: AdditiveVAE, *, temperature: float = 1.0) -> float:
+    """Mean -log probability of the validation users' targets among what they have not seen."""
+    validation = measurable(BOARD.validation, what="validation")
+    scores = torch.from_numpy(unseen_scores(ModelScorer(model), validation.fold_in))
+    wanted = sparse_rows(validation.target)
+    log_odds = torch.log_softmax(scores / temperature, dim=1)[wanted.row_of, wanted.indices]
+    return -float(log_odds.mean())
+
+
+def test_scores_are_divided_so_that_the_targets_are_likeliest_and_no_list_changes() -> None:
+    model, validation = prepared(balance=1.0), measurable(BOARD.validation, what="validation")
+    with torch.no_grad():
+        for part in (model.decoder_out.weight, model.decoder_out.bias):
+            part.mul_(200.0)  # far surer of itself than it is right
+    model.start_validation()
+    before, lists = unlikeliness(model), measure(ModelScorer(model), validation).lists
+    model.finish(BOARD.train, validation)
+    after = unlikeliness(model)
+    assert after < 0.9 * before
+    assert all(after <= unlikeliness(model, temperature=t) + 1e-6 for t in (0.5, 2.0))
+    np.testing.assert_array_equal(measure(ModelScorer(model), validation).lists, lists)
+    whole = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.finish(BOARD.train, validation)  # what is likeliest already stays, bit for bit
+    assert all(torch.equal(tensor, whole[name]) for name, tensor in model.state_dict().items())
+
+
+def test_run_that_is_finished_again_ends_in_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed before run.json said complete, stopped by Ctrl-C or given more epochs: best.pt holds a choice already."""
+    run, board = RunFolder(tmp_path / "run"), blocks(90, keep=0.3)
+    monkeypatch.setattr(additive_vae, "BALANCES", (0.7, 1.4))  # each of which moves the scale, and no temperature back
+
+    def scale(*, resume: bool = True) -> float:
+        if resume:
+            run.save_info(msgspec.structs.replace(run.load_info(), complete=False))
+        fitted(run.path, board, options("additive-vae", epochs=3, seed=2, resume=resume))
+        return float(run.load().model.scale)
+
+    first = scale(resume=False)
+    assert scale() == first
+    monkeypatch.setattr(AdditiveVAE, "start_validation", lambda model: None)
+    assert scale() != first  # positive control: chosen on top of what was chosen before
+
+
+@pytest.mark.parametrize("size", [500, 7])
+def test_few_users_at_a_time_of_a_large_catalogue_give_the_same_scale(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, validation = prepared(), measurable(BOARD.validation, what="validation")
+    expected = float(model.scale)
+    model.finish(BOARD.train, validation)
+    chosen, real, scored = float(model.scale), AdditiveVAE.decode, []
+    monkeypatch.setattr(additive_vae, "users_at_once", lambda n_items: size)
+    monkeypatch.setattr(AdditiveVAE, "decode", lambda model, z: scored.append(len(z)) or real(model, z))
+    model = prepared()
+    assert float(model.scale) == pytest.approx(expected, rel=1e-5)
+    model.finish(BOARD.train, validation)
+    assert float(model.scale) == pytest.approx(chosen, rel=1e-5)
+    assert max(scored) == min(size, len(BOARD.train_users))
 
 
 def test_scale_follows_the_decoder_at_each_validation_and_the_mode_is_left_alone() -> None:

@@ -5,8 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.bench import paired as paired_file
-from training.bench.paired import interval, paired
+from bundle.manifest import Metric
+from training.evaluate import by_user
+from training.evaluate.by_user import difference_by_user, mean_by_user
+
+
+def interval(figures: np.ndarray, rng: np.random.Generator) -> Metric:
+    """One figure for each user."""
+    return mean_by_user(figures, np.arange(figures.shape[1]), rng)
+
+
+def paired(ours: np.ndarray, theirs: np.ndarray, rng: np.random.Generator) -> Metric:
+    return difference_by_user(ours, theirs, np.arange(ours.shape[1]), rng)
 
 
 def drawn(seed: int, *, gain: float = 0.0, n_users: int = 80, n_seeds: int = 5, seed_sd: float = 0.05) -> tuple:
@@ -37,7 +47,7 @@ def test_interval_is_the_same_every_time():
 
 def test_paired_interval_covers_no_difference_about_as_often_as_it_says(monkeypatch):
     """Users alone would not do: the seeds' shifts are as large as the differences."""
-    monkeypatch.setattr(paired_file, "N_RESAMPLES", 400)
+    monkeypatch.setattr(by_user, "N_RESAMPLES", 400)
     covered, by_users_alone = 0, 0
     for seed in range(60):
         ours, theirs = drawn(seed)
