@@ -115,7 +115,8 @@ def test_lock_names_every_dependency_once_and_exactly():
     names = [line.split("==")[0] for line in lines]
     assert all(line.count("==") == 1 and " " not in line for line in lines)
     assert names == sorted(set(names))
-    asked = [line for line in metadata.requires("prismrec") or () if "track" not in line.partition(";")[2]]
+    left_out = ('extra == "track"', 'extra == "ray"')  # large, and nothing of `make test` needs them
+    asked = [line for line in metadata.requires("prismrec") or () if not line.endswith(left_out)]
     wanted = {re.split(r"[><=!~;\[ ]", line)[0].lower().replace("_", "-") for line in asked}
     assert len(wanted) > 20
     assert wanted <= set(names)
