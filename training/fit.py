@@ -101,12 +101,10 @@ def _finish(job: Job, info: RunInfo) -> None:
     """Let the model choose what it chooses at the end, on the best weights; they are written anew if it did."""
     run, split = job.run, job.split
     model = load_model(info, run.best, n_items=split.train.shape[1])
-    before = weights_of(model)
     with torch_state(seed=job.options.run.seed, threads=job.options.run.threads):
-        model.finish(split.train, measurable(split.validation, what="validation"))
-    after = weights_of(model)
-    if after != before:
-        run.write(run.best, after)
+        chosen = model.finish(split.train, measurable(split.validation, what="validation"))
+    if chosen:
+        run.write(run.best, weights_of(model))
 
 
 def _listener(options: FitOptions, world: World) -> EpochListener:

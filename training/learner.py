@@ -98,7 +98,7 @@ class Learner(pl.LightningModule):
         """ndcg@100 of unconditioned lists, by the code that evaluates; and the KL of every latent."""
         rows = sparse_rows(batch.fold_in).to(self.device)
         posterior = self.model.encode(rows)
-        scores = self.model.score(rows).float().cpu().numpy()
+        scores = self.model.score_at(posterior.mu, rows).float().cpu().numpy()
         if not np.isfinite(scores).all():
             self.ndcg_sum = math.nan  # seen by all processes when the sums are joined
         self.ndcg_sum += float(ndcg_of(scores, batch.fold_in, batch.target).sum())

@@ -20,7 +20,6 @@ from training.evaluate.measure import measurable
 from training.evaluate.questions import Question, questions
 from training.evaluate.result import Part
 from training.evaluate.scorer import ModelScorer
-from training.models.registry import entry_for
 from training.run_folder import LoadedRun, RunFolder
 from training.run_info import RunInfo
 
@@ -164,7 +163,7 @@ class _Inquirer:
                 f"{run.path} was trained on another split than the runs before it", hint="name runs of one split"
             )
         note(f"{info.kind}, seed {seed} ...")
-        model, shares = loaded.model, info.conditions.shares or entry_for(info.kind).by_rule
+        model, shares = loaded.model, info.conditions.shares
         asking = (lambda question: under(model, question, shares=shares)) if self._takes(loaded) else None
         found = answers(ModelScorer(model), self.heldout, self.asked, asking=asking)
         settings = {"config": info.config, "fit": info.fit}

@@ -172,7 +172,7 @@ class AdditiveVAE(MultVAE):
         return float(sum(sums) / n)
 
     @torch.no_grad()
-    def finish(self, train: sparse.csr_matrix, validation: HeldOut) -> None:
+    def finish(self, train: sparse.csr_matrix, validation: HeldOut) -> bool:
         """See LatentModel.finish: the balance, by ndcg@100 (ties go to more of the decoder), then the temperature."""
         self.sample = _sample(train)
         self.start_validation()  # balance 1 again, whatever was chosen before
@@ -183,6 +183,7 @@ class AdditiveVAE(MultVAE):
         temperature = TEMPERATURES[int(found.argmax())]
         for part in (self.scale, self.decoder_out.weight, self.decoder_out.bias):
             part.div_(temperature)
+        return True
 
     def _likelihoods(self, fold_in: sparse.csr_matrix, target: sparse.csr_matrix) -> NDArray[np.float64]:
         """Log-likelihood of these users' targets among the items they have not seen, for each of TEMPERATURES."""
@@ -199,9 +200,9 @@ class AdditiveVAE(MultVAE):
         scored = ((decoded + balance * linear).float().cpu().numpy() for balance in BALANCES)
         return np.array([ndcg_of(scores, fold_in, target).sum() for scores in scored])
 
-    def score(self, rows: SparseRows, condition: Tensor | None = None) -> Tensor:
-        """See LatentModel.score."""
-        return self.decode(self.encode(rows).mu) + self.linear(rows, condition)
+    def score_at(self, mu: Tensor, rows: SparseRows, condition: Tensor | None = None) -> Tensor:
+        """See LatentModel.score_at."""
+        return self.decode(mu) + self.linear(rows, condition)
 
     def linear(self, rows: SparseRows, condition: Tensor | None = None, *, scale: float | None = None) -> Tensor:
         """What the history adds to the scores directly: [B, n_items]. condition float32 [B, n_conditions] or None.

@@ -100,7 +100,11 @@ class LatentModel(nn.Module, ABC):
 
     def score(self, rows: SparseRows, condition: Tensor | None = None) -> Tensor:
         """What items are ranked by: float32 [B, n_items]. In eval mode it is deterministic, seen items included."""
-        return self.decode(self.encode(rows, condition).mu)
+        return self.score_at(self.encode(rows, condition).mu, rows, condition)
+
+    def score_at(self, mu: Tensor, rows: SparseRows, condition: Tensor | None = None) -> Tensor:
+        """score for rows that are encoded already: mu [B, n_latent] as `encode` gives it."""
+        return self.decode(mu)
 
     def row_weights(self, history: SparseRows) -> Tensor | None:
         """What each row's reconstruction counts in the loss, [B]; None = all alike."""
@@ -126,10 +130,11 @@ class LatentModel(nn.Module, ABC):
         What it does must follow from the epoch and the weights alone, so that a resumed run does the same.
         """
 
-    def finish(self, train: sparse.csr_matrix, validation: HeldOut) -> None:
+    def finish(self, train: sparse.csr_matrix, validation: HeldOut) -> bool:
         """Called after training, in eval mode and with the best weights: chooses what needs no more training.
 
         train: as in prepare, which may have been called on another object; validation: users with a target each. What
         it sets is saved with the weights. A run that was interrupted or gets more epochs is finished again, with
-        weights that may hold what was set before: that must not decide what is set now.
+        weights that may hold what was set before: that must not decide what is set now. True if it set anything.
         """
+        return False
