@@ -54,6 +54,7 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What one half of one factor is said to encode. attribute and value are None unless status is decoded/ambiguous.
 
     rivals names the attributes whose effect lies within the winner's interval (status ambiguous).
+    stability: share of retrainings in which the matched half, signs aligned, reads the same; None = not measured.
     """
 
     status: Status
@@ -64,6 +65,17 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     effect_high: float
     q_value: float
     rivals: tuple[str, ...] = ()
+    stability: float | None = None
+
+
+class Guide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a latent was tied to in training: the share of a value, or (value None) the mean of a numeric attribute.
+
+    The positive half is meant to be more of it. That is the intention; what came of it is the reading.
+    """
+
+    attribute: str
+    value: str | None
 
 
 class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -74,7 +86,9 @@ class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     kl          mean KL of q(z_i|x) from the prior in nats; 0 for a model without a posterior; active: kl > 0.01
     half        the half with the stronger effect; status/attribute/value repeat that half's reading
     examples_*  external ids of the items that gain most at that end of the spectrum
-    stability   share of retrainings whose matched dimension decodes to the same value; None = not measured
+    stability   that of the reading it repeats: share of retrainings whose matched dimension decodes to the same value
+    match       mean |correlation| of mu_i with the matched dimension of the retrainings; None = not measured
+    guide       what the factor was tied to in training; None = it was free
     """
 
     factor: int
@@ -93,6 +107,8 @@ class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     examples_positive: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     stability: float | None = None
+    match: float | None = None
+    guide: Guide | None = None
 
     def half_of(self, z: float) -> Half:
         """The half of the aggregated posterior in which z lies: below its median or not."""
