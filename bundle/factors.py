@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from bundle.carriers import Carrier, Steered, Steers
 from bundle.errors import ContentError
 
 Half = Literal["negative", "positive"]
@@ -89,6 +90,7 @@ class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     stability   that of the reading it repeats: share of retrainings whose matched dimension decodes to the same value
     match       mean |correlation| of mu_i with the matched dimension of the retrainings; None = not measured
     guide       what the factor was tied to in training; None = it was free
+    steers      the value whose share of held-out users' lists it moves most; None = not measured, or inactive
     """
 
     factor: int
@@ -109,6 +111,7 @@ class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     stability: float | None = None
     match: float | None = None
     guide: Guide | None = None
+    steers: Steers | None = None
 
     def half_of(self, z: float) -> Half:
         """The half of the aggregated posterior in which z lies: below its median or not."""
@@ -129,6 +132,9 @@ class Direction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     vector  [n_latent] unit vector; ridge regression of the users' standardised share of v on mu
     sd      standard deviation of mu @ vector over training users: the unit of steering strength
     r2      of the probe on held-out users; a direction with r2 near 0 carries nothing and is said to
+    pattern [n_latent] how the users' mu goes with it: S w / sqrt(w' S w), w the vector and S the covariance of mu over
+            training users, so that its length is that of one sd (Haufe et al. 2014); () in maps made before it was kept
+    steered what moving along it by sd does to held-out users' lists; None = not measured
     """
 
     attribute: str
@@ -137,16 +143,62 @@ class Direction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     mean: float
     sd: float
     r2: float
+    pattern: tuple[float, ...] = ()
+    steered: Steered | None = None
+
+
+class TasteAxis(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The single factor that tells most of one taste: its R2 (squared correlation) and that of the runner-up factor.
+
+    The taste is the share of `value` in a history, or (value None) the mean of a numeric attribute over it.
+    """
+
+    attribute: str
+    value: str | None
+    factor: int
+    r2: float
+    runner_up: float
+
+
+class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How well the axes line up with the users' tastes, as a whole; definitions and sources in docs/science.md.
+
+    part, n_users   which users it was measured on, and how many: none of them had a part in training
+    tastes          the tastes measured, each with its best factor; means below are over them
+    mean_r2         of the best factor for each taste; mean_gap: less that of the runner-up
+    sap             the same as mean_gap where every taste is a number
+    mig             mutual information gap, adjusted for chance
+    dci_*           by a lasso; depend on the number of factors: compare only maps with equally many
+    active          factors in use
+    """
+
+    part: str
+    n_users: int
+    tastes: tuple[TasteAxis, ...]
+    mean_r2: float
+    mean_gap: float
+    mig: float
+    sap: float
+    dci_disentanglement: float
+    dci_completeness: float
+    dci_informativeness: float
+    active: int
 
 
 class FactorMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All factors, with the settings that made the map. `notes` says in plain words what could not be decoded."""
+    """All factors, with the settings that made the map. `notes` says in plain words what could not be decoded.
+
+    space: measures of all factors together; None = not measured, a note says why
+    carriers: which of axis and direction carries each value; () = not measured
+    """
 
     settings: dict[str, int | float | str | bool | None]
     attributes: tuple[str, ...]
     factors: tuple[Factor, ...]
     directions: tuple[Direction, ...] = ()
     notes: tuple[str, ...] = ()
+    space: Space | None = None
+    carriers: tuple[Carrier, ...] = ()
 
     def check(self, n_latent: int) -> None:
         """Raise ContentError unless there is one whole factor per latent dimension, in order."""
@@ -154,6 +206,12 @@ class FactorMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             raise ContentError(f"factors.json maps {len(self.factors)} factors, the model has {n_latent} latents")
         if any(len(d.vector) != n_latent for d in self.directions):
             raise ContentError(f"a direction of factors.json does not have {n_latent} coordinates")
+        if any(d.pattern and len(d.pattern) != n_latent for d in self.directions):
+            raise ContentError(f"a direction's pattern in factors.json does not have {n_latent} coordinates")
+        for carrier in self.carriers:
+            carrier.check(n_latent)
+        if self.space is not None:
+            _check_space(self.space, n_latent)
         for i, factor in enumerate(self.factors):
             if factor.factor != i:
                 raise ContentError(f"factors.json has factor {factor.factor} at position {i}")
@@ -165,6 +223,14 @@ class FactorMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             told = factor.reading(factor.half)
             if (factor.status, factor.attribute, factor.value) != (told.status, told.attribute, told.value):
                 raise ContentError(f"factor {i} does not repeat the reading of its {factor.half} half")
+
+
+def _check_space(space: Space, n_latent: int) -> None:
+    if not 0 <= space.active <= n_latent:
+        raise ContentError(f"factors.json calls {space.active} of {n_latent} factors active")
+    for taste in space.tastes:
+        if not 0 <= taste.factor < n_latent or taste.runner_up > taste.r2:
+            raise ContentError(f"factors.json's best factor for {taste.attribute} {taste.value or ''} is none, or not best")
 
 
 class LatentMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
