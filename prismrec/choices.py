@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from prismrec.config import Config, keys_of, read_config, refuse_unknown_keys, with_settings
@@ -29,6 +29,7 @@ class TrainFlags:
 
     model: str | None = None
     condition: str | None = None
+    guide: str | None = None
     settings: Sequence[str] = ()
     device: Device = "auto"
     threads: int | None = None
@@ -49,6 +50,8 @@ class Choices:
 
     def fit_options(self, session: Session, prepared: Prepared, *, name: str | None = None) -> FitOptions:
         """Checked options for `training.fit.fit`; name: what the model will be called."""
+        from training.checked import checked
+        from training.guided.settings import GuideConfig
         from training.models.registry import config_for
         from training.options import FitOptions, fit_config
 
@@ -62,6 +65,7 @@ class Choices:
             kind=self.kind,
             model=model,
             fit=fit,
+            guide=checked(GuideConfig, self.config.guide, what="guiding"),
             run=self.run_options(session),
             condition=self.condition,
             reading=prepared.reading,
@@ -120,6 +124,8 @@ def choose(session: Session, flags: TrainFlags, *, default_kind: str = "additive
     keys = known_keys(kind)
     refuse_unknown_keys(config, {**keys, "model": [*keys["model"], "kind"]}, where=str(session.config))
     config = with_settings(config, flags.settings, keys=keys)
+    if flags.guide is not None:
+        config = replace(config, guide={**config.guide, "attributes": flags.guide})
     _check_values(kind, config)
     condition = flags.condition or str(config.model.get("condition", "genre"))
     return Choices(kind, condition, config, flags)
@@ -128,11 +134,13 @@ def choose(session: Session, flags: TrainFlags, *, default_kind: str = "additive
 def _check_values(kind: str, config: Config) -> None:
     from training.checked import checked
     from training.decode.options import DecodeOptions
+    from training.guided.settings import GuideConfig
     from training.models.registry import config_for
     from training.options import fit_config
 
     config_for(kind, _without(config.model, "kind", "condition"))
     fit_config(config.fit)
+    checked(GuideConfig, config.guide, what="guiding")
     checked(DecodeOptions, config.decode, what="decoding")
 
 
@@ -149,12 +157,14 @@ def known_keys(kind: str) -> dict[str, list[str]]:
     """Every key that `--set` may name, by section."""
     from training.data.split import Protocol
     from training.decode.options import DecodeOptions
+    from training.guided.settings import GuideConfig
     from training.models.registry import entry_for
     from training.options import FitConfig
 
     return {
         "model": [*keys_of(entry_for(kind).config), "condition"],
         "fit": keys_of(FitConfig),
+        "guide": keys_of(GuideConfig),
         "protocol": keys_of(Protocol),
         "decode": keys_of(DecodeOptions),
     }

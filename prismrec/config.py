@@ -7,6 +7,8 @@ The file is TOML with a section for each part that has options:
     latent = 32
     [fit]
     epochs = 60
+    [guide]
+    attributes = "genre, year"
     [protocol]
     min_items = 5
     [decode]
@@ -31,7 +33,7 @@ from prismrec.failures import CommandError
 if TYPE_CHECKING:
     from prismrec.former import FormerRun
 
-SECTIONS = ("model", "fit", "protocol", "decode")
+SECTIONS = ("model", "fit", "guide", "protocol", "decode")
 T = TypeVar("T")
 Section = Mapping[str, Any]
 
@@ -42,6 +44,7 @@ class Config:
 
     model: Section = field(default_factory=dict)
     fit: Section = field(default_factory=dict)
+    guide: Section = field(default_factory=dict)
     protocol: Section = field(default_factory=dict)
     decode: Section = field(default_factory=dict)
     former: FormerRun | None = None
@@ -65,7 +68,7 @@ def read_config(path: Path | None) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise CommandError(
             f"{path} is not valid TOML: {error}",
-            hint="write sections [model], [fit], [protocol], [decode] with lines key = value",
+            hint="write sections [model], [fit], [guide], [protocol], [decode] with lines key = value",
         ) from error
     except UnicodeDecodeError as error:
         raise CommandError(f"{path} is not UTF-8 text", hint="save it as UTF-8") from error

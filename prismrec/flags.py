@@ -47,7 +47,11 @@ SplitFile = Annotated[
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="An option of [model], [fit], [protocol] or [decode]; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="An option of [model], [fit], [guide], [protocol] or [decode]; repeatable.",
+    ),
 ]
 Baselines = Annotated[
     str | None,
@@ -69,6 +73,15 @@ Condition = Annotated[
         metavar="ATTRIBUTE",
         help="The item attribute whose values are the conditions of an additive-vae or c-vae (default genre, else the "
         "only one that is no number).",
+    ),
+]
+Guide = Annotated[
+    str | None,
+    typer.Option(
+        "--guide",
+        metavar="A,B",
+        help="The item attributes that get latents of their own; auto: all that fit; none (default: auto for an "
+        "additive-vae, none for others).",
     ),
 ]
 Device = Annotated[choices.Device, typer.Option(help="auto: a GPU if there is one.")]

@@ -58,7 +58,8 @@ class FormerRun:
         model = {"kind": self.info.kind, **self.info.config}
         if self.info.conditions.attribute is not None:
             model["condition"] = self.info.conditions.attribute
-        return {"model": model, "fit": dict(self.info.fit), "protocol": self.protocol}
+        guide = dict(self.info.guide)
+        return {"model": model, "fit": dict(self.info.fit), "guide": guide, "protocol": self.protocol}
 
     def check(self, prepared: Prepared) -> None:
         """CommandError unless these are the data that the run was trained on, item values of its condition included."""

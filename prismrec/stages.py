@@ -86,14 +86,15 @@ def trained(session: Session, run: RunFolder, prepared: Prepared, options: FitOp
 
 def differences(info: RunInfo, split: Split, options: FitOptions) -> list[str]:
     """What of a run is not as asked for; empty when training again would give the same."""
-    from training.start import with_precision
+    from training.start import explicit
 
-    options = with_precision(options)  # a run records what `auto` meant
+    options = explicit(options)  # a run records what `auto` meant
     pairs = {
         "data": (info.data.fingerprint, split.fingerprint),
         "model": (info.kind, options.kind),
         "[model]": (info.config, options.model.model_dump()),
         "[fit]": (info.fit, options.fit.model_dump()),
+        "[guide]": (info.guide, options.guide.model_dump()),
         "seed": (info.seeds.get("train"), options.run.seed),
         "condition": (info.conditions.attribute or options.condition, options.condition),
     }

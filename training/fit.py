@@ -13,6 +13,7 @@ from training.data.split import Split
 from training.epochs import EpochListener
 from training.evaluate.measure import measurable
 from training.evaluate.result import collapse
+from training.guided.alignment import align
 from training.interrupt import interrupt_on_sigint
 from training.loop import Stopped, run_loop, set_up
 from training.models.weights import load_model, weights_of
@@ -26,11 +27,11 @@ from training.sizes import check_fits
 from training.start import (
     check_data,
     check_sampled,
-    conditions_of,
     describe_run,
     device_of,
+    explicit,
+    inputs_of,
     shared_out,
-    with_precision,
 )
 from training.together import Job, together
 from training.trackers import check_tracker
@@ -63,12 +64,14 @@ def fit(
     check_tracker(options.run.tracker)
     check_data(split)
     check_sampled(options)
-    inputs = conditions_of(options, catalogue)
+    options = explicit(options)
+    inputs = inputs_of(options, split, catalogue)
     world = world_of(options.run, device=device_of(options.run.device))
-    options = shared_out(with_precision(options), world, split)
+    options = shared_out(options, world, split)
     check_fits(options, split, n_conditions=len(inputs.conditions.values))
     job = Job(run, split, inputs, options, world)
-    info = describe_run(options, split, inputs.conditions)
+    guides = () if inputs.guidance is None else inputs.guidance.guides
+    info = describe_run(options, split, inputs.conditions, guides=guides)
     before = _begin(job, catalogue, info)
     if before is not None:
         return _result(before)
@@ -98,12 +101,15 @@ def _begin(job: Job, catalogue: Catalogue, info: RunInfo) -> RunInfo | None:
 
 
 def _finish(job: Job, info: RunInfo) -> None:
-    """Let the model choose what it chooses at the end, on the best weights; they are written anew if it did."""
-    run, split = job.run, job.split
+    """Turn a guided model's axes and let the model choose what it chooses at the end, on the best weights; they are
+    written anew if anything was set."""
+    run, split, guidance = job.run, job.split, job.inputs.guidance
     model = load_model(info, run.best, n_items=split.train.shape[1])
     with torch_state(seed=job.options.run.seed, threads=job.options.run.threads):
+        if guidance is not None:
+            align(model, split.train, guidance)
         chosen = model.finish(split.train, measurable(split.validation, what="validation"))
-    if chosen:
+    if chosen or guidance is not None:
         run.write(run.best, weights_of(model))
 
 

@@ -15,6 +15,8 @@ from training.batches import Batch
 from training.data.split import HeldOut
 from training.errors import FitError
 from training.evaluate.measure import ndcg_of
+from training.guided.guidance import Guidance
+from training.guided.head import GuideHead
 from training.models.base import LatentModel
 from training.objective import ACTIVE_NATS, Loss, kl_per_dimension, varying
 from training.optimiser import optimiser_for
@@ -32,9 +34,18 @@ class Learner(pl.LightningModule):
     Several processes draw differently, each for its own rows, and agree on every figure.
     """
 
-    def __init__(self, model: LatentModel, config: FitConfig, *, anneal_steps: int, seed: int) -> None:
+    def __init__(
+        self,
+        model: LatentModel,
+        config: FitConfig,
+        *,
+        anneal_steps: int,
+        seed: int,
+        guidance: Guidance | None = None,
+    ) -> None:
         super().__init__()
         self.model, self.config, self.anneal_steps, self.seed = model, config, anneal_steps, seed
+        self.guide = None if guidance is None else GuideHead(guidance, n_latent=model.n_latent)
         self.kl_sums, self.mu_sums, self.mu_squares = torch.zeros(3, model.n_latent, dtype=torch.float64)
         self.n_validated, self.ndcg_sum = 0, 0.0
         self.has_posterior = True
@@ -45,9 +56,7 @@ class Learner(pl.LightningModule):
         self.model.walk = Walk(dtype, sampled_items=self.config.sampled_items, sparse=self.trainer.world_size == 1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimiser, schedule = optimiser_for(
-            self.model, self.config, total_steps=int(self.trainer.estimated_stepping_batches)
-        )
+        optimiser, schedule = optimiser_for(self, self.config, total_steps=int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
@@ -66,19 +75,22 @@ class Learner(pl.LightningModule):
         torch.manual_seed(step_seed(self.seed, self.global_step, rank=self.global_rank))
         beta = self.beta(self.global_step)
         loss = self.model.loss(batch.history, batch.target, condition=batch.condition, beta=beta)
-        broken = not math.isfinite(loss.total.item())
+        total = loss.total
+        if self.guide is not None:
+            total = total + self.guide.loss(loss.mu, batch.history, batch.condition)
+        broken = not math.isfinite(total.item())
         if self.trainer.strategy.reduce_boolean_decision(broken, all=False):  # in any process: all stop at this step
-            found = loss.total.item() if broken else "not finite in another process"
+            found = total.item() if broken else "not finite in another process"
             raise FitError(
                 f"the loss is {found} at step {self.global_step} (epoch {self.current_epoch})",
                 hint="train with a lower learning_rate; the best checkpoint so far, if any, is kept in best.pt",
             )
-        self._add(loss, batch.n_counted)
-        return loss.total if batch.weight == 1.0 else loss.total * batch.weight
+        self._add(total, loss, batch.n_counted)
+        return total if batch.weight == 1.0 else total * batch.weight
 
-    def _add(self, loss: Loss, n_rows: int) -> None:
+    def _add(self, total: Tensor, loss: Loss, n_rows: int) -> None:
         """To the epoch's sums. Lightning's own averaging costs as much as a small product, in every step."""
-        parts = torch.stack([loss.total, loss.reconstruction, loss.kl, torch.ones_like(loss.total)]).detach()
+        parts = torch.stack([total, loss.reconstruction, loss.kl, torch.ones_like(total)]).detach()
         self.loss_sums += n_rows * parts.cpu().double()
 
     def on_train_epoch_end(self) -> None:

@@ -50,7 +50,13 @@ def set_up(job: Job, *, watch: StepWatch) -> Loop:
     asked = None if entry_for(options.kind).by_rule else inputs.members  # of the rows that ask for a value
     seen = None if asked is None else seen_values(split.train, asked)
     sampler = EntrySampler(n_users, seen, config=options.fit, seed=options.run.seed, world=job.world)
-    model = make_model(options.kind, n_items=n_items, n_conditions=len(inputs.conditions.values), config=options.model)
+    model = make_model(
+        options.kind,
+        n_items=n_items,
+        n_conditions=len(inputs.conditions.values),
+        config=options.model,
+        guided=inputs.guidance is not None,
+    )
     anneal_steps = options.fit.anneal_steps or ANNEAL_EPOCHS * len(sampler)
     patience = Patience(options.fit.patience_epochs)
     keeper = Keeper(job.run, watch.listener)
@@ -72,7 +78,7 @@ def set_up(job: Job, *, watch: StepWatch) -> Loop:
         enable_model_summary=False,
     )
     return Loop(
-        learner=Learner(model, options.fit, anneal_steps=anneal_steps, seed=options.run.seed),
+        learner=Learner(model, options.fit, anneal_steps=anneal_steps, seed=options.run.seed, guidance=inputs.guidance),
         trainer=trainer,
         patience=patience,
         keeper=keeper,

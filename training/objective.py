@@ -30,11 +30,12 @@ ACTIVE_VARIANCE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """All scalars: total = reconstruction + beta * kl; the two parts are means over the batch's users."""
+    """Scalars: total = reconstruction + beta * kl; the two parts are means over the batch's users. mu [B, n_latent]."""
 
     total: Tensor
     reconstruction: Tensor
     kl: Tensor
+    mu: Tensor
 
 
 def multinomial_nll(logits: Tensor, target: SparseRows) -> Tensor:
@@ -90,4 +91,4 @@ def elbo_loss(
     posterior = model.encode(history, condition)
     reconstruction = mean_nll(model, sample(posterior), target, weights=model.row_weights(history))
     kl = kl_per_dimension(posterior).sum(dim=1).mean()
-    return Loss(reconstruction + beta * kl, reconstruction, kl)
+    return Loss(reconstruction + beta * kl, reconstruction, kl, posterior.mu)

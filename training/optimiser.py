@@ -7,17 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from training.models.base import LatentModel
 from training.options import FitConfig
 
 FIRST_SHARE = 0.04
 """A one-cycle schedule starts at this share of its peak."""
 
 
-def optimiser_for(model: LatentModel, config: FitConfig, *, total_steps: int) -> tuple[torch.optim.Optimizer, LambdaLR]:
+def optimiser_for(model: nn.Module, config: FitConfig, *, total_steps: int) -> tuple[torch.optim.Optimizer, LambdaLR]:
     """The optimiser and the schedule, which steps after every optimiser step. Both are saved in a checkpoint."""
     optimiser = RowAdam(
         model.parameters(),

@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from training.checked import checked
+from training.guided.settings import GuideConfig
 from training.models.base import ModelConfig
 from training.precision import Precision
 from training.run_info import Reading
@@ -126,6 +127,7 @@ class FitOptions:
     name        what the model will be called; data_name, source, reading: the data set's name, where it was read from
                 and how
     kind        an entry of the model registry; model: its config (config_for(kind, ...))
+    guide       which attributes are tied to latents
     condition   the item attribute whose values a conditioned model takes; ignored by the others
     """
 
@@ -136,6 +138,7 @@ class FitOptions:
     model: ModelConfig
     fit: FitConfig = field(default_factory=FitConfig)
     run: RunOptions = field(default_factory=RunOptions)
+    guide: GuideConfig = field(default_factory=GuideConfig)
     condition: str = CONDITION
     reading: Reading = field(default_factory=Reading)
 

@@ -18,6 +18,7 @@ def check_resumable(before: RunInfo, now: RunInfo) -> None:
         ("model", before.config, now.config),
         ("training", before.fit, now.fit),
         ("seed", before.seeds, now.seeds),
+        ("guide", before.guide, now.guide),
     ):
         open_ended = old.get("schedule", "constant") == "constant"
         keys = sorted((old.keys() | new.keys()) - ({"epochs"} if open_ended else set()))

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from bundle.factors import Guide
 from bundle.manifest import Conditions, Data
 from training.data.split import Protocol
 
@@ -62,6 +63,7 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     threads     of the CPU: other numbers of them add in another order; devices: processes on each of `nodes` machines,
                 which draw other numbers than one alone
     conditions  the values of the attribute that the model takes as condition; empty for an unconditioned model
+    guide       the GuideConfig; guides: what the first latents are tied to, in their order, empty = an unguided model
     libraries   name -> version; git is None outside a checkout; code: a digest of the sources that shape the numbers
     complete    training ended by itself (all epochs, or early stopping); summary: how, None before the end
     """
@@ -86,3 +88,5 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     devices: int = 1
     nodes: int = 1
     code: str | None = None
+    guide: Settings = {}
+    guides: tuple[Guide, ...] = ()

@@ -9,10 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from bundle.catalogue import Catalogue
+from bundle.factors import Guide
 from bundle.manifest import Conditions, Data
 from training.data.split import Split
 from training.errors import ConfigError, DataError
 from training.evaluate.measure import measurable
+from training.guided.guidance import Guidance, guidance_of
+from training.guided.settings import AUTO, NONE
 from training.models.base import LatentModel
 from training.models.registry import entry_for
 from training.options import CONDITION, FitOptions
@@ -23,11 +26,16 @@ from training.world import World, check_work
 
 
 @dataclass(frozen=True, slots=True)
-class ConditionInputs:
-    """conditions: for run.json; members bool [n_items, n_conditions], None for an unconditioned model."""
+class Inputs:
+    """What training takes from the items' attributes.
+
+    conditions  for run.json; members bool [n_items, n_conditions], None for an unconditioned model
+    guidance    what is tied to latents, None for an unguided model
+    """
 
     conditions: Conditions
     members: NDArray[np.bool_] | None
+    guidance: Guidance | None = None
 
 
 def check_data(split: Split) -> None:
@@ -41,12 +49,21 @@ def check_data(split: Split) -> None:
     measurable(split.validation, what="validation")
 
 
-def conditions_of(options: FitOptions, catalogue: Catalogue) -> ConditionInputs:
+def inputs_of(options: FitOptions, split: Split, catalogue: Catalogue) -> Inputs:
+    """What the model asked for takes; ConfigError when an attribute is not there, or cannot guide.
+
+    options: explicit ones.
+    """
+    found = conditions_of(options, catalogue)
+    return replace(found, guidance=guidance_of(options.guide, options.model, split.train, catalogue))
+
+
+def conditions_of(options: FitOptions, catalogue: Catalogue) -> Inputs:
     """The condition inputs of the model asked for; ConfigError when the attribute is not there.
 
     A model conditioned by a rule does without the attribute, unless it was named.
     """
-    entry, nothing = entry_for(options.kind), ConditionInputs(Conditions(attribute=None, values=()), None)
+    entry, nothing = entry_for(options.kind), Inputs(Conditions(attribute=None, values=()), None)
     if not entry.conditioned:
         return nothing
     attribute = catalogue.attribute(options.condition)
@@ -61,7 +78,7 @@ def conditions_of(options: FitOptions, catalogue: Catalogue) -> ConditionInputs:
     pairs_of_all = options.fit.combined > 0.0 and options.fit.combined_match != "any"
     shares = entry.by_rule or pairs_of_all
     conditions = Conditions(attribute=attribute.name, values=attribute.values, shares=shares)
-    return ConditionInputs(conditions, attribute.members)
+    return Inputs(conditions, attribute.members)
 
 
 def device_of(asked: str) -> str:
@@ -72,10 +89,15 @@ def device_of(asked: str) -> str:
     return "cuda" if asked == "cuda" or (asked == "auto" and there) else "cpu"
 
 
-def with_precision(options: FitOptions) -> FitOptions:
-    """The options with fp32 or bf16 in the place of auto, so that the run records which it was."""
+def explicit(options: FitOptions) -> FitOptions:
+    """The options with what stands for auto, or for nothing said, so that the run records which it was."""
     found = resolved(options.fit.precision, device_of(options.run.device))
-    return replace(options, fit=options.fit.model_copy(update={"precision": found}))
+    guided_by = options.guide.attributes or (AUTO if entry_for(options.kind).guided else NONE)
+    return replace(
+        options,
+        fit=options.fit.model_copy(update={"precision": found}),
+        guide=options.guide.model_copy(update={"attributes": guided_by}),
+    )
 
 
 def shared_out(options: FitOptions, world: World, split: Split) -> FitOptions:
@@ -102,7 +124,9 @@ def check_sampled(options: FitOptions) -> None:
         )
 
 
-def describe_run(options: FitOptions, split: Split, conditions: Conditions) -> RunInfo:
+def describe_run(
+    options: FitOptions, split: Split, conditions: Conditions, *, guides: tuple[Guide, ...] = ()
+) -> RunInfo:
     """run.json as it is when training starts."""
     n_users, n_items = split.train.shape
     return RunInfo(
@@ -132,4 +156,6 @@ def describe_run(options: FitOptions, split: Split, conditions: Conditions) -> R
         devices=options.run.devices or 1,
         nodes=options.run.nodes,
         code=code_digest(),
+        guide=options.guide.model_dump(),
+        guides=guides,
     )

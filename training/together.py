@@ -24,7 +24,7 @@ from training.data.split import Split
 from training.errors import FitError
 from training.options import FitOptions
 from training.run_folder import RunFolder
-from training.start import ConditionInputs
+from training.start import Inputs
 from training.world import World
 
 LAST_WORDS_SECONDS = 20.0
@@ -38,7 +38,7 @@ class Job:
 
     run: RunFolder
     split: Split
-    inputs: ConditionInputs
+    inputs: Inputs
     options: FitOptions
     world: World
 

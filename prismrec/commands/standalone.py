@@ -54,6 +54,7 @@ def standalone(  # noqa: PLR0913 - each parameter is an option
     force: flags.Force = None,
     model: flags.Model = None,
     condition: flags.Condition = None,
+    guide: flags.Guide = None,
     items: flags.Items = None,
     max_bad: flags.MaxBad = 0.01,
     threshold: flags.Threshold = None,
@@ -69,7 +70,7 @@ def standalone(  # noqa: PLR0913 - each parameter is an option
     from training.run_folder import RunFolder
 
     session = session_of(context)
-    chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads))
+    chosen = choose(session, TrainFlags(model, condition, guide, settings or (), device, threads))
     url = store_for(store, out)
     service = load_settings(models=out.absolute().parent, model=out.name, store_url=url, port=port)
     check_target(out.absolute(), next_version(out))

@@ -36,6 +36,7 @@ def train(  # noqa: PLR0913 - each parameter is an option
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in the folder.")] = False,
     condition: flags.Condition = None,
+    guide: flags.Guide = None,
     items: flags.Items = None,
     max_bad: flags.MaxBadOrFormer = None,
     threshold: flags.Threshold = None,
@@ -57,7 +58,7 @@ def train(  # noqa: PLR0913 - each parameter is an option
 
     session = session_of(context)
     said_of_training = TrainFlags(
-        model, condition, settings or (), device, threads, tracker, resume, devices=devices, nodes=nodes
+        model, condition, guide, settings or (), device, threads, tracker, resume, devices=devices, nodes=nodes
     )
     chosen = choose(session, said_of_training)
     chosen.run_options(session)  # impossible devices are refused before the data are read, not after it

@@ -59,6 +59,7 @@ def tune(  # noqa: PLR0913 - each parameter is an option
     record: Record = None,
     searched: Searched = None,
     condition: flags.Condition = None,
+    guide: flags.Guide = None,
     items: flags.Items = None,
     max_bad: flags.MaxBad = 0.01,
     threshold: flags.Threshold = None,
@@ -79,7 +80,7 @@ def tune(  # noqa: PLR0913 - each parameter is an option
     from training.tune.study import STUDY_FILE, Search, search
 
     session = session_of(context)
-    chosen = choose(session, TrainFlags(model, condition, settings or (), device, threads))
+    chosen = choose(session, TrainFlags(model, condition, guide, settings or (), device, threads))
     space = _space(chosen, searched or ())
     choice = DataChoice(data, items, max_bad, threshold, min_items, heldout, split)
     prepared = prepare(session, choice, chosen.config)

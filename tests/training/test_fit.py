@@ -88,7 +88,7 @@ def nan_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def broken(*args: object, **kwargs: object) -> Loss:
         loss = real(*args, **kwargs)  # type: ignore[arg-type]
-        return Loss(loss.total * float("nan"), loss.reconstruction, loss.kl) if next(calls) == step else loss
+        return Loss(loss.total * float("nan"), loss.reconstruction, loss.kl, loss.mu) if next(calls) == step else loss
 
     monkeypatch.setattr(base, "elbo_loss", broken)
 

@@ -9,9 +9,11 @@ import msgspec
 
 from training.evaluate.baselines import DRAWN
 from training.evaluate.result import Conditioned, Metrics, Part
+from training.guided.settings import NONE
 from training.models.registry import entry_for
 from training.options import FitOptions
 from training.run_info import Settings
+from training.start import explicit
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Task:
         if self.options is None:
             return {}
         asked = {"config": self.options.model.model_dump(), "fit": self.options.fit.model_dump()}
+        if explicit(self.options).guide.attributes != NONE:
+            asked["guide"] = self.options.guide.model_dump()
         if entry_for(self.options.kind).conditioned:
             asked["condition"] = {"attribute": self.options.condition}
         return asked

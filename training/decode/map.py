@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from bundle.catalogue import Catalogue
-from bundle.factors import Direction, FactorMap
+from bundle.factors import Direction, FactorMap, Guide
 from bundle.manifest import encode as to_json
 from training.data.split import Split
 from training.decode.attribute_table import AttributeTable, attribute_table
@@ -37,9 +40,16 @@ def decode_run(run: RunFolder, options: DecodeOptions | None = None) -> FactorMa
     loaded = run.load()
     conditions = loaded.info.conditions.values
     decoded = decode(loaded.model, loaded.split, loaded.catalogue, options or DecodeOptions(), conditions=conditions)
-    run.write(run.factors, to_json(decoded.factors))
+    factors = with_guides(decoded.factors, loaded.info.guides)
+    run.write(run.factors, to_json(factors))
     run.write(run.latent_map, to_json(decoded.projection.latent_map()))
-    return decoded.factors
+    return factors
+
+
+def with_guides(found: FactorMap, guides: Sequence[Guide]) -> FactorMap:
+    """The map with what the first factors were tied to in training: the intention beside what came of it."""
+    tied = [msgspec.structs.replace(f, guide=g) for f, g in zip(found.factors, guides, strict=False)]
+    return msgspec.structs.replace(found, factors=(*tied, *found.factors[len(tied) :]))
 
 
 def decode(

@@ -41,6 +41,10 @@ class Explainer(nn.Module):
 
     along: Tensor
     weights: Tensor
+    into_z: Tensor
+    into_z_bias: Tensor
+    from_z: Tensor
+    from_z_bias: Tensor
     through: Tensor
 
     def __init__(self, model: TanhNetwork) -> None:
@@ -49,16 +53,13 @@ class Explainer(nn.Module):
         along, weights = gauss_legendre(N_NODES)
         self.register_buffer("along", along[:, None])
         self.register_buffer("weights", weights[:, None])
-        into_z = model.to_mu.weight
-        assert isinstance(into_z, Tensor)
-        product = self._hidden_layer[0].detach().double() @ into_z.detach().double()
+        into_z, from_z = model.mean_layer, model.decoder_layer
+        assert from_z is not None
+        for name, layer in (("into_z", into_z), ("from_z", from_z)):
+            self.register_buffer(name, layer[0].detach())
+            self.register_buffer(f"{name}_bias", layer[1].detach())
+        product = self.from_z.double() @ self.into_z.double()
         self.register_buffer("through", product.float())  # M [G, H]
-
-    @property
-    def _hidden_layer(self) -> tuple[Tensor, Tensor]:
-        layer = self.model.hidden_layer
-        assert layer is not None
-        return layer
 
     def forward(self, history: Tensor, condition: Tensor | None, shift: Tensor, item_ix: Tensor) -> Explained:
         """history int64 [L] (L may be 0), condition float32 [1, C] or None, shift [1, n_latent], item_ix int64 [K].
@@ -80,14 +81,14 @@ class Explainer(nn.Module):
         z, _ = self._path(torch.tanh(summed + offset), shift)
         return Explained(
             latent=self._latent(rows, z),
-            latent_base=rows @ torch.tanh(self._hidden_layer[1]) + bias,
+            latent_base=rows @ torch.tanh(self.from_z_bias) + bias,
             history_contribution=gradient @ per_item.T,
             history_base=(rows * empty).sum(1) + bias,
         )
 
     def _latent(self, rows: Tensor, z: Tensor) -> Tensor:
         """[K, n_latent]. g_h is taken as tanh(a)/a * (1 - tanh(a + b) tanh(b)): the same number, without cancelling."""
-        weight, bias = self._hidden_layer
+        weight, bias = self.from_z, self.from_z_bias
         a = z @ weight.T
         small = a.abs() < _SMALL
         safe = torch.where(small, torch.ones_like(a), a)
@@ -97,8 +98,8 @@ class Explainer(nn.Module):
 
     def _path(self, first: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
         """First hidden layer [Q, H] -> z [Q, n_latent] and the second hidden layer [Q, G]."""
-        z = self.model.to_mu(first) + shift
-        return z, torch.tanh(functional.linear(z, *self._hidden_layer))
+        z = functional.linear(first, self.into_z, self.into_z_bias) + shift
+        return z, torch.tanh(functional.linear(z, self.from_z, self.from_z_bias))
 
     def _averaged(self, summed: Tensor, offset: Tensor, shift: Tensor) -> Tensor:
         """T [G, H] of the module's docstring."""

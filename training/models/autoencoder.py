@@ -71,4 +71,4 @@ class Autoencoder(TanhNetwork):
         z = self.encode(history, condition).mu
         reconstruction = mean_nll(self, z, target)
         size = z.abs().sum(dim=1).mean()
-        return Loss(reconstruction + self.config.sparse * size, reconstruction, self.config.sparse * size)
+        return Loss(reconstruction + self.config.sparse * size, reconstruction, self.config.sparse * size, z)

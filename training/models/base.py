@@ -14,6 +14,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from training.data.split import HeldOut
+from training.models.basis import Basis
 from training.objective import Loss, elbo_loss
 from training.output_loss import OutputLayer, Walk
 
@@ -68,6 +69,7 @@ class LatentModel(nn.Module, ABC):
 
     condition is float32 [B, n_conditions], 1 for each value asked for; None means all zeros.
     walk is how the loss of a linear output layer is worked out; training sets it (FitConfig.precision).
+    basis, of a guided model: the coordinates of z outside training. In training mode z is in those it is trained in.
     """
 
     kind: ClassVar[str]
@@ -76,6 +78,10 @@ class LatentModel(nn.Module, ABC):
     n_conditions: int
     config: ModelConfig
     walk: Walk = Walk()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.basis: Basis | None = None
 
     @abstractmethod
     def encode(self, rows: SparseRows, condition: Tensor | None = None) -> Posterior:
@@ -88,6 +94,21 @@ class LatentModel(nn.Module, ABC):
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """z float32 [B, n_latent] -> logits float32 [B, n_items]."""
+
+    def hold_basis(self) -> None:
+        """Make room for other axes than the trained ones, at first the same; part of the weights from then on."""
+        self.basis = Basis(self.n_latent)
+
+    def turned(self, posterior: Posterior) -> Posterior:
+        """A posterior of the trained coordinates, in those that are spoken of outside training."""
+        if self.basis is None or self.training:
+            return posterior
+        logvar = None if posterior.logvar is None else self.basis.turned_logvar(posterior.logvar)
+        return Posterior(self.basis.turned(posterior.mu), logvar, posterior.prior_std)
+
+    def trained(self, z: Tensor) -> Tensor:
+        """A point [B, n_latent] in the coordinates that the layers were trained in."""
+        return z if self.basis is None or self.training else self.basis.back(z)
 
     @property
     def product_dtype(self) -> torch.dtype:

@@ -62,4 +62,4 @@ class CVAE(MultVAE):
         weights = weights if by_user is None else weights * by_user
         reconstruction = mean_nll(self, sample(posterior), target, weights=weights)
         kl = (kl_per_dimension(posterior).sum(dim=1) * share**self.config.kl_weighting).mean()
-        return Loss(reconstruction + beta * kl, reconstruction, kl)
+        return Loss(reconstruction + beta * kl, reconstruction, kl, posterior.mu)

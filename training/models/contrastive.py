@@ -58,7 +58,7 @@ class Contrastive(TanhNetwork):
         z = self.encode(history, condition).mu
         reconstruction = mean_nll(self, z, target)
         pairs = self.config.weight * self.pair_loss(z, history)
-        return Loss(reconstruction + pairs, reconstruction, pairs)
+        return Loss(reconstruction + pairs, reconstruction, pairs, z)
 
     def pair_loss(self, z: Tensor, history: SparseRows) -> Tensor:
         """Mean cross-entropy of the rows z [B, n_latent] and the partner drawn for each; 0 for a row without others."""

@@ -121,29 +121,27 @@ class MacridVAE(LinearInput):
         n_rows = first.shape[0]  # K rows per user, so that every product is of two matrices: traces keep sizes free
         hidden = torch.tanh(first.reshape(n_rows * self.n_concepts, self.bias_in.shape[0]) + self.bias_in)
         logvar = 2.0 * math.log(self.config.prior_std) - self.to_spread(hidden)
-        return Posterior(
-            unit(self.to_mu(hidden)).reshape(n_rows, self.n_latent),
-            logvar.reshape(n_rows, self.n_latent),
-            self.config.prior_std,
-        )
+        mu = unit(self.to_mu(hidden)).reshape(n_rows, self.n_latent)
+        return self.turned(Posterior(mu, logvar.reshape(n_rows, self.n_latent), self.config.prior_std))
 
     def decoder_input(self, z: Tensor) -> Tensor:
-        """z with every block scaled to length 1; a block of zeros stays."""
-        return unit(z.reshape(z.shape[0], self.n_concepts, self.width)).reshape(z.shape[0], self.n_latent)
+        """z with every block (of the trained coordinates) scaled to length 1; a block of zeros stays."""
+        blocks = unit(self.trained(z).reshape(z.shape[0], self.n_concepts, self.width))
+        return self.turned(Posterior(blocks.reshape(z.shape[0], self.n_latent), None)).mu
 
     def decode(self, z: Tensor) -> Tensor:
         """See LatentModel.decode."""
         return self._decode(z, self.shares())
 
     def _decode(self, z: Tensor, shares: Tensor) -> Tensor:
-        blocks = self.decoder_input(z).reshape(-1, self.n_concepts, self.width).unbind(1)
+        blocks = self.trained(self.decoder_input(z)).reshape(-1, self.n_concepts, self.width).unbind(1)
         items, log_shares = unit(self.items).T / self.config.tau, torch.log(shares.clamp(min=TINY))
         return torch.logsumexp(torch.stack([block @ items + log_shares[:, k] for k, block in enumerate(blocks)]), dim=0)
 
     def logit(self, u: Tensor, item_ix: Tensor) -> Tensor:
         """See LinearInput.logit."""
         items = unit(functional.embedding(item_ix, self.items)).unsqueeze(1)  # [N, 1, width]
-        cosines = (u.reshape(u.shape[0], self.n_concepts, self.width) * items).sum(2)
+        cosines = (self.trained(u).reshape(u.shape[0], self.n_concepts, self.width) * items).sum(2)
         log_shares = torch.log(self.shares(item_ix).clamp(min=TINY))
         return torch.logsumexp(cosines / self.config.tau + log_shares, dim=1)
 
@@ -155,7 +153,7 @@ class MacridVAE(LinearInput):
         reconstruction = multinomial_nll(self._decode(sample(posterior), shares), target).mean()
         constant = 0.5 * self.n_concepts / self.config.prior_std**2
         kl = kl_per_dimension(posterior).sum(dim=1).mean() - constant
-        return Loss(reconstruction + beta * kl, reconstruction, kl)
+        return Loss(reconstruction + beta * kl, reconstruction, kl, posterior.mu)
 
 
 def unit(vectors: Tensor) -> Tensor:

@@ -104,8 +104,7 @@ class RecVAE(LinearInput):
 
     def rest_of_encoder(self, first: Tensor, condition: Tensor | None) -> Posterior:
         """See LinearInput.rest_of_encoder."""
-        posterior: Posterior = self.encoder(first, self.product_dtype)
-        return posterior
+        return self.turned(self.encoder(first, self.product_dtype))
 
     def decode(self, z: Tensor) -> Tensor:
         """See LatentModel.decode."""
@@ -113,11 +112,11 @@ class RecVAE(LinearInput):
 
     def output(self, z: Tensor) -> OutputLayer:
         """See LatentModel.output."""
-        return OutputLayer(z, self.decoder.weight, self.decoder.bias)
+        return OutputLayer(self.trained(z), self.decoder.weight, self.decoder.bias)
 
     def logit(self, u: Tensor, item_ix: Tensor) -> Tensor:
         """See LinearInput.logit."""
-        return logits_of_rows(u, self.decoder.weight, self.decoder.bias, item_ix)
+        return logits_of_rows(self.trained(u), self.decoder.weight, self.decoder.bias, item_ix)
 
     def start_epoch(self, epoch: int) -> None:
         """Encoder or decoder, by the place of the epoch in its cycle; the prior is renewed between the two turns."""
@@ -143,7 +142,7 @@ class RecVAE(LinearInput):
         reconstruction = mean_nll(self, z, target)
         kl = (self.log_posterior(z, posterior) - self.log_prior(z, history)).sum(dim=1)
         weighted = (self.config.gamma * history.lengths * kl).mean()
-        return Loss(reconstruction + weighted, reconstruction, kl.mean())
+        return Loss(reconstruction + weighted, reconstruction, kl.mean(), posterior.mu)
 
     def log_posterior(self, z: Tensor, posterior: Posterior) -> Tensor:
         """log q(z_i|x) [B, n_latent] at z."""

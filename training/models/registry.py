@@ -27,6 +27,7 @@ class ModelEntry:
     conditioned  it takes condition values
     by_rule      its condition is a rule on the scores: no row of training asks for a value, and data without the
                  attribute will do
+    guided       its latents are tied to the items' attributes unless the user says otherwise (training/guided)
     neighbours   it also recommends by a vote of the nearest users in its latent space, and is evaluated by that, too
     """
 
@@ -34,11 +35,12 @@ class ModelEntry:
     make: Callable[..., LatentModel]
     conditioned: bool = False
     by_rule: bool = False
+    guided: bool = False
     neighbours: bool = False
 
 
 MODELS: Mapping[str, ModelEntry] = {
-    AdditiveVAE.kind: ModelEntry(AdditiveVAEConfig, AdditiveVAE, conditioned=True, by_rule=True),
+    AdditiveVAE.kind: ModelEntry(AdditiveVAEConfig, AdditiveVAE, conditioned=True, by_rule=True, guided=True),
     Autoencoder.kind: ModelEntry(AutoencoderConfig, Autoencoder),
     Contrastive.kind: ModelEntry(ContrastiveConfig, Contrastive, neighbours=True),
     MacridVAE.kind: ModelEntry(MacridVAEConfig, MacridVAE),
@@ -62,9 +64,14 @@ def config_for(kind: str, overrides: Mapping[str, object] | None = None) -> Mode
 
 
 def make_model(
-    kind: str, *, n_items: int, n_conditions: int = 0, config: ModelConfig | Mapping[str, Any] | None = None
+    kind: str,
+    *,
+    n_items: int,
+    n_conditions: int = 0,
+    config: ModelConfig | Mapping[str, Any] | None = None,
+    guided: bool = False,
 ) -> LatentModel:
-    """A new model with random weights, drawn from torch's global generator."""
+    """A new model with random weights, drawn from torch's global generator. guided: with room for other axes."""
     entry = entry_for(kind)
     if not isinstance(config, ModelConfig):
         config = config_for(kind, config)
@@ -79,4 +86,7 @@ def make_model(
         raise ConfigError(
             f"a {kind} takes no condition values, got {n_conditions}", hint="train an additive-vae or c-vae"
         )
-    return entry.make(n_items, config, n_conditions=n_conditions)
+    model = entry.make(n_items, config, n_conditions=n_conditions)
+    if guided:
+        model.hold_basis()
+    return model

@@ -66,6 +66,19 @@ class TanhNetwork(LinearInput):
         return None if layer is None else (layer.weight, layer.bias)
 
     @property
+    def mean_layer(self) -> tuple[Tensor, Tensor]:
+        """The encoder's last layer in the coordinates spoken of outside training: [latent, hidden], [latent]."""
+        assert isinstance(self.to_mu, nn.Linear)
+        weight, bias = self.to_mu.weight, self.to_mu.bias
+        return (weight, bias) if self.basis is None else (self.basis.forward_matrix @ weight, self.basis.turned(bias))
+
+    @property
+    def decoder_layer(self) -> tuple[Tensor, Tensor] | None:
+        """hidden_layer for a z in those coordinates."""
+        layer = self.hidden_layer
+        return layer if layer is None or self.basis is None else (layer[0] @ self.basis.backward_matrix, layer[1])
+
+    @property
     def output_layer(self) -> tuple[Tensor, Tensor]:
         """The decoder's last layer: weight [n_items, hidden], bias [n_items]."""
         return self.decoder_out.weight, self.decoder_out.bias
@@ -77,7 +90,8 @@ class TanhNetwork(LinearInput):
         hidden = torch.tanh(first + self.bias_in)
         dtype = self.product_dtype
         mu = hidden if isinstance(self.to_mu, nn.Identity) else linear(hidden, self.to_mu, dtype=dtype)
-        return Posterior(mu, None if self.to_logvar is None else linear(hidden, self.to_logvar, dtype=dtype))
+        logvar = None if self.to_logvar is None else linear(hidden, self.to_logvar, dtype=dtype)
+        return self.turned(Posterior(mu, logvar))
 
     def decode(self, z: Tensor) -> Tensor:
         """See LatentModel.decode."""
@@ -92,5 +106,5 @@ class TanhNetwork(LinearInput):
         return logits_of_rows(self._decoder_hidden(u), *self.output_layer, item_ix)
 
     def _decoder_hidden(self, z: Tensor) -> Tensor:
-        layer = self.hidden_layer
+        layer, z = self.hidden_layer, self.trained(z)
         return z if layer is None else torch.tanh(linear(z, layer, dtype=self.product_dtype))

@@ -24,7 +24,13 @@ def weights_of(model: LatentModel) -> bytes:
 def load_model(info: RunInfo, path: Path, *, n_items: int) -> LatentModel:
     """The model of a run in eval mode on the CPU. FitError when the weights do not fit its configuration."""
     with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away: draw them from nobody's stream
-        model = make_model(info.kind, n_items=n_items, n_conditions=len(info.conditions.values), config=info.config)
+        model = make_model(
+            info.kind,
+            n_items=n_items,
+            n_conditions=len(info.conditions.values),
+            config=info.config,
+            guided=bool(info.guides),
+        )
     try:
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
