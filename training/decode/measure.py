@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from training.decode.attribute_table import AttributeTable
@@ -82,6 +82,6 @@ def measure(
         [(cell.change.lists, cell.sampled.lists) for cell in cells],
         permutations=options.permutations,
         rng=streams.null,
-        threads=os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
     )
     return Measurements(before, tuple(cells), null, benjamini_hochberg(null.js_p), benjamini_hochberg(null.ig_p))
