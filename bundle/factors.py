@@ -55,7 +55,8 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What one half of one factor is said to encode. attribute and value are None unless status is decoded/ambiguous.
 
     rivals names the attributes whose effect lies within the winner's interval (status ambiguous).
-    stability: share of retrainings in which the matched half, signs aligned, reads the same; None = not measured.
+    stability: share of retrainings in which the matched half, signs aligned, reads the same; None = not measured, or
+    undecoded: then nothing is claimed that could be stable. unstable: it is ambiguous because that share is too small.
     """
 
     status: Status
@@ -67,6 +68,7 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     q_value: float
     rivals: tuple[str, ...] = ()
     stability: float | None = None
+    unstable: bool = False
 
 
 class Guide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -88,7 +90,8 @@ class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     half        the half with the stronger effect; status/attribute/value repeat that half's reading
     examples_*  external ids of the items that gain most at that end of the spectrum
     stability   that of the reading it repeats: share of retrainings whose matched dimension decodes to the same value
-    match       mean |correlation| of mu_i with the matched dimension of the retrainings; None = not measured
+    match       mean |correlation| of mu_i with the matched dimension of the retrainings, 0 for one without a match;
+                None = not measured, or inactive
     guide       what the factor was tied to in training; None = it was free
     steers      the value whose share of held-out users' lists it moves most; None = not measured, or inactive
     """
@@ -163,7 +166,7 @@ class TasteAxis(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How well the axes line up with the users' tastes, as a whole; definitions and sources in docs/science.md.
 
-    part, n_users   which users it was measured on, and how many: none of them had a part in training
+    n_users         validation users (their fold-in) on whom all of it was measured: none had a part in training
     tastes          the tastes measured, each with its best factor; means below are over them
     mean_r2         of the best factor for each taste; mean_gap: less that of the runner-up
     sap             the same as mean_gap where every taste is a number
@@ -172,7 +175,6 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     active          factors in use
     """
 
-    part: str
     n_users: int
     tastes: tuple[TasteAxis, ...]
     mean_r2: float
@@ -220,9 +222,20 @@ class FactorMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             for reading in (factor.negative, factor.positive):
                 if (reading.status == "undecoded") != (reading.attribute is None):
                     raise ContentError(f"factor {i}: an undecoded half has no attribute, and only that one")
+            for reading in (factor.negative, factor.positive):
+                _check_stability(reading, i)
             told = factor.reading(factor.half)
-            if (factor.status, factor.attribute, factor.value) != (told.status, told.attribute, told.value):
+            repeated = (factor.status, factor.attribute, factor.value, factor.stability)
+            if repeated != (told.status, told.attribute, told.value, told.stability):
                 raise ContentError(f"factor {i} does not repeat the reading of its {factor.half} half")
+
+
+def _check_stability(reading: Reading, factor: int) -> None:
+    measured = reading.stability
+    if measured is not None and (reading.status == "undecoded" or not 0.0 <= measured <= 1.0):
+        raise ContentError(f"factor {factor}: a stability is a share, and of a half that is read")
+    if reading.unstable and (reading.status != "ambiguous" or measured is None):
+        raise ContentError(f"factor {factor}: an unstable half is an ambiguous one whose stability was measured")
 
 
 def _check_space(space: Space, n_latent: int) -> None:
@@ -230,7 +243,9 @@ def _check_space(space: Space, n_latent: int) -> None:
         raise ContentError(f"factors.json calls {space.active} of {n_latent} factors active")
     for taste in space.tastes:
         if not 0 <= taste.factor < n_latent or taste.runner_up > taste.r2:
-            raise ContentError(f"factors.json's best factor for {taste.attribute} {taste.value or ''} is none, or not best")
+            raise ContentError(
+                f"factors.json's best factor for {taste.attribute} {taste.value or ''} is none, or not best"
+            )
 
 
 class LatentMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

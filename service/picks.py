@@ -198,7 +198,8 @@ def _by_value(
 
 
 def half_note(factor: Factor, half: Half) -> str | None:
-    """Why a half is not plainly decoded: rivals, or (there being none) the two methods, which name different values."""
+    """Why a half is not plainly decoded: rivals, trainings with other seeds that read it otherwise, or (there being
+    neither) the two methods, which name different values."""
     reading = factor.reading(half)
     if reading.status == "undecoded":
         return "this half is undecoded: what its items have in common is not known"
@@ -206,6 +207,11 @@ def half_note(factor: Factor, half: Half) -> str | None:
         return None
     if reading.rivals:
         return f"this half is ambiguous: also {', '.join(reading.rivals)} fit it"
+    if reading.unstable and reading.stability is not None:
+        return (
+            f"this half is ambiguous: trained again with other seeds, the model reads the same there in only "
+            f"{reading.stability:.0%} of the trainings"
+        )
     for cell in factor.evidence:
         named = (cell.shifted_value, cell.value)
         if (cell.attribute, cell.half) == (reading.attribute, half) and None not in named and named[0] != named[1]:

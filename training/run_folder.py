@@ -6,6 +6,8 @@
     metrics.jsonl     one line per epoch                 tensorboard/     the same for TensorBoard
     evaluation.json   written by evaluate                report.html      written by decode
     factors.json, latent_map.json                        written by decode
+    retrainings/<seed>/   runs of their own, with the same settings and other seeds: made by decode --seeds
+    retrainings/of.json   of which weights they are the retrainings
 
 Every file is written beside its place and then renamed, so that a killed process leaves the old one or the new one.
 """
@@ -106,6 +108,17 @@ class RunFolder:
     @cached_property
     def report(self) -> Path:
         return self.path / "report.html"
+
+    @cached_property
+    def retrainings(self) -> Path:
+        return self.path / "retrainings"
+
+    @cached_property
+    def retrained_weights(self) -> Path:
+        return self.retrainings / "of.json"
+
+    def retraining(self, seed: int) -> RunFolder:
+        return RunFolder(self.retrainings / str(seed))
 
     def prepare(self, *, resume: bool = False) -> None:
         """Make the folder before hours are spent. FitError when it holds a run (unless resumed) or is not writable."""

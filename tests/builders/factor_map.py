@@ -57,7 +57,9 @@ def _factor(i: int, model: BuilderModel, catalogue: Catalogue, planted: Planted)
     sd = 1.0 if active else 0.01
     shares = [0.005, *(np.arange(1, N_QUANTILES - 1) / (N_QUANTILES - 1)), 0.995]
     quantiles = tuple(sd * NormalDist().inv_cdf(float(p)) for p in shares)
-    readings = {half: _reading(planted.get((i, half)), ambiguous=i == 2) for half in HALVES}
+    readings = {
+        half: _reading(planted.get((i, half)), ambiguous=i == 2, stability=0.8 if i == 0 else None) for half in HALVES
+    }
     half: Half = "negative" if readings["positive"].status == "undecoded" != readings["negative"].status else "positive"
     return Factor(
         factor=i,
@@ -75,11 +77,11 @@ def _factor(i: int, model: BuilderModel, catalogue: Catalogue, planted: Planted)
         examples_negative=_examples(i, quantiles[2], model, catalogue),
         examples_positive=_examples(i, quantiles[98], model, catalogue),
         evidence=tuple(_evidence(a.name, h, planted.get((i, h))) for a in catalogue.attributes for h in HALVES),
-        stability=0.8 if i == 0 else None,
+        stability=readings[half].stability,
     )
 
 
-def _reading(planted: tuple[str, str] | None, *, ambiguous: bool) -> Reading:
+def _reading(planted: tuple[str, str] | None, *, ambiguous: bool, stability: float | None) -> Reading:
     if planted is None:
         return UNDECODED
     return Reading(
@@ -91,6 +93,7 @@ def _reading(planted: tuple[str, str] | None, *, ambiguous: bool) -> Reading:
         effect_high=0.25,
         q_value=0.003,
         rivals=("rating",) if ambiguous else (),
+        stability=stability,
     )
 
 
