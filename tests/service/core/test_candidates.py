@@ -37,7 +37,8 @@ def _with_half(mapped: FactorMap, factor: int, half: Half, reading: Reading) -> 
     factors = list(mapped.factors)
     changed = msgspec.structs.replace(factors[factor], **{half: reading})
     told = changed.reading(changed.half)
-    factors[factor] = msgspec.structs.replace(changed, status=told.status, attribute=told.attribute, value=told.value)
+    repeated = {name: getattr(told, name) for name in ("status", "attribute", "value", "stability")}
+    factors[factor] = msgspec.structs.replace(changed, **repeated)
     return msgspec.structs.replace(mapped, factors=tuple(factors))
 
 
