@@ -52,8 +52,8 @@ class Carrier(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """One value: its best axis, its direction (None where it has none), and which of the two carries it.
 
     A way counts when its R2 and its gain are both above 0, whole intervals. better is the way that counts, if only one
-    does; if both do, the direction where R2 and gain are both surely higher (paired intervals over the same users),
-    else the axis, which a person can name.
+    does; if both do, the direction where R2 and gain are both surely higher (paired intervals over the same users) and
+    R2 by 0.05 at least, else the axis, which a person can name.
     """
 
     attribute: str

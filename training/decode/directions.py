@@ -2,10 +2,12 @@
 
 A ridge regression of the users' standardised share of the value on mu; in the manner of concept activation vectors
 (Kim et al. 2018, arXiv 1711.11279). Served beside the axes, because one z_i seldom carries a real attribute alone.
+Directions of correlated values are made uncorrelated on request (probes.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +16,11 @@ from scipy import sparse
 
 from bundle.factors import Direction
 from training.decode.attribute_table import AttributeTable
+from training.decode.probes import Points, fit_probes, judged, made_orthogonal, without
+from training.errors import DecodeError
 
-_RIDGE = 0.01  # of the mean variance of mu: enough that a dead dimension's noise gets no weight
-_MIN_HELD_OUT = 10
+Floats = NDArray[np.float64]
+_LEFT = 1e-3  # of a reading's sd: what is left of a value that others say as well is no direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,51 +31,84 @@ class Users:
     histories: sparse.csr_matrix
 
 
-def history_shares(histories: sparse.csr_matrix, table: AttributeTable) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True)
+class Orthogonal:
+    """Which directions are to be uncorrelated.
+
+    among  attributes: all their values' directions with each other, symmetrically, so that no order decides
+    to     ("attribute", or "attribute:value"): projected out of every direction of another attribute and, of single
+           values, of every other value
+    """
+
+    among: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
+
+
+def history_shares(histories: sparse.csr_matrix, table: AttributeTable) -> Floats:
     """[n, n_columns]: the share of each attribute value among the user's items whose value is known."""
     return np.asarray(table.read(histories, table.prior()), dtype=np.float64)
 
 
-def directions(fitting: Users, held_out: Users, table: AttributeTable) -> tuple[Direction, ...]:
+def directions(
+    fitting: Users, held_out: Users, table: AttributeTable, *, orthogonal: Orthogonal | None = None
+) -> tuple[Direction, ...]:
     """One direction per attribute value whose share differs between users. O(n_users * n_latent^2).
 
     r2 is measured on users whom neither the model nor the probe was fitted on; below ten of them it is 0: not shown.
+    Raises DecodeError for an attribute or a value in `orthogonal` that the table does not have.
     """
     mu = fitting.mu.astype(np.float64)
     shares = history_shares(fitting.histories, table)
-    center, mean, sd = mu.mean(axis=0), shares.mean(axis=0), shares.std(axis=0)
-    usable = sd > 1e-9
-    target = (shares - mean) / np.where(usable, sd, 1.0)
-    covariance = (mu - center).T @ (mu - center) / max(len(mu), 1)
-    ridge = _RIDGE * max(float(np.trace(covariance)) / mu.shape[1], 1e-12)
-    slopes = np.linalg.solve(covariance + ridge * np.eye(mu.shape[1]), (mu - center).T @ target / max(len(mu), 1))
-    known = (history_shares(held_out.histories, table) - mean) / np.where(usable, sd, 1.0)
-    r2 = _r_squared((held_out.mu - center) @ slopes, known)
-    found = []
+    probes = fit_probes(mu, shares)
+    usable = (shares.std(axis=0) > 1e-9) & (np.linalg.norm(probes.weights, axis=0) > 0)
+    weights = _orthogonalised(probes.weights, probes.covariance, table, orthogonal or Orthogonal())
+    before, after = (np.einsum("ik,ij,jk->k", w, probes.covariance, w) for w in (probes.weights, weights))
+    usable &= after > _LEFT**2 * before
+    lengths = np.linalg.norm(weights, axis=0)
+    units = weights / np.where(lengths > 0, lengths, 1.0)
+    patterns, along = probes.pattern(units), mu @ units
+    known = history_shares(held_out.histories, table)
+    r2 = judged(Points(along, shares), Points(held_out.mu @ units, known)).r2()
+    return tuple(
+        Direction(
+            attribute=column.name,
+            value=value,
+            vector=tuple(units[:, at].tolist()),
+            mean=float(along[:, at].mean()),
+            sd=float(along[:, at].std()),
+            r2=float(r2[at]),
+            pattern=tuple(patterns[:, at].tolist()),
+        )
+        for column in table.columns
+        for at, value in enumerate(column.values, start=column.start)
+        if usable[at] and lengths[at] > 0
+    )
+
+
+def _orthogonalised(weights: Floats, covariance: Floats, table: AttributeTable, wanted: Orthogonal) -> Floats:
+    found = weights.copy()
+    among = sorted({place for name in wanted.among for place in _places(table, name)})
+    if among:
+        found[:, among] = made_orthogonal(found[:, among], covariance)
+    others = {place: name for name in wanted.to for place in _places(table, name)}
     for column in table.columns:
-        for v, value in enumerate(column.values):
-            at = column.start + v
-            length = float(np.linalg.norm(slopes[:, at]))
-            if usable[at] and length > 0:
-                unit = slopes[:, at] / length
-                along = mu @ unit
-                found.append(
-                    Direction(
-                        attribute=column.name,
-                        value=value,
-                        vector=tuple(float(x) for x in unit),
-                        mean=float(along.mean()),
-                        sd=float(along.std()),
-                        r2=float(r2[at]),
-                    )
-                )
-    return tuple(found)
+        for place in range(column.start, column.stop):
+            out = [p for p, name in others.items() if p != place and column.name != name]
+            if out:
+                found[:, place] = without(found[:, place], weights[:, out], covariance)
+    return found
 
 
-def _r_squared(predicted: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[n_columns]; 0 where the held-out users are too few or all alike. Negative when worse than their mean."""
-    if len(known) < _MIN_HELD_OUT:
-        return np.zeros(known.shape[1])
-    spread = ((known - known.mean(axis=0)) ** 2).sum(axis=0)
-    missed = ((known - predicted) ** 2).sum(axis=0)
-    return np.asarray(np.where(spread > 1e-9, 1.0 - missed / np.maximum(spread, 1e-9), 0.0))
+def _places(table: AttributeTable, name: str) -> Sequence[int]:
+    """The columns of "attribute" or "attribute:value"."""
+    for column in table.columns:
+        if column.name == name:
+            return range(column.start, column.stop)
+        for place, value in enumerate(column.values, start=column.start):
+            if f"{column.name}:{value}" == name:
+                return [place]
+    there = ", ".join(column.name for column in table.columns) or "none"
+    raise DecodeError(
+        f"no attribute or value {name!r} to make directions orthogonal to",
+        hint=f"the attributes are: {there}; a value is written attribute:value",
+    )

@@ -12,7 +12,8 @@ from bundle.factors import Direction, FactorMap, Guide
 from bundle.manifest import encode as to_json
 from training.data.split import Split
 from training.decode.attribute_table import AttributeTable, attribute_table
-from training.decode.directions import Users, directions
+from training.decode.carriers import Latents, find_carriers
+from training.decode.directions import Orthogonal, Users, directions
 from training.decode.evidence import build_factors, half_records
 from training.decode.measure import Streams, measure, pick
 from training.decode.notes import map_notes
@@ -67,13 +68,19 @@ def decode(
     table = attribute_table(catalogue, max_values=options.max_values)
     measured = measure(model, posterior, table, options, streams)
     records = half_records(table, measured, catalogue.ids, options, streams.bootstrap)
-    factors = build_factors(posterior, records)
+    latents = Latents(
+        fitting=_probed(split, posterior, options),
+        factors=build_factors(posterior, records),
+        directions=_directions(model, split, posterior, table, options),
+    )
+    carried = find_carriers(model, latents, split.validation, table, users=options.steer_users, seed=options.seed)
     found = FactorMap(
         settings={**options.model_dump(), "n_cells": measured.null.js_p.size, "effect": _EFFECT},
         attributes=tuple(column.name for column in table.columns),
-        factors=factors,
-        directions=_directions(model, split, posterior, table, options),
-        notes=map_notes(factors, records, table, options),
+        factors=carried.factors,
+        directions=carried.directions,
+        carriers=carried.carriers,
+        notes=map_notes(carried.factors, records, table, options),
     )
     found.check(model.n_latent)
     return Decoded(found, picture(model, split, options, conditions))
@@ -96,10 +103,20 @@ def _directions(
 ) -> tuple[Direction, ...]:
     if not table.columns:
         return ()
-    probed = pick(len(posterior.mu), options.probe_users, Streams.of(options.seed).probes)
     held_out = split.validation.fold_in
-    fitting = Users(posterior.mu[probed], split.train[probed])
-    return directions(fitting, Users(encode(model, held_out).mu, held_out), table)
+    told = Users(encode(model, held_out).mu, held_out)
+    orthogonal = Orthogonal(_names(options.orthogonal), _names(options.orthogonal_to))
+    return directions(_probed(split, posterior, options), told, table, orthogonal=orthogonal)
+
+
+def _probed(split: Split, posterior: AggregatedPosterior, options: DecodeOptions) -> Users:
+    """The training users behind the directions."""
+    probed = pick(len(posterior.mu), options.probe_users, Streams.of(options.seed).probes)
+    return Users(posterior.mu[probed], split.train[probed])
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
 def _check(model: LatentModel, split: Split, catalogue: Catalogue, conditions: tuple[str, ...]) -> None:

@@ -28,4 +28,13 @@ class DecodeOptions(ModelConfig):
     max_values: int = Field(default=200, ge=2, le=10_000, description="an attribute with more values is left out")
     map_users: int = Field(default=1000, ge=2, le=20_000, description="users projected for the latent map's picture")
     probe_users: int = Field(default=20_000, ge=10, le=1_000_000, description="users behind each probe direction")
+    steer_users: int = Field(
+        default=128, ge=1, le=100_000, description="held-out users moved along every axis and direction"
+    )
+    orthogonal: str = Field(
+        default="", description="attributes (a,b) whose values' directions are made uncorrelated with each other"
+    )
+    orthogonal_to: str = Field(
+        default="", description="attributes or values (a,b:v) that are projected out of all other directions"
+    )
     seed: int = Field(default=0, ge=0, description="of every sample, shuffle and resample")
