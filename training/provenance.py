@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.run_info import Git
 
-SHAPES_NOTHING = frozenset({"bench", "decode", "export", "tune"})
+SHAPES_NOTHING = frozenset({"bench", "decode", "export", "measures", "tune"})
 """Parts of this package that come after the training and the measuring, or only call them."""
 LIBRARIES = ("prismrec", "torch", "lightning", "numpy", "scipy", "polars", "onnx", "onnxruntime")
 
