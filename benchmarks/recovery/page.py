@@ -1,0 +1,181 @@
+"""The figures as a page of docs/results/ and its JSON twin."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.recovery.reading import DEFINITIONS, FACTORS_HEAD, GOAL, GOAL_OF, NULL_HEAD, REASONS
+from benchmarks.recovery.study import DEFAULT
+from benchmarks.recovery.verdict import METHODS
+from training.data.synth import FACTORS
+
+Figures = dict[str, Any]
+
+
+def write_page(stem: Path, figures: Figures) -> tuple[Path, Path]:
+    """Write `<stem>.md` and `<stem>.json`."""
+    pages = stem.with_name(f"{stem.name}.md"), stem.with_name(f"{stem.name}.json")
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    pages[0].write_text(markdown(figures), encoding="utf-8")
+    pages[1].write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return pages
+
+
+def markdown(figures: Figures) -> str:
+    parts = [_head(figures), DEFINITIONS, _default(figures), _varied(figures), _factors(figures), _missed(figures)]
+    parts += [_null(figures)] + ([_tuning(figures)] if figures["tuning"] else []) + [_settings(figures)]
+    return "\n".join(parts)
+
+
+def _head(figures: Figures) -> str:
+    quick = "**A quick run on tiny data: no figure here means anything.**\n\n" if figures["quick"] else ""
+    ran, seeds = figures["ran_on"], figures["seeds"]
+    return f"""# Are planted factors found again?
+
+{quick}    {figures["command"]}
+
+Synthetic data (`prismrec data synth`) have three planted tastes: genre (strong), year, rating (weak). Each model is
+trained, its map decoded, and what the map says is compared with what was planted. {seeds["default"]} seeds of the
+default data, {seeds["variations"]} of each variation; a seed is that of the data, the split and the training alike.
+Intervals are 95 % (Wilson). {figures["seconds"] / 60:.0f} minutes in all, on {ran["processor"]}, one core at a time,
+torch {ran["torch"]}.
+"""
+
+
+def _default(figures: Figures) -> str:
+    head = ("relative 3 of 3", "absolute 3 of 3, right half", "both", "relative, pure", "absolute, pure")
+    lines = ["## The default data", ""]
+    lines += _table(("", *head, "active latents", "validation ndcg@100"))
+    rows = [row for row in figures["recovery"] if row["scenario"] == DEFAULT]
+    for row in rows:
+        shares = [_share(row[key]) for key in ("relative", "absolute", "both", "relative_pure", "absolute_pure")]
+        lines.append(_line((row["model"], *shares, f"{row['active']:.1f}", f"{row['validation_ndcg']:.4f}")))
+    for row in rows:
+        if row["model"] == "guided" and row["seeds"] == GOAL_OF:
+            met = "reached" if row["both"]["hits"] >= GOAL else "**missed**"
+            goal = f"Goal, guided: both methods 3 of 3 in at least {GOAL} of {GOAL_OF} runs"
+            lines += ["", f"{goal}: {met}, {row['both']['hits']} of {GOAL_OF}."]
+    return "\n".join([*lines, ""])
+
+
+def _varied(figures: Figures) -> str:
+    synth, models = figures["scenarios"][DEFAULT], list(figures["contenders"])
+    lines = [
+        "## Over noise, correlation and popularity skew",
+        "",
+        f"The default data have noise {synth['noise']:g}, correlation of the tastes {synth['correlation']:g} and "
+        f"popularity skew {synth['popularity_skew']:g}; one is changed at a time.",
+    ]
+    for key, title in (("relative", "Relative 3 of 3"), ("absolute", "Absolute 3 of 3, right half")):
+        cells = {(row["scenario"], row["model"]): _share(row[key]) for row in figures["recovery"]}
+        lines += ["", f"**{title}**", "", *_table(("", *models))]
+        lines += [_line((s, *(cells.get((s, model), "") for model in models))) for s in figures["scenarios"]]
+    return "\n".join([*lines, ""])
+
+
+def _factors(figures: Figures) -> str:
+    lines = [FACTORS_HEAD]
+    for row in figures["recovery"]:
+        for name, one in row["factors"].items() if row["scenario"] == DEFAULT else ():
+            measured = [f"{one[key]:.2f}" for key in ("ceiling", "space", "axis", "beside", "kl")]
+            lines.append(_line((row["model"], name, *measured, *(_count(one[m]["mapped"]) for m in METHODS))))
+    return "\n".join([*lines, ""])
+
+
+def _missed(figures: Figures) -> str:
+    lines = ["## Why factors are missed", "", "Every factor that a method missed, by where it lies in the latents:", ""]
+    lines += [f"- *{name}*: {words}." for name, words in REASONS.items()]
+    lines += ["", "Counts over the default data | over all variations.", ""]
+    seen = ("not named", "not true", "wrong half")
+    lines += _table(("", "method", "factor", "missed", *REASONS, *seen))
+    for model in figures["contenders"]:
+        of_model = [row for row in figures["recovery"] if row["model"] == model]
+        parts = [r for r in of_model if r["scenario"] == DEFAULT], [r for r in of_model if r["scenario"] != DEFAULT]
+        for method in METHODS:
+            for name in FACTORS:
+                both = [_misses([row["factors"][name][method] for row in part]) for part in parts]
+                if any(counts["missed"] for counts in both):
+                    total = " \\| ".join(f"{counts['missed']}/{counts['n']}" for counts in both)
+                    cells = [" \\| ".join(str(counts[key] or "-") for counts in both) for key in (*REASONS, *seen)]
+                    lines.append(_line((model, method, name, total, *cells)))
+    return "\n".join([*lines, ""])
+
+
+def _misses(parts: Sequence[Figures]) -> Counter[str]:
+    """Over some kinds of data: how often a factor was missed, why, and how it looked."""
+    found: Counter[str] = Counter()
+    for part in parts:
+        found.update(part["missed_because"])
+        found.update({key: n for key, n in part["outcomes"].items() if key != "mapped"})
+        found["n"] += part["mapped"]["n"]
+        found["missed"] += part["mapped"]["n"] - part["mapped"]["hits"]
+    return found
+
+
+def _null(figures: Figures) -> str:
+    lines = [NULL_HEAD]
+    for name, null in figures["null"].items():
+        maps = [_share(null[key]) for key in ("maps_relative", "maps_absolute", "maps_with_a_reading")]
+        cells = [_percent(null[key]) for key in ("cells_relative", "cells_absolute", "small_p")]
+        control = [null["control"][key] for key in ("cells_relative", "cells_absolute", "maps_with_a_reading")]
+        lines.append(_line((name, null["maps"], *maps, *cells, *map(_percent, control))))
+    return "\n".join([*lines, ""])
+
+
+def _tuning(figures: Figures) -> str:
+    seeds = ", ".join(map(str, figures["seeds"]["tuning"]))
+    chosen = figures["contenders"]["beta-vae"]["fit"]["beta_cap"]
+    lines = ["## The beta of beta-vae", ""]
+    lines += [
+        f"`beta_cap` {chosen:g}: chosen on the default data at seeds {seeds}, which are not among those above.",
+        "",
+    ]
+    lines += _table(("", "relative 3 of 3", "absolute 3 of 3, right half", "active latents", "validation ndcg@100"))
+    for row in figures["tuning"]:
+        counts = _count(row["relative"]), _count(row["absolute"])
+        lines.append(_line((row["model"], *counts, f"{row['active']:.1f}", f"{row['validation_ndcg']:.4f}")))
+    return "\n".join([*lines, ""])
+
+
+def _settings(figures: Figures) -> str:
+    first = next(iter(figures["contenders"].values()))
+    shared = {**first["model"], **first["fit"]}
+    lines = ["## Settings", "", f"- Data: {_listed(figures['scenarios'][DEFAULT])}."]
+    lines += [f"- All models: {_listed(shared)}; one thread; the weights of the best epoch by validation ndcg@100."]
+    for name, one in figures["contenders"].items():
+        own = {key: value for key, value in {**one["model"], **one["fit"]}.items() if shared.get(key) != value}
+        told = ", ".join([f"`{one['kind']}`", *([_listed(own)] if own else [])])
+        lines += [f"- {name}: {told}" + (f", guided by {', '.join(one['guide'])}" if one["guide"] else "") + "."]
+    lines += [f"- Decoding: {_listed(figures['decode'])}."]
+    lines += [f"- Made by commits {', '.join(figures['commits'])} (+ = with changes in the work tree)."]
+    return "\n".join([*lines, ""])
+
+
+def _table(head: Sequence[str]) -> list[str]:
+    return [_line(head), "|---" * len(head) + "|"]
+
+
+def _line(cells: Iterable[object]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _share(one: Figures) -> str:
+    if not one["n"]:
+        return ""
+    return f"{one['hits']}/{one['n']} ({100 * one['low']:.0f}-{100 * one['high']:.0f} %)"
+
+
+def _count(one: Figures) -> str:
+    return f"{one['hits']}/{one['n']}"
+
+
+def _percent(one: Figures) -> str:
+    return "" if not one["n"] else f"{one['share']:.1%}"
+
+
+def _listed(settings: Figures) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
