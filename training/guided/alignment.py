@@ -32,8 +32,9 @@ RIDGE = 0.01
 """Of the mean variance of mu, as in decode/directions.py: a dead dimension's noise gets no weight."""
 LEAST = 0.01
 """Of the variance of one tied axis: directions among them with less have no reading."""
-CARRIED = 1e-4
-"""A taste of which a linear reading finds less variance than this has no axis: its latent stays at 0."""
+CARRIED = 3.0
+"""Times d / n, the share of variance that a reading of n users with d latents finds in a taste by chance: one that finds
+less of it has no axis, and its latent stays at 0."""
 
 Floats = NDArray[np.float64]
 
@@ -65,16 +66,16 @@ def axes(mu: Floats, tastes: Floats, *, separation: float) -> Axes:
     covariance = centred.T @ centred / n
     ridge = RIDGE * max(float(np.trace(covariance)) / d, 1e-12)
     read = np.linalg.solve(covariance + ridge * np.eye(d), centred.T @ tastes / n)
-    tied, n_dimensions = _tied(read, covariance, separation)
+    tied, n_dimensions = _tied(read, covariance, separation, least=CARRIED * d / n)
     free = _free(tied, covariance, n_free=d - tied.shape[1], n_tied=n_dimensions)
     forward = np.vstack([tied.T, free])
     return Axes(forward, np.linalg.pinv(forward, rcond=1e-8))
 
 
-def _tied(read: Floats, covariance: Floats, separation: float) -> tuple[Floats, int]:
+def _tied(read: Floats, covariance: Floats, separation: float, *, least: float) -> tuple[Floats, int]:
     """[d, g], columns of length 1 (or 0 for a taste that is not carried), and how many dimensions they span."""
     variance = np.einsum("ij,ik,kj->j", read, covariance, read)
-    carried = variance > CARRIED
+    carried = variance > least
     scaled = np.where(carried, read / np.sqrt(np.where(carried, variance, 1.0)), 0.0)
     values, vectors = np.linalg.eigh(scaled.T @ covariance @ scaled)
     kept = values > LEAST

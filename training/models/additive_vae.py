@@ -1,6 +1,6 @@
 """Additive VAE, our flagship: a Mult-VAE whose scores get a linear item-to-item term, so that both parts add up.
 
-    score_j = decode(z)_j + scale * sum over history items i of B_ij + gain * s_j
+    score_j = decode(z)_j + scale * sum over history items i of B_ij + gain * s_j + scale * d' along_j
 
 decode(z) is Mult-VAE's (mult_vae.py), trained alone and by its own loss. B is a closed form of the training matrix
 (linear_term.py), held in one byte a cell; items outside the `linear_items` most popular have none of it. The two err
@@ -13,6 +13,11 @@ Unless it is set, it is 1 while training, and chosen among BALANCES on the valid
 added up are surer of themselves than they are right: all scores are then divided by the temperature under which the
 validation users' targets are likeliest. That changes no list and no share of an explanation, but gives probabilities
 a meaning.
+
+d is by how much somebody moves z from where the history puts it (steering; a cold start, which has no history, is moved
+all the way). The linear part knows nothing of z, and would hold the list where it is. But over users it goes along with
+z: `along` is its regression on z over a sample of training users, and with it the sum goes where its parts would go for
+somebody of that taste. Nobody who does not steer meets it.
 
 s_j in {0, 1} says whether item j satisfies the condition: sum over values v of c_v member[j, v] >= 1. So c = 1 for each
 value asked means any of them, 1/n for each of n values means all. The rule acts on the scores alone: no row of training
@@ -32,7 +37,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from training.data.split import HeldOut
@@ -50,6 +55,10 @@ finer one. More than 2 would leave the latents, and whoever moves them, little t
 TEMPERATURES = tuple(2.0**k for k in range(-3, 7))
 """What the scores are divided by. A power of two costs no bit, so a model that is finished again stays as it is; the
 likelihood is flat enough for steps of two."""
+FOLLOWED = 3000
+"""Training users over whom the linear term is regressed on z."""
+RIDGE = 0.01
+"""Of the mean variance of mu: a dead dimension's noise gets no weight."""
 SATISFIED = 1.0 - 1e-3
 """So much of the condition an item must have: n times 1/n is not always 1 in float32."""
 COLUMNS = 2048
@@ -107,6 +116,7 @@ class AdditiveVAE(MultVAE):
     linear_values int8 [m, m] and linear_scales [m]: B, row = history item, column = scored item
     linear_items int64 [m]: which items those are, ascending; linear_rows int64 [n_items]: an item's row, 0 for those
     without one; linear_covered [n_items]: 1 for items that have one
+    linear_along [n_latent, m]: what the term gains, at scale 1, as each z_i grows by 1
     members bool [n_items, n_conditions]; scale, linear_spread scalars
     """
 
@@ -117,6 +127,7 @@ class AdditiveVAE(MultVAE):
     linear_items: Tensor
     linear_rows: Tensor
     linear_covered: Tensor
+    linear_along: Tensor
     members: Tensor
     scale: Tensor
     linear_spread: Tensor
@@ -130,6 +141,8 @@ class AdditiveVAE(MultVAE):
         self.register_buffer("linear_items", torch.arange(m))
         self.register_buffer("linear_rows", torch.zeros(n_items, dtype=torch.int64))
         self.register_buffer("linear_covered", torch.zeros(n_items))
+        self.register_buffer("linear_along", torch.zeros(self.n_latent, m))
+        self.register_load_state_dict_pre_hook(_without_along)
         self.register_buffer("members", torch.zeros(n_items, n_conditions, dtype=torch.bool))
         self.register_buffer("scale", torch.zeros(()))
         self.register_buffer("linear_spread", torch.zeros(()))
@@ -183,7 +196,24 @@ class AdditiveVAE(MultVAE):
         temperature = TEMPERATURES[int(found.argmax())]
         for part in (self.scale, self.decoder_out.weight, self.decoder_out.bias):
             part.div_(temperature)
+        self._follow(train)
         return True
+
+    def _follow(self, train: sparse.csr_matrix) -> None:
+        """Set linear_along: ridge regression of the linear term on mu, O(FOLLOWED * n_latent * m)."""
+        sample = _sample(train, FOLLOWED)
+        size, n = users_at_once(self.n_items), sample.shape[0]
+        parts = [sparse_rows(sample[start : start + size]).to(self.scale.device) for start in range(0, n, size)]
+        mu = [self.encode(rows).mu.double() for rows in parts]
+        center = torch.cat(mu).mean(dim=0)
+        together = torch.zeros_like(self.linear_along, dtype=torch.float64)
+        for part, rows in zip(mu, parts, strict=True):
+            linear = self.linear(rows, scale=1.0)[:, self.linear_items].double()
+            together += (part - center).T @ linear
+        covariance = (torch.cat(mu) - center).T @ (torch.cat(mu) - center)
+        ridge = RIDGE * covariance.diagonal().mean().clamp(min=1e-9)
+        covariance.diagonal().add_(ridge)
+        self.linear_along.copy_(torch.linalg.solve(covariance, together))
 
     def _likelihoods(self, fold_in: sparse.csr_matrix, target: sparse.csr_matrix) -> NDArray[np.float64]:
         """Log-likelihood of these users' targets among the items they have not seen, for each of TEMPERATURES."""
@@ -200,9 +230,17 @@ class AdditiveVAE(MultVAE):
         scored = ((decoded + balance * linear).float().cpu().numpy() for balance in BALANCES)
         return np.array([ndcg_of(scores, fold_in, target).sum() for scores in scored])
 
-    def score_at(self, mu: Tensor, rows: SparseRows, condition: Tensor | None = None) -> Tensor:
+    def score_at(
+        self, mu: Tensor, rows: SparseRows, condition: Tensor | None = None, *, shift: Tensor | None = None
+    ) -> Tensor:
         """See LatentModel.score_at."""
-        return self.decode(mu) + self.linear(rows, condition)
+        scores = super().score_at(mu, rows, shift=shift) + self.linear(rows, condition)
+        return scores if shift is None else scores + self.followed(shift)
+
+    def followed(self, shift: Tensor) -> Tensor:
+        """What the linear term gains where z is moved by shift [B, n_latent]: [B, n_items]."""
+        gained = torch.zeros(shift.shape[0], self.n_items, device=shift.device)
+        return gained.index_copy(1, self.linear_items, self.scale * (shift @ self.linear_along))
 
     def linear(self, rows: SparseRows, condition: Tensor | None = None, *, scale: float | None = None) -> Tensor:
         """What the history adds to the scores directly: [B, n_items]. condition float32 [B, n_conditions] or None.
@@ -261,7 +299,13 @@ def spread(scores: Tensor) -> float:
     return float(scores.detach().std(dim=1, correction=0).double().mean())
 
 
-def _sample(train: sparse.csr_matrix) -> sparse.csr_matrix:
-    """SAMPLE training rows, the same for the same data."""
-    rows = np.random.default_rng(0).permutation(train.shape[0])[:SAMPLE]
+def _sample(train: sparse.csr_matrix, n: int = SAMPLE) -> sparse.csr_matrix:
+    """n training rows, the same for the same data."""
+    rows = np.random.default_rng(0).permutation(train.shape[0])[:n]
     return train[np.sort(rows)]
+
+
+def _without_along(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Weights from before there was linear_along: their linear term follows nobody."""
+    assert isinstance(module, AdditiveVAE)
+    state.setdefault(f"{prefix}linear_along", torch.zeros_like(module.linear_along))

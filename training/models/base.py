@@ -123,9 +123,14 @@ class LatentModel(nn.Module, ABC):
         """What items are ranked by: float32 [B, n_items]. In eval mode it is deterministic, seen items included."""
         return self.score_at(self.encode(rows, condition).mu, rows, condition)
 
-    def score_at(self, mu: Tensor, rows: SparseRows, condition: Tensor | None = None) -> Tensor:
-        """score for rows that are encoded already: mu [B, n_latent] as `encode` gives it."""
-        return self.decode(mu)
+    def score_at(
+        self, mu: Tensor, rows: SparseRows, condition: Tensor | None = None, *, shift: Tensor | None = None
+    ) -> Tensor:
+        """score for rows that are encoded already: mu [B, n_latent] as `encode` gives it.
+
+        shift [B or 1, n_latent]: by how much somebody moves z from there (steering).
+        """
+        return self.decode(mu if shift is None else mu + shift)
 
     def row_weights(self, history: SparseRows) -> Tensor | None:
         """What each row's reconstruction counts in the loss, [B]; None = all alike."""

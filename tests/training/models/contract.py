@@ -72,6 +72,21 @@ class ModelContract:
             alone = model.score(rows_of((history,)), asked)
             torch.testing.assert_close(together[b], alone[0], rtol=1e-5, atol=1e-6)
 
+    def test_other_axes_give_other_coordinates_and_the_same_scores(self, model: LatentModel) -> None:
+        rows, condition = rows_of(HISTORIES), self.condition(4)
+        mu, scores, points = model.encode(rows, condition).mu, model.score(rows, condition), torch.randn(5, 4)
+        decoded = model.decode(points)
+        forward = np.eye(4) + np.array([[0, 0.5, 0, 0], [0, 0, -1.0, 0], [0.3, 0, 0, 0], [0, 0, 2.0, 0]])
+        model.hold_basis()
+        assert model.basis is not None
+        torch.testing.assert_close(model.score(rows, condition), scores)  # nothing is turned yet
+        model.basis.set(forward, np.linalg.inv(forward))
+        turn = torch.from_numpy(forward).float().T
+        torch.testing.assert_close(model.encode(rows, condition).mu, mu @ turn)
+        torch.testing.assert_close(model.score(rows, condition), scores, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(model.decode(points @ turn), decoded, rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(model.decode(points), decoded, atol=1e-3)  # so the coordinates do matter
+
     def test_histories_of_two_users_give_two_answers(self, model: LatentModel) -> None:
         mu = model.encode(rows_of(HISTORIES)).mu
         assert not torch.allclose(mu[0], mu[2])  # otherwise every equality here would hold for a constant

@@ -17,6 +17,7 @@ from training.errors import ConfigError
 from training.evaluate.measure import measurable, measure, unseen_scores
 from training.evaluate.scorer import ModelScorer
 from training.fit import fit
+from training.guided.settings import GuideConfig
 from training.models import additive_vae
 from training.models.additive_vae import BALANCES, AdditiveVAE, spread
 from training.models.linear_term import closed_form
@@ -285,7 +286,7 @@ def test_only_the_network_learns_and_the_rest_is_saved(tmp_path: Path) -> None:
 
 def test_training_asks_for_no_value_though_the_model_has_conditions(tmp_path: Path) -> None:
     """Without the items' attribute the same weights come out: the condition is no part of the training."""
-    asked = options("additive-vae", epochs=2)
+    asked = replace(options("additive-vae", epochs=2), guide=GuideConfig(attributes="none"))
     fitted(tmp_path / "with", BOARD, asked)
     bare = msgspec.structs.replace(catalogue_of(BOARD), attributes=())
     fit(RunFolder(tmp_path / "without"), BOARD, bare, asked)
@@ -322,3 +323,40 @@ def test_resumed_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
     fitted(tmp_path / "run", BOARD, options("additive-vae", epochs=4, resume=True, **settings))
     assert_same_run(tmp_path / "run", tmp_path / "whole")
     assert float(RunFolder(tmp_path / "run").load().model.scale) != halfway
+
+
+def test_linear_term_follows_a_shift_as_it_goes_along_with_z() -> None:
+    model = prepared(n_conditions=0)
+    model.finish(BOARD.train, measurable(BOARD.validation, what="validation"))
+    rows, shift = rows_of(HISTORIES), torch.tensor([[0.5, 0.0, -0.2, 0.0]])
+    mu = model.encode(rows).mu
+    gained = model.score_at(mu, rows, shift=shift) - model.decode(mu + shift) - model.linear(rows)
+    expected = torch.zeros(N_ITEMS)
+    expected[model.linear_items] = (model.scale * shift @ model.linear_along)[0]
+    torch.testing.assert_close(gained, expected.expand(4, -1), rtol=1e-4, atol=1e-5)
+    assert float(expected.abs().max()) > 1e-3
+    assert torch.equal(model.score_at(mu, rows), model.score(rows))  # nobody who does not steer meets it
+
+
+def test_linear_along_is_the_regression_of_the_term_on_z() -> None:
+    """Over the training users it takes away most of what a line can, and never adds."""
+    model = prepared(n_conditions=0)
+    model.finish(BOARD.train, measurable(BOARD.validation, what="validation"))
+    rows = sparse_rows(BOARD.train)
+    mu, linear = model.encode(rows).mu.detach(), model.linear(rows)
+    found = model.followed(mu - mu.mean(dim=0))
+    centred = linear - linear.mean(dim=0)
+    left = float((centred - found).square().sum() / centred.square().sum())
+    assert left < 0.5
+    shuffled = model.followed(
+        (mu - mu.mean(dim=0))[torch.randperm(len(mu), generator=torch.Generator().manual_seed(0))]
+    )
+    assert float((centred - shuffled).square().sum() / centred.square().sum()) > 1.0
+
+
+def test_weights_of_before_load_and_follow_nobody() -> None:
+    model = prepared(n_conditions=0)
+    old = {name: value for name, value in model.state_dict().items() if name != "linear_along"}
+    model.linear_along.fill_(1.0)
+    model.load_state_dict(old)
+    assert not model.linear_along.any()
