@@ -32,6 +32,14 @@ LISTED = 100
 CLEARLY = 0.02
 """A share that is larger by less than this does not displace a candidate that comes first: few points cannot tell."""
 
+STRENGTHS = (1.0, 1.5, 2.0, 3.0)
+"""Tried in turn where the caller names none: how far out the training users lie says little of how far a list moves."""
+
+ENOUGH = 0.9
+"""Of the best TEN of a trial, or of what there is of a rare value: with so much of it no more strength is tried."""
+
+TEN = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -46,19 +54,25 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """share: of the softmax-weighted top LISTED of the candidate's points that has the value, 0..1."""
+    """One candidate at one strength.
+
+    share   of the softmax-weighted top LISTED of the candidate's points that has the value, 0..1: ranks candidates
+    listed  of the best TEN of its points together (as a cold start merges them) that has it, over what could: 0..1
+    """
 
     candidate: Candidate
     share: float
+    listed: float = 0.0
+    strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A named value and how strongly; taken: factors that may not be used, since a pick claims them."""
+    """A named value and how strongly (None: as STRENGTHS say); taken: factors that a pick claims, not to be used."""
 
     attribute: str
     value: str
-    strength: float
+    strength: float | None
     taken: frozenset[int] = frozenset()
 
 
@@ -86,28 +100,56 @@ def candidates_of(loaded: LoadedBundle, asked: Asked, *, at_most: int) -> tuple[
 def try_all(loaded: LoadedBundle, asked: Sequence[Asked]) -> tuple[tuple[Tried, ...], ...]:
     """Every candidate of every value, measured: for each of `asked` its candidates in order, with their shares.
 
-    One decoder run of POINTS rows per candidate, at most LIMITS.trials candidates in all; no chance is involved.
+    All at one strength: the one asked for, else the first of STRENGTHS at which the best candidate lists ENOUGH of the
+    value, else that which lists most (the first of equals). One decoder run of POINTS rows per candidate, at most
+    LIMITS.trials candidates in all, and another for each further strength; no chance is involved.
     Raises NonFiniteScoreError.
     """
     at_most = LIMITS.trials // max(1, len(asked))
     found = [candidates_of(loaded, one, at_most=at_most) for one in asked]
+    kept: dict[int, tuple[Tried, ...]] = dict.fromkeys(range(len(asked)), ())
+    open_places = [place for place in kept if found[place]]
+    for strength in STRENGTHS:
+        trials = [
+            _Trial(asked[place], candidate, strength if (said := asked[place].strength) is None else said)
+            for place in open_places
+            for candidate in found[place]
+        ]
+        measured = iter(_measured(loaded, trials))
+        for place in open_places:
+            tried = tuple(next(measured) for _ in found[place])
+            if not kept[place] or best_of(tried).listed > best_of(kept[place]).listed:
+                kept[place] = tried
+        open_places = [p for p in open_places if asked[p].strength is None and best_of(kept[p]).listed < ENOUGH]
+        if not open_places:
+            break
+    return tuple(kept[place] for place in range(len(asked)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    asked: Asked
+    candidate: Candidate
+    strength: float
+
+
+def _measured(loaded: LoadedBundle, trials: Sequence[_Trial]) -> list[Tried]:
+    """The trials in order; one decoder run."""
+    if not trials:
+        return []
     points = [
-        points_of(loaded, candidate, strength=one.strength, draws=_even_draws(candidate))
-        for one, candidates in zip(asked, found, strict=True)
-        for candidate in candidates
-    ]
-    if not points:
-        return tuple(() for _ in asked)
-    has = [
-        members_of(loaded, one.attribute, one.value)
-        for one, candidates in zip(asked, found, strict=True)
-        for _ in range(len(candidates) * POINTS)
+        points_of(loaded, trial.candidate, strength=trial.strength, draws=_even_draws(trial.candidate))
+        for trial in trials
     ]
     chunks = loaded.scores_many(np.concatenate(points).astype(np.float32), [()])
     rows = (row for chunk in chunks for row in chunk)
-    shares = np.array([_share(row, mask) for row, mask in zip(rows, has, strict=True)]).reshape(-1, POINTS).mean(axis=1)
-    measured = iter(shares.tolist())
-    return tuple(tuple(Tried(candidate, next(measured)) for candidate in candidates) for candidates in found)
+    found = []
+    for trial in trials:
+        scores = [next(rows) for _ in range(POINTS)]
+        has = members_of(loaded, trial.asked.attribute, trial.asked.value)
+        share = float(np.mean([_share(row, has) for row in scores]))
+        found.append(Tried(trial.candidate, share, _listed(scores, has), trial.strength))
+    return found
 
 
 def best_of(tried: Sequence[Tried]) -> Tried:
@@ -135,9 +177,9 @@ def points_of(
 
     factor     z_i = median + strength * (q(u) - median), q the inverse CDF of the half (101 quantiles, linear between)
     direction  z = w * (mean + strength * sd * |g|): straight along the probe's unit vector w
-    pattern    z = strength * |g| * S w / sqrt(w' S w), S the latents' variances. The weights of a linear probe are a
+    pattern    z = strength * |g| * S w / sqrt(w' S w), S the latents' covariance. The weights of a linear probe are a
                filter, not what changes with the value; that is S w (Haufe et al. 2014, doi 10.1016/j.neuroimage.2013
-               .10.067), with S diagonal as the samples of a cold start take the latents to be
+               .10.067). A map that does not have it (Direction.pattern) knows the variances only: S is diagonal then
     """
     z = np.zeros((len(draws), loaded.n_latent))
     if candidate.factor is not None and candidate.half is not None:
@@ -147,6 +189,8 @@ def points_of(
         w = np.asarray(d.vector)
         if candidate.via == "direction":
             return np.asarray((d.mean + strength * d.sd * draws)[:, None] * w)
+        if d.pattern:
+            return np.asarray(strength * draws[:, None] * np.asarray(d.pattern))
         spread = np.array([factor.sd for factor in loaded.factors.factors]) ** 2 * w
         length = float(np.sqrt(spread @ w))
         if length > 0:
@@ -175,3 +219,13 @@ def _share(scores: FloatArray, has: NDArray[np.bool_]) -> float:
     best = ranking.top_n(scores, np.ones(len(scores), dtype=np.bool_), LISTED)
     weights = np.exp(scores[best].astype(np.float64) - float(scores[best[0]]))
     return float(weights[has[best]].sum() / weights.sum())
+
+
+def _listed(scores: Sequence[FloatArray], has: NDArray[np.bool_]) -> float:
+    """Of the best TEN of the points together, merged as a cold start does, over what there could be; 0 of nothing."""
+    stacked = np.stack(scores)
+    chances = stacked.astype(np.float64) - ranking.log_normaliser(stacked)[:, None]
+    merged = np.logaddexp.reduce(chances, axis=0)
+    best = ranking.top_n(merged, np.ones(len(merged), dtype=np.bool_), TEN)
+    possible = min(len(best), int(has.sum()))
+    return float(has[best].sum()) / possible if possible else 0.0

@@ -31,13 +31,16 @@ WEAK_R2 = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Either factor and half, or attribute and value; strength 1 samples the half as the training users fill it."""
+    """Either factor and half, or attribute and value; strength 1 samples the half as the training users fill it.
+
+    strength None: 1 for a half; of a named value as much as its list needs (service.candidates.STRENGTHS)
+    """
 
     factor: int | None = None
     half: Half | None = None
     attribute: str | None = None
     value: str | None = None
-    strength: float = 1.0
+    strength: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class ResolvedPick:
     """What a pick became. via "factor": the half that is sampled; else factor and half are None (service.candidates).
 
     attribute, value  what was asked for, or what the picked half decodes to (None: undecoded)
+    strength          the one that is sampled
     status            of the half; a direction is "decoded" unless its probe carries nothing. Whatever stands for a
                       named value is "undecoded" when its trial lists, or the list that came out with nothing else
                       asked for, hold less of the value than the catalogue
@@ -123,7 +127,7 @@ def _check_pick(loaded: LoadedBundle, pick: Pick, place: int) -> None:
     pointer = f"/picks/{place}"
     if not by_factor and not by_name:
         raise InvalidRequestError.field(pointer, "must give either factor and half, or attribute and value")
-    if not 0 < pick.strength <= LIMITS.pick_strength:
+    if pick.strength is not None and not 0 < pick.strength <= LIMITS.pick_strength:
         raise InvalidRequestError.field(f"{pointer}/strength", f"must be above 0 and at most {LIMITS.pick_strength:g}")
     if pick.factor is not None and not 0 <= pick.factor < loaded.n_latent:
         raise InvalidRequestError.field(f"{pointer}/factor", f"factors are numbered 0 to {loaded.n_latent - 1}")
@@ -159,7 +163,7 @@ def _by_factor(loaded: LoadedBundle, pick: Pick) -> ResolvedPick:
         half=pick.half,
         attribute=reading.attribute,
         value=reading.value,
-        strength=pick.strength,
+        strength=1.0 if pick.strength is None else pick.strength,
         status=reading.status,
         note=half_note(factor, pick.half),
     )
@@ -190,7 +194,7 @@ def _by_value(
         half=candidate.half,
         attribute=asked.attribute,
         value=asked.value,
-        strength=asked.strength,
+        strength=best.strength,
         status=status,
         note=note,
         share=best.share,

@@ -1,8 +1,9 @@
 """Steering: what a caller asks for, in standard deviations, turned into a shift of the latent point.
 
-z' = z + sum(t * sd * e_i) over factors + sum(t * sd * d) over attribute values, with d the unit probe direction of a
-value and sd the training users' spread along it; then the directions of locked attributes are projected out of the
-shift, so that what the probes read of those attributes does not move (docs/science.md section 5).
+z' = z + sum(t * sd * e_i) over factors + sum(t * p) over attribute values, with p the pattern of a value's probe: how
+users' latents go with what it reads, so long that the reading moves by one sd. (A map without patterns: p = sd * d, d
+the probe's unit vector, which moves the reading as far and the list less.) Then the directions of locked attributes
+are projected out of the shift, so that what the probes read of those attributes does not move (docs/science.md).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def shift_of(
     """The shift float32 [n_latent], or None when nothing was asked for.
 
     factors     factor number as text -> strength t in sd of that factor, |t| <= LIMITS.steer_strength
-    attributes  "attribute:value" -> strength t in sd along the value's direction
+    attributes  "attribute:value" -> strength t in sd of what the value's probe reads
     lock        attribute names; all their directions are projected out (least squares, O(n_latent * n_locked^2))
     Raises InvalidRequestError that names the field and what is allowed.
     """
@@ -46,8 +47,7 @@ def shift_of(
         shift[i] += _strength(strength, "/steer/factors") * loaded.factors.factors[i].sd
     for name, strength in attributes.items():
         direction = _direction(loaded, name)
-        step = _strength(strength, "/steer/attributes") * direction.sd
-        shift += step * np.asarray(direction.vector)
+        shift += _strength(strength, "/steer/attributes") * _one_sd(direction)
     locked = _locked(loaded, lock, steered={name.partition(":")[0] for name in attributes})
     if not shift.any():
         return None
@@ -73,6 +73,13 @@ def _direction(loaded: LoadedBundle, name: str) -> Direction:
         allowed = listing(list(directions)) or "nothing: this bundle has no directions"
         raise InvalidRequestError.field("/steer/attributes", f"can steer {allowed}")
     return directions[name]
+
+
+def _one_sd(direction: Direction) -> NDArray[np.float64]:
+    """[n_latent]: moves what the probe reads by one standard deviation."""
+    if direction.pattern:
+        return np.asarray(direction.pattern)
+    return direction.sd * np.asarray(direction.vector)
 
 
 def _locked(loaded: LoadedBundle, lock: Sequence[str], *, steered: set[str]) -> NDArray[np.float64]:

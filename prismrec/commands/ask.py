@@ -87,12 +87,14 @@ def coldstart(
     *,
     n: Count = 10,
     samples: Annotated[int, typer.Option(min=1, help="Points drawn from the chosen half.")] = 32,
-    strength: Annotated[float, typer.Option(min=0.0, help="1 samples the half as it is.")] = 1.0,
+    strength: Annotated[
+        float | None, typer.Option(min=0.0, help="1 samples the half as it is; a value takes what it needs.")
+    ] = None,
     store: flags.Store = None,
 ) -> None:
     """A list for somebody new, sampled from a chosen half of chosen factors; --seed makes it repeatable."""
     session = session_of(context)
-    asked = [{**_pick(pick), "strength": strength} for pick in picks]
+    asked = [_pick(pick) if strength is None else {**_pick(pick), "strength": strength} for pick in picks]
     body = {"picks": asked, "n": n, "samples": samples, "seed": session.seed or 0}
     reply = inprocess.ask(bundle, store, "/coldstart", body)
     session.result(reply, lambda console: show_coldstart(console, reply))

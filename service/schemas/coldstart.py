@@ -26,8 +26,9 @@ class PickAsked(Wire):
     """An attribute; with `value`."""
     value: Name | None = None
     """The value that the list should have."""
-    strength: Annotated[float, Field(ge=0, le=LIMITS.pick_strength)] = 1.0
-    """How far from the middle; 1 samples the half as it is."""
+    strength: Annotated[float, Field(ge=0, le=LIMITS.pick_strength)] | None = None
+    """How far from the middle; 1 samples the half as it is. Left out: 1 for a half; a value gets the first of 1, 1.5, 2
+    and 3 with which it fills its list."""
 
     @model_validator(mode="after")
     def _one_way(self) -> PickAsked:
@@ -68,7 +69,7 @@ class PickFound(Wire):
     value: str | None
     """The attribute's value; null as `attribute`."""
     strength: float
-    """As asked."""
+    """As asked, or as chosen where none was."""
     status: Status
     """How sure it is that the pick carries the value; undecoded where the list does not bear it out."""
     note: str | None

@@ -13,7 +13,17 @@ import pytest
 from bundle.factors import Direction, FactorMap, Half, Reading
 from bundle.manifest import encode
 from bundle.writer import write_bundle
-from service.candidates import POINTS, Asked, Candidate, best_of, candidates_of, points_of, try_all
+from service.candidates import (
+    ENOUGH,
+    POINTS,
+    STRENGTHS,
+    Asked,
+    Candidate,
+    best_of,
+    candidates_of,
+    points_of,
+    try_all,
+)
 from service.coldstart import Pick, sample_coldstart
 from service.engine import LoadedBundle
 from service.limits import LIMITS
@@ -163,6 +173,36 @@ def test_candidates_of_bound_drops_the_weakest_halves_first(planted) -> None:
     assert LIMITS.trials // LIMITS.picks > 3  # so that with the most picks a half is still tried
 
 
+def test_try_all_value_that_needs_strength_gets_the_first_that_is_enough(planted) -> None:
+    """The half is there and leads to Comedy, but users hardly fill it; asked for by number it is sampled as it is."""
+
+    def narrow(mapped: FactorMap) -> FactorMap:
+        factors = list(mapped.factors)
+        thin = tuple(0.1 * q for q in factors[0].quantiles)
+        factors[0] = msgspec.structs.replace(factors[0], quantiles=thin, sd=0.1)
+        others = tuple(d for d in mapped.directions if d.value != "Comedy")
+        return msgspec.structs.replace(mapped, factors=tuple(factors), directions=others)
+
+    loaded = planted(narrow)
+    ((tried,),) = try_all(loaded, [Asked("genre", "Comedy", None)])
+    by_strength = {s: try_all(loaded, [Asked("genre", "Comedy", s)])[0][0] for s in STRENGTHS}
+    assert by_strength[1.0].listed < ENOUGH
+    enough = [s for s in STRENGTHS if by_strength[s].listed >= ENOUGH]
+    assert tried == by_strength[enough[0] if enough else max(STRENGTHS, key=lambda s: by_strength[s].listed)]
+    (pick,) = sample_coldstart(loaded, [COMEDY]).picks
+    assert pick.strength == tried.strength > 1.0
+    assert _share(loaded, COMEDY) > _share(loaded, Pick(attribute="genre", value="Comedy", strength=1.0))
+    (half,) = sample_coldstart(loaded, [Pick(factor=0, half="positive")]).picks
+    assert half.strength == 1.0
+
+
+def test_try_all_value_that_is_listed_at_once_is_not_pushed(loaded: LoadedBundle) -> None:
+    (tried,) = try_all(loaded, [Asked("genre", "Comedy", None)])
+    assert best_of(tried).listed >= ENOUGH
+    assert {one.strength for one in tried} == {1.0}
+    assert {one.strength for one in try_all(loaded, [Asked("genre", "Comedy", 2.5)])[0]} == {2.5}
+
+
 def test_best_of_a_hair_does_not_displace_the_first(loaded: LoadedBundle) -> None:
     first, second, _ = try_all(loaded, [ASKED])[0]
 
@@ -179,5 +219,8 @@ def test_points_of_pattern_strength_is_the_distance_in_standard_deviations(loade
     z = points_of(loaded, Candidate("pattern", direction=direction), strength=2.0, draws=draws)
     sd = np.array([factor.sd for factor in loaded.factors.factors])
     assert np.allclose(np.linalg.norm(z / sd, axis=1), 2.0 * draws)
+    known = msgspec.structs.replace(direction, pattern=(1.0, 0.0, 0.5, 0.0))
+    z = points_of(loaded, Candidate("pattern", direction=known), strength=2.0, draws=draws)
+    assert np.allclose(z, 2.0 * draws[:, None] * [1.0, 0.0, 0.5, 0.0])
     dead = Direction(attribute="genre", value="Comedy", vector=(0.0,) * 4, mean=0.0, sd=0.0, r2=0.0)
     assert not points_of(loaded, Candidate("pattern", direction=dead), strength=1.0, draws=draws).any()

@@ -38,6 +38,16 @@ def test_shift_of_factors_and_attributes_is_their_sum_in_sd(loaded: LoadedBundle
     assert shift.tolist() == pytest.approx([0.5, -1.5 * sd, 0, 0])
 
 
+def test_shift_of_an_attribute_goes_along_its_pattern_where_the_map_has_one(loaded: LoadedBundle) -> None:
+    (like,) = [d for d in loaded.factors.directions if d.value == "Comedy"]
+    made = msgspec.structs.replace(like, pattern=(1.0, 0.0, -0.5, 0.0))
+    factors = msgspec.structs.replace(loaded.factors, directions=(made,))
+    known = LoadedBundle(dataclasses.replace(loaded.bundle, factors=factors), loaded._graphs)
+    shift = shift_of(known, attributes={"genre:Comedy": 2.0})
+    assert shift is not None
+    assert shift.tolist() == pytest.approx([2.0, 0.0, -1.0, 0.0])
+
+
 def test_shift_of_nothing_is_none(loaded: LoadedBundle) -> None:
     assert shift_of(loaded) is None
     assert shift_of(loaded, factors={"1": 0.0}, lock=["year"]) is None
