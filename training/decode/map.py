@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from bundle.catalogue import Catalogue
-from bundle.factors import Direction, FactorMap, Guide
+from bundle.factors import Direction, Factor, FactorMap, Guide
 from bundle.manifest import encode as to_json
 from training.data.split import Split
 from training.decode.attribute_table import AttributeTable, attribute_table
 from training.decode.carriers import Latents, find_carriers
 from training.decode.directions import Orthogonal, Users, directions
-from training.decode.evidence import build_factors, half_records
+from training.decode.evidence import HalfRecord, build_factors, half_records
 from training.decode.measure import Streams, measure, pick
 from training.decode.notes import map_notes
 from training.decode.options import DecodeOptions
 from training.decode.posterior import AggregatedPosterior, aggregated_posterior, encode
 from training.decode.projection import Projection, project
+from training.decode.retrainings import Told, load_retrained, retrained
+from training.decode.stability import Ordered, Retrained, Stability, measure_stability
+from training.decode.whole_space import NOT_MEASURED, whole_space
 from training.errors import DecodeError
 from training.models.base import LatentModel
 from training.models.registry import MODELS
@@ -36,11 +41,25 @@ class Decoded:
     projection: Projection
 
 
-def decode_run(run: RunFolder, options: DecodeOptions | None = None) -> FactorMap:
-    """Decode a trained run and write its factors.json and latent_map.json. Raises what `decode` and RunFolder raise."""
+def decode_run(
+    run: RunFolder, options: DecodeOptions | None = None, *, jobs: int | None = None, told: Told = lambda _: None
+) -> FactorMap:
+    """Decode a trained run and write its factors.json and latent_map.json. Raises what `decode` and RunFolder raise.
+
+    With options.seeds the run is first trained again with that many other seeds, inside its folder; jobs, told, and
+    what is raised then: see retrained.
+    """
+    options = options or DecodeOptions()
+    folders = retrained(run, options, jobs=jobs, told=told) if options.seeds else ()
     loaded = run.load()
-    conditions = loaded.info.conditions.values
-    decoded = decode(loaded.model, loaded.split, loaded.catalogue, options or DecodeOptions(), conditions=conditions)
+    decoded = decode(
+        loaded.model,
+        loaded.split,
+        loaded.catalogue,
+        options,
+        conditions=loaded.info.conditions.values,
+        others=load_retrained(folders, loaded.split.train[_matched(loaded.split, options)]),
+    )
     factors = with_guides(decoded.factors, loaded.info.guides)
     run.write(run.factors, to_json(factors))
     run.write(run.latent_map, to_json(decoded.projection.latent_map()))
@@ -53,34 +72,66 @@ def with_guides(found: FactorMap, guides: Sequence[Guide]) -> FactorMap:
     return msgspec.structs.replace(found, factors=(*tied, *found.factors[len(tied) :]))
 
 
-def decode(
-    model: LatentModel, split: Split, catalogue: Catalogue, options: DecodeOptions, *, conditions: tuple[str, ...] = ()
-) -> Decoded:
-    """Decode a model (it is put into eval mode) that was trained on split.train; the catalogue is aligned with it.
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """What every latent dimension encodes, and what it was read from."""
 
-    The same inputs and seed give the same map. Raises DecodeError when the parts do not fit together, when there is no
-    user, or when the model gives numbers that are not finite.
-    """
-    _check(model, split, catalogue, conditions)
+    posterior: AggregatedPosterior
+    table: AttributeTable
+    records: tuple[HalfRecord, ...]
+    factors: tuple[Factor, ...]
+    n_cells: int
+
+
+def read_axes(model: LatentModel, split: Split, catalogue: Catalogue, options: DecodeOptions) -> Axes:
+    """The factors of a model (it is put into eval mode) that was trained on split.train."""
     model.eval()
     streams = Streams.of(options.seed)
     posterior = aggregated_posterior(model, split.train, active_kl=options.active_kl)
     table = attribute_table(catalogue, max_values=options.max_values)
     measured = measure(model, posterior, table, options, streams)
     records = half_records(table, measured, catalogue.ids, options, streams.bootstrap)
+    return Axes(posterior, table, records, build_factors(posterior, records), measured.null.js_p.size)
+
+
+def decode(
+    model: LatentModel,
+    split: Split,
+    catalogue: Catalogue,
+    options: DecodeOptions,
+    *,
+    conditions: tuple[str, ...] = (),
+    others: Sequence[Retrained] = (),
+) -> Decoded:
+    """Decode a model (it is put into eval mode) that was trained on split.train; the catalogue is aligned with it.
+
+    others: its retrainings, with mu of the users of _matched; none = stability is not measured.
+    The same inputs and seed give the same map. Raises DecodeError when the parts do not fit together, when there is no
+    user, or when the model gives numbers that are not finite.
+    """
+    _check(model, split, catalogue, conditions)
+    axes = read_axes(model, split, catalogue, options)
+    posterior, table, stable = axes.posterior, axes.table, Stability(axes.factors, {})
+    if others:
+        mu = posterior.mu[_matched(split, options)]
+        ordered = Ordered.of(table)
+        stable = measure_stability(axes.factors, mu, others, ordered, at_least=options.min_stability)
     latents = Latents(
         fitting=_probed(split, posterior, options),
-        factors=build_factors(posterior, records),
+        factors=stable.factors,
         directions=_directions(model, split, posterior, table, options),
     )
     carried = find_carriers(model, latents, split.validation, table, users=options.steer_users, seed=options.seed)
+    space = whole_space(model, posterior, split, catalogue, options)
+    notes = map_notes(carried.factors, axes.records, table, options)
     found = FactorMap(
-        settings={**options.model_dump(), "n_cells": measured.null.js_p.size, "effect": _EFFECT},
+        settings={**options.model_dump(), "n_cells": axes.n_cells, "effect": _EFFECT, **stable.settings},
         attributes=tuple(column.name for column in table.columns),
         factors=carried.factors,
         directions=carried.directions,
         carriers=carried.carriers,
-        notes=map_notes(carried.factors, records, table, options),
+        notes=notes if space is not None or not table.columns else (*notes, NOT_MEASURED),
+        space=space,
     )
     found.check(model.n_latent)
     return Decoded(found, picture(model, split, options, conditions))
@@ -117,6 +168,15 @@ def _probed(split: Split, posterior: AggregatedPosterior, options: DecodeOptions
 
 def _names(listed: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in listed.split(",") if name.strip())
+
+
+def _matched(split: Split, options: DecodeOptions) -> NDArray[np.int64]:
+    """The users on whom retrainings are matched: training users, over whom the factors are read, too.
+
+    Both models were trained on them, and there are many: with few users, as in a small validation part, dimensions that
+    have nothing to do with each other correlate.
+    """
+    return pick(split.train.shape[0], options.probe_users, Streams.of(options.seed).probes)
 
 
 def _check(model: LatentModel, split: Split, catalogue: Catalogue, conditions: tuple[str, ...]) -> None:

@@ -37,4 +37,10 @@ class DecodeOptions(ModelConfig):
     orthogonal_to: str = Field(
         default="", description="attributes or values (a,b:v) that are projected out of all other directions"
     )
+    seeds: int = Field(
+        default=0, ge=0, le=100, description="retrainings over which stability is measured; 0 = not measured"
+    )
+    min_stability: float = Field(
+        default=0.5, ge=0.0, le=1.0, description="a half that fewer of the retrainings read the same is ambiguous"
+    )
     seed: int = Field(default=0, ge=0, description="of every sample, shuffle and resample")

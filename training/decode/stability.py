@@ -16,9 +16,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from bundle.factors import Factor, FactorMap, Half, Reading
+from bundle.factors import Factor, Half, Reading
 from training.decode.attribute_table import AttributeTable
-from training.decode.options import DecodeOptions
 from training.decode.status import stronger
 
 _HALVES: tuple[Half, Half] = ("negative", "positive")
@@ -41,11 +40,36 @@ class Matching:
 
 @dataclass(frozen=True, slots=True)
 class Retrained:
-    """One retraining: its factors, and how they match the run's."""
+    """One retraining: its factors, and mu float32 [n_users, n_latent] of the users on whom it is matched to the run."""
 
     seed: int
     factors: Sequence[Factor]
+    mu: NDArray[np.float32]
+
+    @property
+    def active(self) -> Actives:
+        return np.array([factor.active for factor in self.factors], dtype=bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """The run's factors with what was measured on them, and what the map's settings say of it."""
+
+    factors: tuple[Factor, ...]
+    settings: dict[str, int | float | str | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A retraining and how it matches the run."""
+
+    other: Retrained
     matching: Matching
+
+    def partner(self, factor: int, half: Half) -> Reading | None:
+        """What it reads in the matched half; None where the factor has no partner."""
+        found = int(self.matching.partner[factor])
+        return None if found < 0 else self.other.factors[found].reading(self.matching.half(factor, half))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +112,35 @@ def match(one: NDArray[np.floating], other: NDArray[np.floating], *, active: tup
     return Matching(partner, correlation)
 
 
-def with_stability(
-    found: FactorMap, retrained: Sequence[Retrained], ordered: Ordered, options: DecodeOptions
-) -> FactorMap:
-    """The map with the stability of every named half, the match of every active factor, and a note on both.
+def measure_stability(
+    factors: Sequence[Factor],
+    mu: NDArray[np.float32],
+    retrained: Sequence[Retrained],
+    ordered: Ordered,
+    *,
+    at_least: float,
+) -> Stability:
+    """The stability of every named half and the match of every active factor over the retrainings (at least one).
 
-    A half that was decoded but reads the same in fewer than options.min_stability of the retrainings becomes ambiguous
-    (and `unstable`): its name may be this training's and not the data's. A factor then tells its stronger half anew.
+    mu float32 [n_users, n_latent]: of the same users, row by row, as the retrainings'. A half that was decoded but
+    reads the same in a smaller share of the retrainings than at_least becomes ambiguous (and `unstable`): its name may
+    be this training's and not the data's. A factor then tells the stronger of its halves anew.
     """
-    factors = tuple(_with_stability(factor, retrained, ordered, options) for factor in found.factors)
-    named = [r for f in factors for r in (f.negative, f.positive) if r.stability is not None]
-    chance = float(np.mean([_by_chance(r, retrained, ordered) for r in named])) if named else None
-    mean = float(np.mean([r.stability for r in named])) if named else None
-    settings = {
-        **found.settings,
-        "stability_seeds": " ".join(str(r.seed) for r in retrained),
-        "stability_neighbouring_bins": True,
-        "stability_mean": mean,
-        "stability_by_chance": chance,
-    }
-    return replace(found, factors=factors, settings=settings)
+    active = np.array([factor.active for factor in factors], dtype=bool)
+    pairs = [_Pair(other, match(mu, other.mu, active=(active, other.active))) for other in retrained]
+    measured = tuple(_measured(factor, pairs, ordered, at_least) for factor in factors)
+    named = [r for f in measured for r in (f.negative, f.positive) if r.stability is not None]
+    return Stability(
+        measured,
+        {
+            "stability_seeds": " ".join(str(other.seed) for other in retrained),
+            "stability_neighbouring_bins": True,
+            "stability_mean": float(np.mean([r.stability for r in named])) if named else None,
+            "stability_by_chance": float(np.mean([_by_chance(r, retrained, ordered) for r in named]))
+            if named
+            else None,
+        },
+    )
 
 
 def _correlations(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -121,34 +154,29 @@ def _standardised(mu: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(centred / np.where(sd > 0.0, sd, np.inf))
 
 
-def _with_stability(factor: Factor, retrained: Sequence[Retrained], ordered: Ordered, options: DecodeOptions) -> Factor:
+def _measured(factor: Factor, pairs: Sequence[_Pair], ordered: Ordered, at_least: float) -> Factor:
     if not factor.active:
         return factor
-    halves = {
-        half: _measured(factor.reading(half), _partners(factor, half, retrained), ordered, options.min_stability)
+    i = factor.factor
+    low, high = (
+        _with_stability(factor.reading(half), [pair.partner(i, half) for pair in pairs], ordered, at_least)
         for half in _HALVES
-    }
-    told = stronger(halves["negative"], halves["positive"])
+    )
+    told = stronger(low, high)
     return replace(
         factor,
-        negative=halves["negative"],
-        positive=halves["positive"],
-        half="positive" if told is halves["positive"] else "negative",
+        negative=low,
+        positive=high,
+        half="positive" if told is high else "negative",
         status=told.status,
         attribute=told.attribute,
         value=told.value,
         stability=told.stability,
-        match=float(np.mean([abs(r.matching.correlation[factor.factor]) for r in retrained])),
+        match=float(np.mean([abs(pair.matching.correlation[i]) for pair in pairs])),
     )
 
 
-def _partners(factor: Factor, half: Half, retrained: Sequence[Retrained]) -> list[Reading | None]:
-    """What each retraining reads in the matched half; None where the factor has no partner."""
-    places = [(r, int(r.matching.partner[factor.factor]), r.matching.half(factor.factor, half)) for r in retrained]
-    return [r.factors[partner].reading(there) if partner >= 0 else None for r, partner, there in places]
-
-
-def _measured(reading: Reading, partners: Sequence[Reading | None], ordered: Ordered, at_least: float) -> Reading:
+def _with_stability(reading: Reading, partners: Sequence[Reading | None], ordered: Ordered, at_least: float) -> Reading:
     if reading.attribute is None:
         return reading
     stability = float(np.mean([p is not None and ordered.same(reading, p) for p in partners]))
@@ -162,5 +190,5 @@ def _by_chance(reading: Reading, retrained: Sequence[Retrained], ordered: Ordere
     shares = []
     for other in retrained:
         halves = [r for f in other.factors if f.active for r in (f.negative, f.positive)]
-        shares.append(np.mean([ordered.same(reading, r) for r in halves]) if halves else 0.0)
+        shares.append(float(np.mean([ordered.same(reading, r) for r in halves])) if halves else 0.0)
     return float(np.mean(shares))
