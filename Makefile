@@ -7,6 +7,7 @@
 #   make bench-accuracy    the table of docs/results/ (SEEDS=1 SET=ml-100k DATA=folder of the data sets; more below)
 #   make bench-conditions  the same runs asked for a genre and for two, the page beside that table
 #   make bench-training    speed and memory of training beside a plain dense implementation (QUICK=1: does it work?)
+#   make bench-recovery    are factors planted in synthetic data found again? (JOBS=2: two processes; QUICK=1)
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -24,10 +25,10 @@ STAMP := $(VENV)/.prismrec-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-training docker lock clean distclean
+.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-training bench-recovery docker lock clean distclean
 
 help:
-	@sed -n '2,10s/^# *//p' Makefile
+	@sed -n '2,11s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -96,6 +97,11 @@ bench-conditions: setup
 # About eight minutes on two cores, on a machine that does nothing else. QUICK=1: tiny shapes, a minute, figures of no meaning.
 bench-training: setup
 	$(BIN)/python -m benchmarks.training --data $(DATA)/ml-1m $(if $(QUICK),--quick) $(if $(NOTE),--note '$(NOTE)')
+
+# About forty minutes of one core, and it goes on where it stopped (runs/recovery); a process uses one core.
+JOBS ?= 2
+bench-recovery: setup
+	$(BIN)/python -m benchmarks.recovery --jobs $(JOBS) $(if $(QUICK),--quick)
 
 docker: setup
 	$(BIN)/python -m pytest tests/e2e/test_compose.py

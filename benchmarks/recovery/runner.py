@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,6 +18,11 @@ Say = Callable[[str], None]
 _UNITS_A_PROCESS = 40  # then it starts afresh: training leaves some memory behind each time
 
 
+def processes(jobs: int) -> Executor:
+    """Fresh ones, `jobs` at a time."""
+    return ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn"), max_tasks_per_child=_UNITS_A_PROCESS)
+
+
 def run_units(
     units: Sequence[Unit],
     folder: Path,
@@ -25,7 +30,7 @@ def run_units(
     *,
     jobs: int,
     fresh: bool = False,
-    clock: Callable[[], float] = time.monotonic,
+    workers: Callable[[int], Executor] = processes,
 ) -> list[Found]:
     """What every unit found, in their order; `jobs` processes at a time.
 
@@ -37,15 +42,13 @@ def run_units(
     missing = [unit for unit in units if unit.name not in found]
     say(f"{len(found)} of {len(units)} units are there, {len(missing)} to do, {jobs} at a time")
     failures: list[tuple[Unit, Failure]] = []
-    started = clock()
-    with ProcessPoolExecutor(
-        max_workers=jobs, mp_context=get_context("spawn"), max_tasks_per_child=_UNITS_A_PROCESS
-    ) as pool:
+    started = time.monotonic()
+    with workers(jobs) as pool:
         futures = {pool.submit(run_unit, unit, folder): unit for unit in missing}
         try:
             for n, future in enumerate(as_completed(futures), start=1):
                 unit, came = futures[future], _result(future)
-                left = (clock() - started) / n * (len(missing) - n)
+                left = (time.monotonic() - started) / n * (len(missing) - n)
                 if isinstance(came, Failure):
                     failures.append((unit, came))
                     say(f"{unit.name}: failed, {came.message}")
