@@ -1,7 +1,7 @@
 """The names of a bundle's files and of the folders around it. No other module spells them.
 
 models/<name>/<version>/manifest.json   written last; lists every other file with size and sha256
-                        encoder.onnx decoder.onnx explainer.onnx, and linear.onnx where the model has that term
+                        encoder.onnx decoder.onnx explainer.onnx; linear.onnx, steering.onnx where the model has them
                         items.json factors.json latent_map.json
 models/<name>/current                   the version to serve; without it the highest version is served
 """
@@ -17,11 +17,13 @@ ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
 EXPLAINER = "explainer.onnx"
 LINEAR = "linear.onnx"
+STEERING = "steering.onnx"
 ITEMS = "items.json"
 FACTORS = "factors.json"
 LATENT_MAP = "latent_map.json"
 PAYLOAD = (ENCODER, DECODER, EXPLAINER, ITEMS, FACTORS, LATENT_MAP)
-"""Every file of a bundle but the manifest. A bundle has exactly these, and LINEAR if its manifest names that graph."""
+OPTIONAL = (LINEAR, STEERING)
+"""A bundle has its manifest, every file of PAYLOAD, and of OPTIONAL the graphs that its manifest names."""
 
 CURRENT = "current"
 STAGING_PREFIX = ".staging-"

@@ -46,7 +46,7 @@ class Graph(_Part, frozen=True):
 
 
 class Graphs(_Part, frozen=True, omit_defaults=True):
-    """The three or four graphs of a bundle. B = batch, L = longest history, C = n_conditions, K = explained items.
+    """The three to five graphs of a bundle. B = batch, L = longest history, C = n_conditions, K = explained items.
 
     encoder    history int64 [B, L], mask float32 [B, L], (condition float32 [B, C]) -> mu float32 [B, n_latent]
     decoder    z float32 [B, n_latent] -> logits float32 [B, n_items]
@@ -54,11 +54,13 @@ class Graphs(_Part, frozen=True, omit_defaults=True):
                -> latent float32 [K, n_latent], latent_base float32 [K],
                   history_contribution float32 [K, L], history_base float32 [K], (linear float32 [K, L])
     linear     history int64 [B, L], mask float32 [B, L], (condition float32 [B, C]) -> linear float32 [B, n_items]
+    steering   shift float32 [B, n_latent] -> followed float32 [B, n_items]; nothing for a shift of nothing
 
-    The score explained is (decoder(encoder(history, condition) + shift) + linear(history, condition))[item_ix]. A model
-    without a linear item-to-item term has no fourth graph (None; old bundles do not name it) and its explainer four
-    outputs. With one, both bases hold what linear() gives an empty history, score = latent_base + latent.sum +
-    linear.sum, and history_contribution is the view of the whole score, direct parts included.
+    The score explained is (decoder(encoder(history, condition) + shift) + linear(history, condition) + steering(shift))
+    [item_ix]. A model without a linear item-to-item term has no fourth graph (None; old bundles do not name it) and its
+    explainer four outputs. With one, both bases hold what linear() gives an empty history, score = latent_base +
+    latent.sum + linear.sum, and history_contribution is the view of the whole score, direct parts included. Where that
+    term follows a shift there is the fifth graph; what it adds is in the explainer's latent and history_base.
 
     One condition value is 1 in the condition input. Several are 1 each, whether items with any or with all of them are
     meant; only a model with a linear graph, or whose conditions are shares, is asked for "all" by 1/n in each of n.
@@ -71,11 +73,13 @@ class Graphs(_Part, frozen=True, omit_defaults=True):
     decoder: Graph
     explainer: Graph
     linear: Graph | None = None
+    steering: Graph | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The graphs' files: three, or four where there is a linear term."""
-        return tuple(graph.file for graph in (self.encoder, self.decoder, self.explainer, self.linear) if graph)
+        """The graphs' files: three, four where there is a linear term, five where that follows a shift."""
+        graphs = (self.encoder, self.decoder, self.explainer, self.linear, self.steering)
+        return tuple(graph.file for graph in graphs if graph)
 
 
 class Conditions(_Part, frozen=True, omit_defaults=True):
@@ -192,9 +196,9 @@ class Manifest(_Part, frozen=True, kw_only=True):
 
     def _check_graphs(self) -> None:
         named = self.graphs.files
-        expected = (files.ENCODER, files.DECODER, files.EXPLAINER, files.LINEAR)
+        expected = (files.ENCODER, files.DECODER, files.EXPLAINER, files.LINEAR, files.STEERING)
         if named != expected[: len(named)]:
-            raise ManifestError(f"the graphs' files are {named}, expected {expected}, the last only if there is one")
+            raise ManifestError(f"the graphs' files are {named}, expected {expected}, the last two only where needed")
         missing = [name for name in named if name not in self.files]
         if missing:
             raise ManifestError(f"the graph files {missing} are not listed in `files`")

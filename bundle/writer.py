@@ -75,12 +75,12 @@ def write_bundle(
 ) -> Path:
     """Write `models/<name>/<version>` durably and point `current` to it; returns the bundle's folder.
 
-    payload        file name -> bytes: `files.PAYLOAD`, and `files.LINEAR` if and only if the manifest names that graph
+    payload        file name -> bytes: `files.PAYLOAD`, and of `files.OPTIONAL` the graphs that the manifest names
     make_manifest  gets the file table and returns the manifest
     Raises FilesError (target refused, another exporter at work, disk), ManifestError or ContentError (parts
     contradict each other). After any error a reader sees the older bundle or the whole new one, never a part.
     """
-    if set(payload) - {files.LINEAR} != set(files.PAYLOAD):
+    if set(payload) - set(files.OPTIONAL) != set(files.PAYLOAD):
         raise FilesError(f"a bundle holds {sorted(files.PAYLOAD)}, got {sorted(payload)}")
     check_target(model_folder, version)
     manifest = seal(make_manifest(file_entries(payload)))

@@ -141,7 +141,8 @@ def _measured(loaded: LoadedBundle, trials: Sequence[_Trial]) -> list[Tried]:
         points_of(loaded, trial.candidate, strength=trial.strength, draws=_even_draws(trial.candidate))
         for trial in trials
     ]
-    chunks = loaded.scores_many(np.concatenate(points).astype(np.float32), [()])
+    nowhere = np.zeros((1, loaded.n_latent), dtype=np.float32)  # as in a cold start, all of z is what was asked for
+    chunks = loaded.scores_many(nowhere, [()], shift=np.concatenate(points))
     rows = (row for chunk in chunks for row in chunk)
     found = []
     for trial in trials:

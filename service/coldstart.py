@@ -60,10 +60,11 @@ def sample_coldstart(
 ) -> ColdStart:
     """n items for the picks; see service.picks for how they are resolved and sampled.
 
-    A soft condition moves every sample by what it does to an empty history (encode({}, c) - encode({})), and the
-    model's linear term, where there is one, raises the items that satisfy it; a strict one masks. The same arguments
-    give the same answer. Cost: one decoder run of `samples` rows, and one for the trials of named values. A named
-    value that the list hardly holds is noted in its pick.
+    All of a sample is a shift, as in steering, from z = 0: a linear term follows it. A soft condition moves every
+    sample by what it does to an empty history (encode({}, c) - encode({})); that is no taste, so no term follows it,
+    but the linear graph, where there is one, raises the items that satisfy it. A strict condition masks. The same
+    arguments give the same answer. Cost: one decoder run of `samples` rows, and one for the trials of named values.
+    A named value that the list hardly holds is noted in its pick.
     Raises InvalidRequestError (bounds, unknown or contradictory picks) and NonFiniteScoreError.
     """
     query = Query(history=(), n=n, condition=condition, exclude=exclude)
@@ -73,10 +74,11 @@ def sample_coldstart(
     if not 0 <= seed <= MAX_SEED:
         raise InvalidRequestError.field("/seed", f"must be between 0 and {MAX_SEED}")
     resolved = resolve_picks(loaded, picks)
-    z = sample_points(loaded, resolved, samples=samples, seed=seed)
+    shift = sample_points(loaded, resolved, samples=samples, seed=seed)
+    mu = np.zeros(loaded.n_latent, dtype=np.float32)
     if condition is not None and condition.is_soft:
-        z = z + (loaded.encode((), condition) - loaded.encode(()))
-    merged = _merged(loaded, z, condition)
+        mu = loaded.encode((), condition) - loaded.encode(())
+    merged = _merged(loaded, shift, mu=mu, condition=condition)
     allowed = loaded.allowed(query)
     listed = [int(ix) for ix in ranking.top_n(merged, allowed, n)]
     if listed:
@@ -97,18 +99,20 @@ def sample_coldstart(
     )
 
 
-def _merged(loaded: LoadedBundle, z: FloatArray, condition: Condition | None) -> NDArray[np.float64]:
+def _merged(
+    loaded: LoadedBundle, shift: FloatArray, *, mu: FloatArray, condition: Condition | None
+) -> NDArray[np.float64]:
     """[n_items]: the logarithm of the mean of the samples' probabilities.
 
     Added up as logarithms: what does not satisfy a condition may have a probability too small for a float64, and still
     has its place in the list behind what does.
     """
     total = np.full(loaded.n_items, -np.inf)
-    for scores in loaded.scores_many(z, [()], condition):
+    for scores in loaded.scores_many(mu[None, :], [()], condition, shift=shift):
         chances = scores - ranking.log_normaliser(scores)[:, None]
         peak = chances.max(axis=0)
         total = np.logaddexp(total, peak + np.log(np.exp(chances - peak).sum(axis=0)))
-    return np.asarray(total - np.log(len(z)), dtype=np.float64)
+    return np.asarray(total - np.log(len(shift)), dtype=np.float64)
 
 
 def _shares(loaded: LoadedBundle, picks: Sequence[ResolvedPick], listed: list[int]) -> tuple[AttributeShare, ...]:

@@ -18,7 +18,18 @@ from bundle.reader import Bundle
 from service import checks, ranking
 from service.errors import InvalidRequestError, NonFiniteScoreError, ServiceError
 from service.graphs import GraphRunner, condition_row
-from service.query import Attribution, Condition, FloatArray, Match, Mode, Query, RankedItem, Ranking, SimilarItem
+from service.query import (
+    Attribution,
+    Condition,
+    FloatArray,
+    Match,
+    Mode,
+    Query,
+    RankedItem,
+    Ranking,
+    SimilarItem,
+    shifts_of,
+)
 from service.similarity import ItemSpace
 
 
@@ -90,32 +101,43 @@ class LoadedBundle:
         cleaned = [self._clean(history) for history in histories]
         return self._graphs.encode(cleaned, self._soft_rows([condition] * len(cleaned)))
 
-    def scores(self, z: FloatArray, history: Sequence[int], condition: Condition | None = None) -> FloatArray:
-        """The model's scores at z [n_latent] for a history: float32 [n_items]. Raises NonFiniteScoreError.
+    def scores(
+        self, mu: FloatArray, history: Sequence[int], condition: Condition | None = None, *, shift: FloatArray | None
+    ) -> FloatArray:
+        """The model's scores of a history: float32 [n_items]. Raises NonFiniteScoreError.
 
-        z is where the decoder is asked; history and condition are what the linear term reads, where there is one.
+        mu [n_latent] as `encode` gives it, and the shift from there; see scores_many.
         """
-        row: FloatArray = next(self.scores_many(z[None, :], [history], condition))[0]
+        moved = None if shift is None else shift[None, :]
+        row: FloatArray = next(self.scores_many(mu[None, :], [history], condition, shift=moved))[0]
         return row
 
     def scores_many(
-        self, z: FloatArray, histories: Sequence[Sequence[int]], condition: Condition | None = None
+        self,
+        mu: FloatArray,
+        histories: Sequence[Sequence[int]],
+        condition: Condition | None = None,
+        *,
+        shift: FloatArray | None,
     ) -> Iterator[FloatArray]:
-        """z [B, n_latent] and B histories, or one for all -> scores float32 [b, n_items] in chunks, in order.
+        """Scores at mu + shift, float32 [b, n_items] in chunks, in order. Raises NonFiniteScoreError.
 
-        Raises NonFiniteScoreError.
+        mu, shift  [B, n_latent], or one row for all. Where the history leads, and how far somebody moves from there:
+                   the linear term reads the history and the shift, so z alone is not enough. shift None: nobody moves
+        histories  B, or one for all
         """
         cleaned = [self._clean(history) for history in histories]
-        points = np.ascontiguousarray(z, dtype=np.float32)
-        for chunk in self._graphs.scores(points, cleaned, self._soft_rows([condition] * len(cleaned))):
+        conditions = self._soft_rows([condition] * len(cleaned))
+        points = np.ascontiguousarray(mu, dtype=np.float32)
+        moved = None if shift is None else np.ascontiguousarray(shift, dtype=np.float32)
+        for chunk in self._graphs.scores(points, cleaned, conditions, shift=moved):
             if not np.isfinite(chunk).all():
                 raise NonFiniteScoreError("the model gave a score that is not finite")
             yield chunk
 
     def point(self, query: Query) -> FloatArray:
         """The point that the query decodes: float32 [n_latent], the encoder's mean plus the shift."""
-        mu = self.encode(query.history, query.condition)
-        return mu if query.shift is None else (mu + query.shift).astype(np.float32)
+        return query.moved(self.encode(query.history, query.condition))
 
     def allowed(self, query: Query) -> NDArray[np.bool_]:
         """[n_items]: the items that the query may list."""
@@ -185,14 +207,11 @@ class LoadedBundle:
         """Lists of checked queries, by the model."""
         histories = [self._clean(query.history) for query in queries]
         conditions = self._soft_rows([query.condition for query in queries])
-        z = self._graphs.encode(histories, conditions)
-        for b, query in enumerate(queries):
-            if query.shift is not None:
-                z[b] += query.shift
+        mu = self._graphs.encode(histories, conditions)
         b = 0
-        for chunk in self._graphs.scores(z, histories, conditions):
+        for chunk in self._graphs.scores(mu, histories, conditions, shift=shifts_of(queries, self.n_latent)):
             for row in chunk:
-                yield self._ranking(queries[b], z[b], row)
+                yield self._ranking(queries[b], queries[b].moved(mu[b]), row)
                 b += 1
 
     def _ranking(self, query: Query, z: FloatArray, scores: FloatArray) -> Ranking | ServiceError:

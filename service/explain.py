@@ -49,8 +49,8 @@ def explain_item(
     """
     query = dataclasses.replace(query, offset=0)
     _check_asked(loaded, query, item_ix, top_factors)
-    z = loaded.point(query)
-    scores = loaded.scores(z, query.history, query.condition)
+    mu = loaded.encode(query.history, query.condition)
+    z, scores = query.moved(mu), loaded.scores(mu, query.history, query.condition, shift=query.shift)
     found = loaded.explainer(query.history, query.condition, query.shift, (item_ix,))
     score, base, history_base = float(scores[item_ix]), float(found.latent_base[0]), float(found.history_base[0])
     every = _by_size(found.latent[0])

@@ -48,12 +48,13 @@ def open_session(content: bytes) -> ort.InferenceSession:
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """One session per graph of a bundle; linear is None for a model without that term."""
+    """One session per graph of a bundle; linear and steering are None for a model without those terms."""
 
     encoder: ort.InferenceSession
     decoder: ort.InferenceSession
     explainer: ort.InferenceSession
     linear: ort.InferenceSession | None = None
+    steering: ort.InferenceSession | None = None
 
 
 def condition_row(n_conditions: int, inputs: Sequence[int], weight: float = 1.0) -> FloatArray:
@@ -91,13 +92,18 @@ class GraphRunner:
             mu[rows] = self._sessions.encoder.run(list(self._graphs.encoder.outputs), feed)[0]
         return mu
 
-    def scores(self, z: FloatArray, histories: Histories, conditions: FloatArray) -> Iterator[FloatArray]:
-        """The scores of z float32 [B, n_latent]: float32 [b, n_items] in chunks, in order, decode_cells at a time.
+    def scores(
+        self, mu: FloatArray, histories: Histories, conditions: FloatArray, *, shift: FloatArray | None
+    ) -> Iterator[FloatArray]:
+        """The scores at mu + shift, float32 [B, n_latent] each: float32 [b, n_items] in chunks, decode_cells at a time.
 
-        The decoder's logits, plus what the linear graph (if there is one) adds for the history and condition. Those
-        belong to the score, so they are never left out: one of each per row of z, or one of each for all rows. There
-        is no other way to the decoder.
+        mu     where the history (and a condition) put somebody; shift: how far they are moved from there, by steering
+               or a cold start's picks; None = nobody is. Either may be one row for all
+        The decoder's logits, plus what the linear graph (if there is one) adds for the history and condition, and the
+        steering graph for the shift. All belong to the score, so none can be left out: a history and a condition per
+        row, or one of each for all rows. There is no other way to the decoder.
         """
+        z = mu if shift is None else mu + shift
         if not len(histories) == len(conditions) or len(histories) not in {1, len(z)}:
             raise ValueError(f"{len(histories)} histories and {len(conditions)} conditions for {len(z)} points")
         shared = self._linear(histories, conditions) if len(histories) == 1 else None
@@ -109,7 +115,24 @@ class GraphRunner:
             direct = shared if len(histories) == 1 else self._linear(histories[part], conditions[part])
             if direct is not None:
                 found += direct
+            if shift is not None:
+                self._follow(found, shift if len(shift) == 1 else shift[part])
             yield found
+
+    def _follow(self, scores: FloatArray, shift: FloatArray) -> None:
+        """Add to scores [b, n_items] what the steering graph gives their shifts ([b, n_latent], or one for all).
+
+        Rows that nobody moved are left as they are, to the bit, and cost nothing.
+        """
+        graph, session = self._graphs.steering, self._sessions.steering
+        moved = np.flatnonzero(shift.any(axis=1))
+        if graph is None or session is None or not len(moved):
+            return
+        followed: FloatArray = session.run(list(graph.outputs), {graph.inputs[0]: shift[moved]})[0]
+        if len(shift) == 1:
+            scores += followed
+        else:
+            scores[moved] += followed
 
     def _linear(self, histories: Histories, conditions: FloatArray) -> FloatArray | None:
         """What is added to the logits, float32 [B, n_items]; None without the graph.

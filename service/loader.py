@@ -51,6 +51,7 @@ def prepare(bundle: Bundle) -> LoadedBundle:
         decoder=_session(bundle, graphs.decoder, expected["decoder"]),
         explainer=_session(bundle, graphs.explainer, expected["explainer"]),
         linear=None if graphs.linear is None else _session(bundle, graphs.linear, expected["linear"]),
+        steering=None if graphs.steering is None else _session(bundle, graphs.steering, expected["steering"]),
     )
     runner = GraphRunner(graphs, manifest.dims, sessions)
     _check_golden(runner, manifest)
@@ -83,6 +84,7 @@ def _signatures(dims: Dims, *, has_linear: bool) -> dict[str, _Signature]:
             (latent, scores, by_item, scores, *((by_item,) if has_linear else ())),
         ),
         "linear": _Signature(histories, (every,)),
+        "steering": _Signature((latent,), (every,)),
     }
 
 
@@ -145,14 +147,21 @@ class _Asked:
     condition: FloatArray
 
 
-def _scored(runner: GraphRunner, asked: Sequence[_Asked], dims: Dims, *, at: FloatArray | None = None) -> FloatArray:
+def _scored(
+    runner: GraphRunner,
+    asked: Sequence[_Asked],
+    dims: Dims,
+    *,
+    at: FloatArray | None = None,
+    shift: FloatArray | None = None,
+) -> FloatArray:
     """Scores [B, n_items], at the encoder's points or at the one given; shapes and finiteness as requests rely on."""
     histories, conditions = [one.history for one in asked], np.stack([one.condition for one in asked])
-    z = runner.encode(histories, conditions) if at is None else at
-    if z.shape[1:] != (dims.n_latent,) or not np.isfinite(z).all():
+    mu = runner.encode(histories, conditions) if at is None else at
+    if mu.shape[1:] != (dims.n_latent,) or not np.isfinite(mu).all():
         raise GoldenError(f"the encoder must give {dims.n_latent} finite numbers for a golden case")
-    scores = np.concatenate(list(runner.scores(z, histories, conditions)))
-    if scores.shape != (len(z), dims.n_items) or not np.isfinite(scores).all():
+    scores = np.concatenate(list(runner.scores(mu, histories, conditions, shift=shift)))
+    if scores.shape != (len(mu), dims.n_items) or not np.isfinite(scores).all():
         raise GoldenError(f"the model must give {dims.n_items} finite scores for a golden case")
     return scores
 
@@ -194,6 +203,20 @@ def _check_explained(
         raise GoldenError("the explainer's direct parts are not what the linear graph adds: they are not of one model")
     if not _close(found.history_base + found.history.sum(axis=1), scores[list(items)], VIEW_TOLERANCE):
         raise GoldenError("the explainer's history contributions do not make the score: the linear term may be missing")
+    _check_moved(runner, asked, items=items, dims=dims)
+
+
+def _check_moved(runner: GraphRunner, asked: _Asked, *, items: tuple[int, ...], dims: Dims) -> None:
+    """Both views of the explainer make the score of somebody who steers: it follows a shift as the scores do."""
+    shift = np.linspace(-1.0, 1.0, dims.n_latent, dtype=np.float32)
+    found = runner.explain(asked.history, asked.condition, shift=shift, items=items)
+    scores = _scored(runner, [asked], dims, shift=shift[None, :])[0, list(items)]
+    by_latent = found.latent_base + found.latent.sum(axis=1) + found.linear.sum(axis=1)
+    by_item = found.history_base + found.history.sum(axis=1)
+    if not _close(by_latent, scores, BASE_TOLERANCE) or not _close(by_item, scores, VIEW_TOLERANCE):
+        raise GoldenError(
+            "the explainer's parts do not make the score under a shift: it may follow another than scores do"
+        )
 
 
 def _close(found: FloatArray, expected: FloatArray, tolerance: float) -> bool:

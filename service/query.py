@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -55,6 +56,18 @@ class Query:
     exclude_seen: bool = True
     candidates: tuple[int, ...] | None = None
     shift: FloatArray | None = None
+
+    def moved(self, mu: FloatArray) -> FloatArray:
+        """The point that is decoded, float32 [n_latent]: the encoder's mean and the shift."""
+        return mu if self.shift is None else np.asarray(mu + self.shift, dtype=np.float32)
+
+
+def shifts_of(queries: Sequence[Query], n_latent: int) -> FloatArray | None:
+    """float32 [B, n_latent], 0 for a query that does not steer; None when none does."""
+    if all(query.shift is None for query in queries):
+        return None
+    nothing = np.zeros(n_latent, dtype=np.float32)
+    return np.stack([nothing if query.shift is None else query.shift for query in queries], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,13 +32,12 @@ def run_trials(loaded: LoadedBundle, query: Query, item_ix: int, histories: Sequ
 
     Raises NonFiniteScoreError. Memory: LIMITS.decode_cells floats at a time.
     """
-    z = loaded.encode_many(histories, query.condition)
-    if query.shift is not None:
-        z = z + query.shift
+    mu = loaded.encode_many(histories, query.condition)
+    shift = None if query.shift is None else query.shift[None, :]
     allowed = loaded.allowed(query)
     allowed[item_ix] = False
     ranks, probabilities, margins = [], [], []
-    for scores in loaded.scores_many(z, histories, query.condition):
+    for scores in loaded.scores_many(mu, histories, query.condition, shift=shift):
         target = scores[:, item_ix].astype(np.float64)
         ranks.append(ranks_of(item_ix, scores, allowed))
         probabilities.append(np.exp(target - log_normaliser(scores)))

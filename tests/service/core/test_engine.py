@@ -198,7 +198,7 @@ def test_encode_many_cut_into_chunks_gives_the_same_points(loaded, twin, monkeyp
     monkeypatch.setattr("service.graphs.LIMITS", type(LIMITS)(encode_cells=12, decode_cells=60))
     found = loaded.encode_many(rows)
     assert np.allclose(found, [twin.encode(row) for row in rows], atol=1e-5)
-    chunks = list(loaded.scores_many(found, rows))
+    chunks = list(loaded.scores_many(found, rows, shift=None))
     assert [len(chunk) for chunk in chunks] == [1] * 7
     assert np.allclose(np.concatenate(chunks), twin.logits(found), atol=1e-5)
 
@@ -209,8 +209,8 @@ class _Broken(GraphRunner):
     def __init__(self, good: GraphRunner) -> None:
         self.__dict__.update(good.__dict__)
 
-    def scores(self, z, histories, conditions):
-        for chunk in super().scores(z, histories, conditions):
+    def scores(self, *args, **options):
+        for chunk in super().scores(*args, **options):
             chunk[min(1, len(chunk) - 1), 7] = np.nan
             yield chunk
 
@@ -220,7 +220,7 @@ def test_recommend_non_finite_score_is_an_error_of_that_query_alone(loaded: Load
     answers = broken.recommend_batch([Query(history=(0,)), Query(history=(1,)), Query(history=(2,))])
     assert [isinstance(answer, NonFiniteScoreError) for answer in answers] == [False, True, False]
     with pytest.raises(NonFiniteScoreError):
-        broken.scores(np.zeros(4, dtype=np.float32), ())
+        broken.scores(np.zeros(4, dtype=np.float32), (), shift=None)
 
 
 def test_similar_item_equals_the_twins_cosines(loaded: LoadedBundle, twin: BuilderModel) -> None:

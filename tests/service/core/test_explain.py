@@ -34,7 +34,7 @@ def test_explain_item_any_history_contributions_sum_to_the_score(loaded, history
     assert gap(told) <= 1e-5
     whole = told.base_value + math.fsum(f.contribution for f in told.factors) + told.other_factors + told.residual
     assert whole == pytest.approx(told.score, abs=1e-12)
-    assert told.score == pytest.approx(float(loaded.scores(loaded.encode(history), history)[item]), abs=0)
+    assert told.score == pytest.approx(float(loaded.scores(loaded.encode(history), history, shift=None)[item]), abs=0)
 
 
 def test_explain_item_shuffled_contributions_fail_the_same_check(loaded: LoadedBundle) -> None:

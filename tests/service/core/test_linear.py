@@ -91,12 +91,12 @@ def test_scores_of_many_histories_gather_no_more_than_the_limit_at_once(direct: 
         counting.cells.clear()
         monkeypatch.setattr("service.graphs.LIMITS", dataclasses.replace(LIMITS, linear_cells=limit))
         assert np.allclose(
-            np.concatenate(list(bundle.scores_many(z, rows))), [direct.scores(*p) for p in zip(z, rows, strict=True)]
+            np.concatenate(list(bundle.scores_many(z, rows, shift=None))), [direct.scores(*p, shift=None) for p in zip(z, rows, strict=True)]
         )
         assert len(counting.cells) == runs
         assert max(counting.cells) <= max(limit, 40 * N)  # one history always goes in one run
     counting.cells.clear()
-    list(bundle.scores_many(z, [HISTORY]))
+    list(bundle.scores_many(z, [HISTORY], shift=None))
     assert counting.cells == [len(HISTORY) * N], "one history for all points is asked of the graph once"
 
 
@@ -105,8 +105,8 @@ def test_scores_of_points_without_their_histories_are_refused(direct: LoadedBund
     z = np.zeros((3, 4), dtype=np.float32)
     for wrong in ([], [(1,), (2,)]):
         with pytest.raises(ValueError, match="histories"):
-            list(direct.scores_many(z, wrong))
-    assert len(next(direct.scores_many(z, [(1,)]))) == 3
+            list(direct.scores_many(z, wrong, shift=None))
+    assert len(next(direct.scores_many(z, [(1,)], shift=None))) == 3
 
 
 @pytest.mark.parametrize(("match", "weight"), [("any", 1.0), ("all", 0.5)])
@@ -159,7 +159,7 @@ def test_recommend_soft_condition_weighs_the_history_items_that_satisfy_it(direc
 def test_recommend_steering_moves_the_latents_alone(direct, direct_twin, history, shift) -> None:
     step = np.array([shift, 0, 0, 0], dtype=np.float32)
     z = direct.encode(history)
-    moved = direct.scores(z + step, history) - direct.scores(z, history)
+    moved = direct.scores(z, history, shift=step) - direct.scores(z, history, shift=None)
     unique = tuple(set(history))
     assert np.allclose(
         moved,
@@ -195,8 +195,8 @@ def test_sample_coldstart_orders_what_does_not_satisfy_even_below_the_smallest_p
     good = direct._graphs.scores
     satisfying = direct.catalogue.attribute("genre").members[:, 0]
 
-    def extreme(*args):
-        for chunk in good(*args):
+    def extreme(*args, **options):
+        for chunk in good(*args, **options):
             yield chunk + 4096 * satisfying.astype(np.float32)
 
     monkeypatch.setattr(direct._graphs, "scores", extreme)

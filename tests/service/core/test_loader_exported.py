@@ -43,10 +43,10 @@ def test_load_bundle_of_an_exported_torch_model_answers_as_torch_does(tmp_path: 
         return type(good)(**{**fields, "graphs": exported.graphs, "golden": (case,)})
 
     loaded = load_bundle(write_bundle(tmp_path / "demo", "1", {**payload, **exported.content}, manifest))
-    assert np.allclose(loaded.scores(loaded.encode((9, 4)), (9, 4)), logits, atol=1e-5)
+    assert np.allclose(loaded.scores(loaded.encode((9, 4)), (9, 4), shift=None), logits, atol=1e-5)
     for seen in ((9, 4), (3,), ()):
         found = loaded.explainer(seen, None, None, (0, 7))
-        score = loaded.scores(loaded.encode(seen), seen)[[0, 7]]
+        score = loaded.scores(loaded.encode(seen), seen, shift=None)[[0, 7]]
         assert np.allclose(found.latent_base + found.latent.sum(1), score, atol=1e-5)
     assert loaded.recommend(Query(history=(4, 9), n=5)).returned == 5
 
