@@ -56,7 +56,7 @@ class Session:
         return self.show_progress and not self.quiet and sys.stderr.isatty()
 
     @contextmanager
-    def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+    def progress(self, what: str, total: int) -> Iterator[Callable[[float], None]]:
         """A bar on a terminal, otherwise a line at each quarter; yields `reach(how_many_are_done)`."""
         if self.bars:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -77,9 +77,9 @@ class _Quarters:
 
     def __init__(self, note: Callable[[str], None], what: str, total: int) -> None:
         self._note, self._what, self._total = note, what, max(total, 1)
-        self._done = 0
+        self._done = 0.0
 
-    def __call__(self, done: int) -> None:
+    def __call__(self, done: float) -> None:
         before, self._done = self._done, done
         if 4 * done // self._total > 4 * before // self._total:
             self._note(f"{self._what}: {self._done} of {self._total}")

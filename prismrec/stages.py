@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bundle.factors import FactorMap
     from training.data.split import Split
     from training.decode.options import DecodeOptions
+    from training.decode.retrainings import Told
     from training.evaluate.result import Evaluation
     from training.options import FitOptions
     from training.run_folder import RunFolder
@@ -38,6 +39,7 @@ def timed(session: Session, what: str, *, clock: Callable[[], float] = time.perf
     session.note(f"{what}: {clock() - started:.1f} s")
 
 
+RETRAINING_GOES_ON = "run the same command again: retrainings that are finished are kept, the others go on"
 GOES_ON = "run the same command again: what was finished is kept, and training goes on where it stopped"
 
 
@@ -121,8 +123,13 @@ def evaluated(
         return evaluate_run(run, part=part, baselines=baselines)  # type: ignore[arg-type]
 
 
-def decoded(session: Session, run: RunFolder, options: DecodeOptions, *, again: bool = False) -> FactorMap:
-    """The factor map, made now unless it is there, younger than the weights and made with the same options."""
+def decoded(
+    session: Session, run: RunFolder, options: DecodeOptions, *, again: bool = False, jobs: int | None = None
+) -> FactorMap:
+    """The factor map, made now unless it is there, younger than the weights and made with the same options.
+
+    jobs: retrainings at a time, if there are any. InterruptedVerbError when Ctrl-C stopped them.
+    """
     from training.decode.map import decode_run
 
     if not again and _younger(run.factors, run.best):
@@ -130,8 +137,24 @@ def decoded(session: Session, run: RunFolder, options: DecodeOptions, *, again: 
         if all(found.settings.get(key) == value for key, value in options.model_dump().items()):
             session.note(f"reused: {run.factors}")
             return found
-    with timed(session, "decode"):
-        return decode_run(run, options)
+    if not options.seeds:
+        with timed(session, "decode"):
+            return decode_run(run, options)
+    try:
+        with timed(session, f"decode, over {options.seeds} retrainings"), _retraining(session, options.seeds) as told:
+            return decode_run(run, options, jobs=jobs, told=told)
+    except KeyboardInterrupt:
+        raise InterruptedVerbError(hint=RETRAINING_GOES_ON) from None
+
+
+@contextmanager
+def _retraining(session: Session, n: int) -> Iterator[Told]:
+    """A bar over all retrainings on a terminal; elsewhere a line when one is trained, and when it is read."""
+    if not session.bars:
+        yield lambda heard: session.note(f"  {heard.text}") if heard.text else None
+        return
+    with session.progress("retrainings", n) as reach:
+        yield lambda heard: reach(heard.done)
 
 
 def reported(session: Session, run: RunFolder) -> Path:

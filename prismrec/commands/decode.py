@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -30,9 +31,19 @@ def decode(
     run: flags.Run,
     *,
     report: Annotated[bool, typer.Option("--report", help="Also write report.html with the pictures.")] = False,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=0, max=100, metavar="N", help="Train again with N other seeds, for stability (5 will do)."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Retrainings at a time (default: one per core).")
+    ] = None,
     settings: flags.Set = None,
 ) -> None:
-    """Map each half of each latent factor to an attribute's value, or say that it cannot be. Writes factors.json."""
+    """Map each half of each latent factor to an attribute's value, or say that it cannot be. Writes factors.json.
+
+    With --seeds 5 it says how stable each reading is; the retrainings are kept in the run's folder and used again.
+    """
     from training.run_folder import RunFolder
 
     session = session_of(context)
@@ -40,7 +51,9 @@ def decode(
     info = folder.load_info()
     keys = {"decode": known_keys(info.kind)["decode"]}
     config = with_settings(read_config(session.config), settings or (), keys=keys)
-    found = stages.decoded(session, folder, decode_options(session, config), again=True)
+    if seeds is not None:
+        config = replace(config, decode={**config.decode, "seeds": seeds})
+    found = stages.decoded(session, folder, decode_options(session, config), again=True, jobs=jobs)
     page = stages.reported(session, folder) if report else None
     document = {
         "run": str(run),

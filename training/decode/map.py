@@ -18,7 +18,7 @@ from training.decode.carriers import Latents, find_carriers
 from training.decode.directions import Orthogonal, Users, directions
 from training.decode.evidence import HalfRecord, build_factors, half_records
 from training.decode.measure import Streams, measure, pick
-from training.decode.notes import map_notes
+from training.decode.notes import map_notes, stability_notes
 from training.decode.options import DecodeOptions
 from training.decode.posterior import AggregatedPosterior, aggregated_posterior, encode
 from training.decode.projection import Projection, project
@@ -123,7 +123,7 @@ def decode(
     )
     carried = find_carriers(model, latents, split.validation, table, users=options.steer_users, seed=options.seed)
     space = whole_space(model, posterior, split, catalogue, options)
-    notes = map_notes(carried.factors, axes.records, table, options)
+    notes = map_notes(carried.factors, axes.records, table, options) + stability_notes(stable, options)
     found = FactorMap(
         settings={**options.model_dump(), "n_cells": axes.n_cells, "effect": _EFFECT, **stable.settings},
         attributes=tuple(column.name for column in table.columns),

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from bundle.factors import Factor
 from training.decode.attribute_table import AttributeTable
 from training.decode.evidence import HalfRecord
+from training.decode.magnitude_of_change import HALVES
 from training.decode.options import DecodeOptions
+from training.decode.stability import Stability
 
 _FEW = 16  # latents that a small model has
 _NAMED = 20  # factors listed by number before "and n more"
@@ -31,6 +33,33 @@ def map_notes(
         notes.append(
             f"{options.level:.0%} of the cells called significant are expected to be false (false discovery rate). "
             "A reading is an association between a factor and the items' attributes, not a cause."
+        )
+    return tuple(notes)
+
+
+def stability_notes(stable: Stability, options: DecodeOptions) -> tuple[str, ...]:
+    """Whether another training would say the same; nothing when no half has a name."""
+    named = [(f, half) for f in stable.factors for half in HALVES if f.reading(half).attribute is not None]
+    if not named:
+        return ()
+    measured = [f.reading(half).stability for f, half in named]
+    known = [share for share in measured if share is not None]
+    if not known:
+        return (
+            "Stability was not measured: another training of the same model may read its factors otherwise "
+            "(prismrec decode --seeds 5 trains it again and says how much).",
+        )
+    notes = [
+        f"Over {options.seeds} retrainings with other seeds the {len(named)} named halves read the same in "
+        f"{sum(known) / len(known):.0%} of the cases; factors matched by lot would in "
+        f"{stable.settings['stability_by_chance']:.0%}. Neighbouring bins of a number count as the same."
+    ]
+    moved = [f"{f.factor} ({half})" for f, half in named if f.reading(half).unstable]
+    if moved:
+        notes.append(
+            f"{len(moved)} halves are called ambiguous because fewer than {options.min_stability:.0%} of the "
+            f"retrainings read the same there: {_listed(moved)}. What they are named is true of this training, and "
+            "need not be of the data."
         )
     return tuple(notes)
 
@@ -73,7 +102,7 @@ def _crowded(factors: Sequence[Factor]) -> list[str]:
 
 def _ambiguous(factors: Sequence[Factor], records: Sequence[HalfRecord]) -> list[str]:
     notes = []
-    unsure = [f.factor for f in factors if f.status == "ambiguous"]
+    unsure = [f.factor for f in factors if f.status == "ambiguous" and not f.reading(f.half).unstable]
     if unsure:
         notes.append(f"{len(unsure)} factors are ambiguous, their name is one of several that fit: {_listed(unsure)}.")
     split = [f"{r.factor} ({r.half})" for r in records if disagrees(r)]

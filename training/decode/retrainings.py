@@ -30,12 +30,11 @@ _LIBRARIES_BYTES = 500_000_000
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What becomes of the retrainings. text: for the user, None where only the bar moves; done of total: how far all
-    of them are, in epochs, the reading of a map counting as a few."""
+    """What becomes of the retrainings. text: for the user, None where only the bar moves; done: how far all of them are
+    together, 1 for each that is trained and read."""
 
     text: str | None
-    done: int
-    total: int
+    done: float
 
 
 Told = Callable[[Heard], None]
@@ -157,9 +156,8 @@ class _Progress:
     """Adds up how far all are."""
 
     def __init__(self, told: Told, *, epochs: int, n: int, n_there: int) -> None:
-        self._told, self._reading = told, max(1, epochs // 4)
-        self._whole = epochs + self._reading
-        self._total, self._there, self._epochs = n * self._whole, n_there * self._whole, epochs
+        self._told, self._whole = told, epochs + max(1, epochs // 4)  # reading counts as some epochs
+        self._there, self._epochs = n_there, epochs
         self._done: dict[int, int] = {}
         if n_there:
             self._tell(f"{n_there} of {n} retrainings were made before")
@@ -181,4 +179,4 @@ class _Progress:
         self._tell(texts[said.what])
 
     def _tell(self, text: str | None) -> None:
-        self._told(Heard(text, self._there + sum(self._done.values()), self._total))
+        self._told(Heard(text, self._there + sum(self._done.values()) / self._whole))

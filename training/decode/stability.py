@@ -18,9 +18,9 @@ from scipy.optimize import linear_sum_assignment
 
 from bundle.factors import Factor, Half, Reading
 from training.decode.attribute_table import AttributeTable
+from training.decode.magnitude_of_change import HALVES
 from training.decode.status import stronger
 
-_HALVES: tuple[Half, Half] = ("negative", "positive")
 Actives = NDArray[np.bool_]
 _OTHER: Mapping[Half, Half] = {"negative": "positive", "positive": "negative"}
 
@@ -160,7 +160,7 @@ def _measured(factor: Factor, pairs: Sequence[_Pair], ordered: Ordered, at_least
     i = factor.factor
     low, high = (
         _with_stability(factor.reading(half), [pair.partner(i, half) for pair in pairs], ordered, at_least)
-        for half in _HALVES
+        for half in HALVES
     )
     told = stronger(low, high)
     return replace(
