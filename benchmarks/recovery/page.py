@@ -174,7 +174,9 @@ def _count(one: Figures) -> str:
 
 
 def _percent(one: Figures) -> str:
-    return "" if not one["n"] else f"{one['share']:.1%}"
+    if not one["n"]:
+        return ""
+    return f"{one['share']:.1%} ({100 * one['low']:.1f}-{100 * one['high']:.1f})"
 
 
 def _listed(settings: Figures) -> str:

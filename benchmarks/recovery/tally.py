@@ -22,6 +22,8 @@ SPREAD: Final = 2 / 3
 PURE: Final = 0.5
 """A claim is pure if its dimension's r^2 with any other taste is at most this share of that with the named one."""
 
+_RESAMPLES = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -74,6 +76,20 @@ def share(hits: int, n: int) -> Figures:
         return {"hits": 0, "n": 0, "share": None, "low": None, "high": None}
     interval = binomtest(hits, n).proportion_ci(confidence_level=0.95, method="wilson")
     return {"hits": hits, "n": n, "share": hits / n, "low": float(interval.low), "high": float(interval.high)}
+
+
+def share_of_cells(hits: Sequence[int], cells: Sequence[int]) -> Figures:
+    """A share of cells that come in maps (hits and cells of each): a 95 % interval from resampled maps.
+
+    The cells of one map rise and fall together, so an interval that took them one by one would be too narrow.
+    """
+    n, m = np.array(cells, dtype=np.float64), np.array(hits, dtype=np.float64)
+    if not n.sum():
+        return share(0, 0)
+    drawn = np.random.default_rng(0).integers(len(n), size=(_RESAMPLES, len(n)))
+    low, high = np.quantile(m[drawn].sum(axis=1) / np.maximum(n[drawn].sum(axis=1), 1.0), [0.025, 0.975])
+    total = {"hits": int(m.sum()), "n": int(n.sum()), "share": float(m.sum() / n.sum())}
+    return {**total, "low": float(low), "high": float(high)}
 
 
 def counted(units: Sequence[Judged], test: Callable[[Judged], bool]) -> Figures:
@@ -135,19 +151,19 @@ def null_figures(units: Sequence[Judged]) -> Figures:
     """
     nulls = [unit.found.null for unit in units]
     true = [[cell for f in unit.found.map.factors for cell in f.evidence] for unit in units]
-    cells, n_true = sum(null.cells for null in nulls), sum(map(len, true))
     named = [any(f.status != "undecoded" for f in unit.found.map.factors) for unit in units]
+    cells, n_true = [null.cells for null in nulls], [len(of_map) for of_map in true]
     return {
         "maps": len(nulls),
-        "cells_relative": share(sum(null.relative for null in nulls), cells),
-        "cells_absolute": share(sum(null.absolute for null in nulls), cells),
+        "cells_relative": share_of_cells([null.relative for null in nulls], cells),
+        "cells_absolute": share_of_cells([null.absolute for null in nulls], cells),
         "maps_relative": share(sum(null.relative > 0 for null in nulls), len(nulls)),
         "maps_absolute": share(sum(null.absolute > 0 for null in nulls), len(nulls)),
         "maps_with_a_reading": share(sum(null.readings > 0 for null in nulls), len(nulls)),
-        "small_p": share(sum(null.small_p for null in nulls), 2 * cells),
+        "small_p": share_of_cells([null.small_p for null in nulls], [2 * n for n in cells]),
         "control": {
-            "cells_relative": share(sum(c.q_value <= LEVEL for cells in true for c in cells), n_true),
-            "cells_absolute": share(sum(c.ig_q_value <= LEVEL for cells in true for c in cells), n_true),
+            "cells_relative": share_of_cells([sum(c.q_value <= LEVEL for c in of_map) for of_map in true], n_true),
+            "cells_absolute": share_of_cells([sum(c.ig_q_value <= LEVEL for c in of_map) for of_map in true], n_true),
             "maps_with_a_reading": share(sum(named), len(named)),
         },
     }
