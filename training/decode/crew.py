@@ -19,17 +19,20 @@ from training.decode.retraining import Order, Said
 LAST_STEP_SECONDS = 30.0
 """After Ctrl-C a retraining has so long to finish its step, or its epoch's files."""
 
+COMMAND = (sys.executable, "-m", "training.decode.retraining")
 Hear = Callable[[int, Said], None]
 
 
-def carry_out(orders: Sequence[Order], jobs: int, hear: Hear) -> list[tuple[int, Said]]:
+def carry_out(
+    orders: Sequence[Order], jobs: int, hear: Hear, *, command: Sequence[str] = COMMAND
+) -> list[tuple[int, Said]]:
     """Carry out all orders, `jobs` at a time; returns those that failed, in the order in which they did.
 
-    hear: called in this thread with all that each says. Whatever is raised here, Ctrl-C included, first ends the
-    processes: those at work finish their step.
+    hear: called in this thread with all that each says; command: what a process runs. Whatever is raised here, Ctrl-C
+    included, first ends the processes: those at work finish their step.
     """
     failures = []
-    crew = _Crew()
+    crew = _Crew(command)
     with ThreadPoolExecutor(max(1, jobs)) as slots:
         try:
             for seed, said in crew.work(orders, slots):
@@ -45,7 +48,8 @@ def carry_out(orders: Sequence[Order], jobs: int, hear: Hear) -> list[tuple[int,
 class _Crew:
     """The processes at work, one thread looking after each."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
         self._lock = threading.Lock()
         self._stopping = False
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -86,7 +90,7 @@ class _Crew:
             with self._lock:
                 if self._stopping:
                     return
-                process = _start()
+                process = _start(self._command)
                 self._processes.append(process)
             self._look_after(process, order)
         finally:
@@ -110,11 +114,11 @@ class _Crew:
             self._said.put((order.seed, _ended(code)))
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
     """A process that waits for its order on stdin. Ctrl-C does not reach it: this process tells it."""
     paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
-    return subprocess.Popen(
-        [sys.executable, "-m", "training.decode.retraining"],
+    return subprocess.Popen(  # noqa: S603 - this very program
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
