@@ -1,21 +1,16 @@
-"""Pictures of the map: magnitude of change, dimension x attribute heat map, users on the principal axes."""
+"""Pictures of the map: magnitude of change by attribute, and how steady the factors are over retrainings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from bundle.factors import Evidence, Factor, Half
-from training.decode.figures import BLUE, INK, MARKERS, MUTED, ORANGE, SERIES, new_figure, style, svg_of
+from training.decode.figures import BLUE, INK, MUTED, ORANGE, RULE, new_figure, style, svg_of
 from training.decode.magnitude_of_change import HALVES
-from training.decode.options import DecodeOptions
-from training.decode.projection import Projection
 
 _HALF_COLOURS = {"negative": ORANGE, "positive": BLUE}
-_POINTS = 150  # users drawn per condition: more only makes a heavier page
 
 
 def cell(factor: Factor, attribute: str, half: Half) -> Evidence | None:
@@ -37,93 +32,33 @@ def change_bars(factors: Sequence[Factor], attributes: Sequence[str]) -> str:
                 axes.bar(x + offset, mc, 0.38, color=_HALF_COLOURS[half], label=f"{half} half",
                          yerr=np.maximum(around, 0.0), error_kw={"ecolor": INK, "elinewidth": 0.8})  # fmt: skip
             axes.axhline(0.0, color=MUTED, linewidth=0.8)
-            axes.set_title(attribute)
+            axes.set_title(attribute, parse_math=False)  # a dollar sign is not the start of a formula
             axes.grid(visible=False, axis="x")
         rows[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.0)
-        rows[-1].set_xticks(x, [f"z{f.factor}" for f in factors])
+        rows[-1].set_xticks(x, [f"{f.factor}" for f in factors])
+        rows[-1].set_xlabel("factor")
         rows[-1].set_xlim(-0.6, len(factors) - 0.4)
         figure.supylabel("change of information gain", fontsize=9)
         return svg_of(figure, label="Magnitude of change of each factor and attribute")
 
 
-def heat_map(factors: Sequence[Factor], attributes: Sequence[str], *, options: DecodeOptions) -> str:
-    """Jensen-Shannon divergence (bits) of each factor's halves by attribute; a dot marks what counts (q and size)."""
-    with style("heat"):
-        columns = [(a, h) for a in attributes for h in HALVES]
-        figure = new_figure(min(11.0, 2.2 + 1.15 * len(columns)), 1.3 + 0.27 * len(factors))
+def steadiness(factors: Sequence[Factor]) -> str | None:
+    """Match and stability of each factor over retrainings, None where neither was measured for any."""
+    known = [f for f in factors if f.match is not None or f.stability is not None]
+    if not known:
+        return None
+    with style("steadiness"):
+        figure = new_figure(11.0, 2.5)
         axes = figure.subplots()
-        cells = [[cell(f, a, h) for a, h in columns] for f in factors]
-        js = np.array([[e.js if e else np.nan for e in row] for row in cells])
-        top = max(float(np.nanmax(js, initial=0.0)), 1e-3)
-        digits = 2 if top >= 0.1 else 3
-        image = axes.pcolormesh(js, cmap="cividis", vmin=0.0, vmax=top, edgecolors="white", linewidth=0.6)
-        for i, row in enumerate(cells):
-            for j, e in enumerate(row):
-                if e is not None:
-                    mark = "\u25cf " if e.q_value <= options.level and e.js >= options.min_effect else ""
-                    ink = "#ffffff" if e.js < 0.55 * top else INK
-                    axes.text(
-                        j + 0.5, i + 0.5, f"{mark}{e.js:.{digits}f}", ha="center", va="center", color=ink, fontsize=8
-                    )
-        axes.set_xticks(np.arange(len(columns)) + 0.5, [f"{a}\n{h}" for a, h in columns])
-        axes.set_yticks(np.arange(len(factors)) + 0.5, [f"z{f.factor}" for f in factors])
-        axes.invert_yaxis()
-        axes.xaxis.tick_top()
-        axes.tick_params(length=0)
-        axes.grid(visible=False)
-        axes.spines[:].set_visible(False)
-        for edge in range(2, len(columns), 2):
-            axes.axvline(edge, color="white", linewidth=3)
-        figure.colorbar(image, ax=axes, label="Jensen-Shannon divergence, bits", shrink=0.9, pad=0.02)
-        return svg_of(figure, label="Factors by attributes: Jensen-Shannon divergence")
-
-
-def users_map(projection: Projection) -> str:
-    """Users on the first principal axes, alone (grey) and under each condition, with the conditions' centroids.
-
-    With more than eight conditions their clouds would hide each other: then only the centroids are drawn, close up.
-    """
-    with style("users"):
-        n_axes = projection.unconditioned.shape[1]
-        pairs = [(0, 1), (2, 3)] if n_axes >= 4 else [(0, min(1, n_axes - 1))]
-        n_legend = len(projection.conditions) + 1
-        figure = new_figure(11.0 if len(pairs) == 2 else 6.5, 4.4 + 0.22 * max(0, (n_legend - 1) // 6))
-        panels = figure.subplots(1, len(pairs), squeeze=False)[0]
-        for axes, pair in zip(panels, pairs, strict=True):
-            _users(axes, projection, pair)
-            _conditions(axes, projection, pair)
-            axes.set_xlabel(f"component {pair[0] + 1} ({projection.explained[pair[0]]:.0%} of the variance)")
-            axes.set_ylabel(f"component {pair[1] + 1} ({projection.explained[pair[1]]:.0%})")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(6, n_legend))
-        return svg_of(figure, label="Principal components of users under each condition")
-
-
-def _users(axes: Axes, projection: Projection, pair: tuple[int, int]) -> None:
-    own = projection.unconditioned[:, list(pair)]
-    shown = own[: 3 * _POINTS]
-    axes.plot(shown[:, 0], shown[:, 1], "o", color="#b8c1ca", markersize=2.5, alpha=0.7, linestyle="none")
-    _centre(axes, own, ("X", "#6b7780"), "no condition")
-
-
-def _conditions(axes: Axes, projection: Projection, pair: tuple[int, int]) -> None:
-    for c, name in enumerate(projection.conditions):
-        colour, marker = SERIES[c % len(SERIES)], MARKERS[(c // len(SERIES)) % len(MARKERS)]
-        cloud = projection.conditioned[c][:, list(pair)]
-        if len(projection.conditions) <= len(SERIES):
-            shown = cloud[:_POINTS]
-            axes.plot(shown[:, 0], shown[:, 1], marker, color=colour, markersize=2.2, alpha=0.35, linestyle="none")
-        _centre(axes, cloud, (marker, colour), name)
-    if len(projection.conditions) > len(SERIES):
-        centres = np.vstack([projection.conditioned.mean(axis=1), projection.unconditioned.mean(axis=0)])[:, list(pair)]
-        margin = 0.25 * np.maximum(np.ptp(centres, axis=0), 1e-3)
-        low, high = centres.min(axis=0) - margin, centres.max(axis=0) + margin
-        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-
-
-def _centre(axes: Axes, cloud: NDArray[np.float64], look: tuple[str, str], name: str) -> None:
-    """A large mark at the mean of cloud [n, 2]; look = (marker, colour)."""
-    x, y = cloud.mean(axis=0)
-    marker, colour = look
-    axes.plot([x], [y], marker, color=colour, markersize=9, markeredgecolor="white", linestyle="none", zorder=5,
-              label=name)  # fmt: skip
+        x = np.arange(len(known))
+        match = [np.nan if f.match is None else f.match for f in known]
+        stability = [np.nan if f.stability is None else f.stability for f in known]
+        axes.vlines(x, 0.0, 1.0, color=RULE, linewidth=0.8)
+        axes.plot(x, match, "o", color=BLUE, markersize=6, label="match: |correlation| with its counterpart")
+        axes.plot(x, stability, "D", color=ORANGE, markersize=6, markeredgecolor=INK, markeredgewidth=0.6,
+                  label="stability: share of retrainings that read it the same")  # fmt: skip
+        axes.set_xticks(x, [f"{f.factor}" for f in known], rotation=90 if len(known) > 40 else 0)
+        axes.set(ylim=(-0.04, 1.06), xlim=(-0.7, len(known) - 0.3), xlabel="factor")
+        axes.grid(visible=False, axis="x")
+        figure.legend(loc="outside upper left", ncols=2)
+        return svg_of(figure, label="Match and stability of each factor over retrainings")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bundle.factors import LatentMap
-from training.decode.posterior import encode
+from training.encoding import encode
 from training.models.base import LatentModel
 
 _COMPONENTS = 5
@@ -23,12 +23,19 @@ class Projection:
     explained      [n_components] share of the variance
     unconditioned  [n_users, n_components]
     conditioned    [n_conditions, n_users, n_components]
+    center, axes   [n_latent], [n_latent, n_components]: where the axes lie in the latent space
+    centres        [n_conditions, n_latent] the mean mu under each condition, in the whole latent space
+    scatter        [n_conditions] root mean square distance of the users from that, in the whole latent space
     """
 
     explained: NDArray[np.float64]
     unconditioned: NDArray[np.float64]
     conditioned: NDArray[np.float64]
     conditions: tuple[str, ...]
+    center: NDArray[np.float64]
+    axes: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    scatter: NDArray[np.float64]
 
     def latent_map(self) -> LatentMap:
         """What is written and served: points without users' names, centroids and spreads of the conditions.
@@ -67,7 +74,18 @@ def project(model: LatentModel, histories: sparse.csr_matrix, conditions: tuple[
     total = max(float(values.sum()), 1e-12)
     placed = [(cloud - center) @ axes for cloud in clouds]
     conditioned = np.stack(placed[1:]) if conditions else np.zeros((0, *placed[0].shape))
-    return Projection(np.maximum(values[order], 0.0) / total, placed[0], conditioned, conditions)
+    centres = [cloud.mean(axis=0) for cloud in clouds[1:]]
+    scatter = [np.sqrt(((cloud - c) ** 2).sum(axis=1).mean()) for cloud, c in zip(clouds[1:], centres, strict=True)]
+    return Projection(
+        explained=np.maximum(values[order], 0.0) / total,
+        unconditioned=placed[0],
+        conditioned=conditioned,
+        conditions=conditions,
+        center=center,
+        axes=axes,
+        centres=np.array(centres).reshape(len(conditions), model.n_latent),
+        scatter=np.array(scatter, dtype=np.float64),
+    )
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
+from html import unescape
 
 import msgspec
 import pytest
 from markupsafe import escape
 
 from bundle.catalogue import Catalogue
+from bundle.factors import Guide
 from bundle.manifest import Conditions, Data
 from tests.training.decode.planted import QUICK, planted_world, with_attributes
 from training.data.split import Protocol
 from training.decode.attribute_table import attribute_table
 from training.decode.map import Decoded, decode
-from training.decode.report import render, select
+from training.decode.report import render
+from training.decode.selection import reads_as_guided, select
 from training.decode.strips import strip_of
 from training.epochs import EpochFigures, append_epoch
 from training.run_folder import LoadedRun, RunFolder
@@ -69,19 +75,45 @@ def page(parts) -> str:
 
 def test_report_has_every_picture_and_reading(parts, page):
     html, decoded = page, parts[1]
-    assert html.count("<svg") == 5
-    for section in ("limits", "table", "heat", "change", "strips", "directions", "users", "kl", "curves"):
-        assert f'id="{section}"' in html
+    assert html.count("<svg") == 4 + 4  # change, users, KL, curves; the halves of four factors
+    for section in (
+        "says",
+        "limits",
+        "table",
+        "heat",
+        "strips",
+        "halves",
+        "users",
+        "distances",
+        "change",
+        "kl",
+        "curves",
+    ):
+        assert html.count(f'id="{section}"') == 1
+    assert re.findall(r'href="#([\w-]+)">', html) == [
+        i for i in re.findall(r'href="#([\w-]+)">', html) if f'id="{i}"' in html
+    ]
     for factor in decoded.factors.factors[:3]:
         assert factor.positive.value in html
     assert all(str(escape(note)) in html for note in decoded.factors.notes)
 
 
-def test_report_refers_to_nothing_outside_and_runs_nothing(page):
-    outside = re.compile(r"https?:|//www|@import|url\((?!#)|<script|<link|<img|src=")
+def test_report_refers_to_nothing_outside_and_its_policy_names_its_only_script(page):
+    outside = re.compile(r"https?:|//www|@import|url\((?!#)|<link|<img|<iframe|src=")
     assert not outside.search(page)
     assert "<metadata" not in page
     assert outside.search('<use href="http://example.org">')  # the pattern can match
+    (script,) = re.findall(r"<script[^>]*>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
+
+
+def test_report_table_has_both_halves_of_every_active_factor(parts, page):
+    body = page.split('id="map-table"')[1].split("<tbody>")[1].split("</tbody>")[0]
+    rows = re.findall(r'<th scope="row" class="n">(\d+)</th>', body)
+    active = [f.factor for f in parts[1].factors.factors if f.active]
+    assert sorted(map(int, rows)) == sorted([*active, *active])
+    assert body.count('<td class="low">negative</td>') == body.count('<td class="high">positive</td>') == len(active)
 
 
 def test_report_ids_inside_pictures_that_are_referred_to_are_unique(page):
@@ -104,9 +136,40 @@ def test_report_titles_and_names_are_escaped(parts):
         ids=c.ids, titles=("<script>alert(1)</script>",) * len(c), popularity=c.popularity, attributes=c.attributes
     )
     html = render(LoadedRun(loaded.info, loaded.split, nasty, loaded.model), decoded.factors, run)
-    assert "<script>" not in html
+    assert html.count("<script>") == 1  # ours
+    assert "<script>alert" not in html
     assert "&lt;script&gt;" in html
     assert "hand-made &lt;model&gt;" in html
+
+
+def test_report_hostile_attribute_names_and_values_do_no_harm(tmp_path):
+    world = planted_world()
+    genre = next(a for a in world.catalogue.attributes if a.name == "genre")
+    nasty = ("$\\bad{$ \"'><b>", "</script><script>alert(1)</script>", "$x$")
+    world = with_attributes(world, msgspec.structs.replace(genre, name="$\\frac{\"'<i>", values=nasty))
+    found = decode(world.model, world.split, world.catalogue, QUICK).factors
+    assert found.factors[0].status == "decoded"
+    html = render(LoadedRun(_info(()), world.split, world.catalogue, world.model), found, RunFolder(tmp_path))
+    assert html.count("<script>") == html.count("</script>") == 1
+    assert "'><b>" not in html
+    assert "'<i>" not in html
+    lists = [json.loads(unescape(raw)) for raw in re.findall(r'data-attributes="([^"]*)"', html)]
+    assert [genre.name for genre in world.catalogue.attributes] in lists
+
+
+def test_report_says_what_was_measured_and_what_was_not(parts, page):
+    loaded, decoded, run = parts
+    first, *others = decoded.factors.factors
+    firm = msgspec.structs.replace(first.reading(first.half), stability=0.75)
+    measured = msgspec.structs.replace(first, match=0.875, stability=0.75, **{first.half: firm})
+    found = msgspec.structs.replace(decoded.factors, factors=(measured, *others))
+    html = render(loaded, found, run)
+    assert "Not measured" not in html
+    assert 'data-v="0.75"' in html
+    assert 'data-v="0.875"' in html
+    assert html.count("<svg") == 9
+    assert "Not measured" in page
+    assert 'title="not measured">—' in page
 
 
 def test_report_without_attributes_or_metrics_says_so(tmp_path):
@@ -115,8 +178,11 @@ def test_report_without_attributes_or_metrics_says_so(tmp_path):
     html = render(LoadedRun(_info(()), world.split, world.catalogue, world.model), found, RunFolder(tmp_path))
     assert "no attribute that can be decoded" in html
     assert "has no metrics.jsonl" in html
+    assert "This map is empty" in html
     assert 'id="heat"' not in html
-    assert html.count("<svg") == 2
+    assert 'id="distances"' not in html
+    assert html.count("<svg") == 2 + 4  # users and KL; the halves of four factors
+    assert html.count('data-status="undecoded"') == 8
 
 
 def test_report_all_dimensions_dead_still_renders(tmp_path):
@@ -126,6 +192,8 @@ def test_report_all_dimensions_dead_still_renders(tmp_path):
     html = render(LoadedRun(_info(()), world.split, world.catalogue, world.model), found, RunFolder(tmp_path))
     assert "No dimension is active" in html
     assert "0 of 5" in html
+    assert "Nothing can be read" in html
+    assert 'id="table"' not in html
 
 
 def test_select_many_factors_keeps_the_decoded_and_counts_the_rest(parts):
@@ -134,7 +202,19 @@ def test_select_many_factors_keeps_the_decoded_and_counts_the_rest(parts):
     shown = select(many, at_most=12)
     assert (len(shown.factors), shown.n_active, shown.left_out) == (12, 40, 28)
     assert {f.status for f in shown.factors} == {"decoded"}
-    assert [f.factor for f in shown.factors] == sorted(f.factor for f in shown.factors)
+    effects = [f.reading(f.half).effect for f in shown.factors]
+    assert effects == sorted(effects, reverse=True)
+
+
+def test_select_guided_factors_come_first_whatever_they_read_as(parts):
+    factors = parts[1].factors.factors
+    tied = msgspec.structs.replace(factors[3], guide=Guide(attribute="genre", value="Drama"))
+    shown = select((*factors[:3], tied, factors[4]), at_most=2)
+    assert factors[3].status == "undecoded"
+    assert shown.factors[0].factor == 3
+    assert reads_as_guided(tied) is False
+    good = factors[0].positive
+    assert reads_as_guided(msgspec.structs.replace(factors[0], guide=Guide(attribute="genre", value=good.value)))
 
 
 def test_report_cap_is_stated_on_the_page(parts, monkeypatch):
