@@ -12,6 +12,7 @@ from prismrec.session import Session
 
 if TYPE_CHECKING:
     from training.decode.options import DecodeOptions
+    from training.guided.settings import GuideConfig
     from training.options import FitOptions, RunOptions
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -20,6 +21,8 @@ Tracker = Literal["mlflow", "wandb"]
 SMALL_USERS = 2000
 """Training users below which the model is small unless its size is said."""
 SMALL_MODEL = {"hidden": 200, "latent": 16}
+MOST_SMALL = 64
+"""Latents of a small model with many tastes."""
 WITH_LINEAR_TERM = "additive-vae"
 
 
@@ -56,7 +59,9 @@ class Choices:
         from training.options import FitOptions, fit_config
 
         said, n_users = _without(self.config.model, "kind", "condition"), prepared.split.train.shape[0]
-        model = config_for(self.kind, _sized(session, self.kind, said, n_users))
+        guide = checked(GuideConfig, self.config.guide, what="guiding")
+        tied = _tied(self.kind, guide, prepared)
+        model = config_for(self.kind, _sized(session, self.kind, said, n_users, tied=tied))
         fit = fit_config(_patient(self.kind, self.config.fit, n_users))
         return FitOptions(
             name=name or prepared.dataset.name,
@@ -65,7 +70,7 @@ class Choices:
             kind=self.kind,
             model=model,
             fit=fit,
-            guide=checked(GuideConfig, self.config.guide, what="guiding"),
+            guide=guide,
             run=self.run_options(session),
             condition=self.condition,
             reading=prepared.reading,
@@ -170,11 +175,23 @@ def known_keys(kind: str) -> dict[str, list[str]]:
     }
 
 
-def _sized(session: Session, kind: str, said: Mapping[str, Any], n_users: int) -> dict[str, Any]:
+def _tied(kind: str, guide: GuideConfig, prepared: Prepared) -> int:
+    """How many tastes are to be tied to latents, if there is room."""
+    from training.guided.settings import AUTO
+    from training.models.registry import entry_for
+    from training.tastes import taste_table
+
+    asked = guide.attributes or (AUTO if entry_for(kind).guided else "")
+    there = {attribute.name for attribute in prepared.catalogue.attributes}
+    named = [name for name in guide.named if name in there]  # an unknown one is refused when the run begins
+    return len(taste_table(prepared.catalogue, None if asked == AUTO else named))
+
+
+def _sized(session: Session, kind: str, said: Mapping[str, Any], n_users: int, *, tied: int = 0) -> dict[str, Any]:
     """`said`, with a small latent space where the data are small and nothing was said of it.
 
     The papers' 200 latents on some hundred users all stay active and carry next to nothing each: no factor can be read,
-    and the lists are no better for it.
+    and the lists are no better for it. Of a guided model's latents at least half are free of the tied ones.
     """
     from training.models.registry import config_for, entry_for
 
@@ -182,7 +199,8 @@ def _sized(session: Session, kind: str, said: Mapping[str, Any], n_users: int) -
     if n_users >= SMALL_USERS or not fits or any(key in said for key in SMALL_MODEL):
         return dict(said)
     blocks = int(getattr(config_for(kind, said), "concepts", 1))  # that many equal parts of z
-    small = {**SMALL_MODEL, "latent": blocks * max(1, SMALL_MODEL["latent"] // blocks)}
+    latent = max(SMALL_MODEL["latent"], min(2 * tied, MOST_SMALL))
+    small = {**SMALL_MODEL, "latent": blocks * max(1, latent // blocks)}
     sizes = ", ".join(f"{key} {value}" for key, value in small.items())
     session.note(f"{n_users} training users: a small model ({sizes}); --set hidden=... or latent=... for another")
     return {**said, **small}

@@ -149,7 +149,7 @@ def test_impossible_size_is_refused_before_the_data_are_read(setting, said, tmp_
         ("[fit]\nepoch = 1\n", "did you mean 'epochs'? known: "),
         ("[decode]\npermutation = 1\n", "did you mean 'permutations'? known: "),
         ("[protocol]\nmin_item = 1\n", "did you mean 'min_items'? known: "),
-        ("[modle]\nlatent = 3\n", "did you mean 'model'? known: decode, fit, model, protocol"),
+        ("[modle]\nlatent = 3\n", "did you mean 'model'? known: decode, fit, guide, model, protocol"),
         ("[model]\nkind = 'mult-vea'\n", "mult-vae"),
         ("[model]\nlatent = 0\n", "latent"),
     ],
