@@ -26,7 +26,8 @@ class ExplainedTotal(NamedTuple):
     """The same of a model with a linear term, whose score is the decoder's plus that term's.
 
     linear [K, L]: what each history item adds directly. latent.sum(1) + linear.sum(1) + latent_base = score;
-    history_contribution holds it too, and both bases what the condition adds to an item.
+    history_contribution holds it too, and both bases what the condition adds to an item. What the term gains under a
+    shift is in latent, and in history_base.
     """
 
     latent: Tensor

@@ -24,6 +24,7 @@ from torch.nn import functional
 from torch.nn.functional import embedding
 
 from training.export.explained import Explained, ExplainedTotal, gauss_legendre
+from training.export.linear_graph import follows_steering
 from training.models.additive_vae import AdditiveVAE
 from training.models.base import LatentModel
 from training.models.tanh_network import TanhNetwork
@@ -113,24 +114,39 @@ class Explainer(nn.Module):
 class AdditiveExplainer(nn.Module):
     """The explainer of a model with a linear term: its latent part explained as above, the term as it is.
 
-    The term is linear in the history, so what an item adds to it is the item's whole share in both views.
+    The term is linear in the history, so what an item adds to it is the item's whole share in both views. What it gains
+    under a shift is linear in that: each z_i's own, and in the history view part of where the path starts.
     """
+
+    slopes: Tensor
 
     def __init__(self, model: AdditiveVAE) -> None:
         super().__init__()
         self.model, self.latent_part = model, Explainer(model)
+        self.follows = follows_steering(model)
+        slopes = (model.scale * model.linear_along).T.contiguous()  # [m, n_latent]
+        self.register_buffer("slopes", slopes if self.follows else slopes[:0])
 
     def forward(self, history: Tensor, condition: Tensor | None, shift: Tensor, item_ix: Tensor) -> ExplainedTotal:
         """See Explainer.forward."""
         part = self.latent_part(history, None, shift, item_ix)
         linear, gained = self.model.linear_parts(history, condition, item_ix)
+        latent, history_base = part.latent, part.history_base
+        if self.follows:
+            followed = self._followed(shift, item_ix)
+            latent, history_base = latent + followed, history_base + followed.sum(1)
         return ExplainedTotal(
-            latent=part.latent,
+            latent=latent,
             latent_base=part.latent_base + gained,
             history_contribution=part.history_contribution + linear,
-            history_base=part.history_base + gained,
+            history_base=history_base + gained,
             linear=linear,
         )
+
+    def _followed(self, shift: Tensor, item_ix: Tensor) -> Tensor:
+        """What the linear term of each explained item gains by each shift_i: [K, n_latent]."""
+        covered = self.model.linear_covered.index_select(0, item_ix)
+        return shift * self.slopes.index_select(0, self.model.linear_rows.index_select(0, item_ix)) * covered[:, None]
 
 
 def has_closed_form(model: LatentModel) -> TypeGuard[TanhNetwork]:

@@ -1,4 +1,6 @@
-"""The graph of the linear term (linear.onnx), written by hand: the exporter knows no product of whole numbers.
+"""The graphs of the linear term, written by hand: the exporter knows no product of whole numbers.
+
+linear.onnx, what the history adds; steering.onnx, what the term gains where somebody moves z (one product).
 
 The history's rows of B are gathered as they are held, one byte a cell, and summed as whole numbers by MatMulInteger
 with the mask as the other factor, so the sum is exact and B is never held in float32. Columns are scaled at the end;
@@ -9,7 +11,7 @@ Cost at run time: B * L * m bytes and as many additions, m = items that the term
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import onnx
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from training.models.additive_vae import SATISFIED, AdditiveVAE
+from training.models.base import LatentModel
 
 
 @dataclass(slots=True)
@@ -45,6 +48,22 @@ def linear_graph(model: AdditiveVAE, *, opset: int) -> onnx.ModelProto:
         found = build.node("Add", [found, build.node("Mul", [satisfying, gain], "gained")], "total")
     build.node("Identity", [found], "linear")
     return _graph(build, model, opset)
+
+
+def follows_steering(model: LatentModel) -> TypeGuard[AdditiveVAE]:
+    """Whether a shift of z moves the model's linear term, too: then there is something to put into steering.onnx."""
+    return isinstance(model, AdditiveVAE) and bool((model.scale * model.linear_along).any())
+
+
+def steering_graph(model: AdditiveVAE, *, opset: int) -> onnx.ModelProto:
+    """shift float32 [B, n_latent] -> followed float32 [B, n_items]. n_latent * m weights and as many products a row."""
+    build = _Builder()
+    along = (model.linear_along * model.scale).numpy()
+    along = along if _covers_all(model) else np.pad(along, ((0, 0), (0, 1)))
+    found = build.node("MatMul", ["shift", build.weight("along", along)], "gained")
+    build.node("Identity", [_spread(build, model, found)], "followed")
+    shift = helper.make_tensor_value_info("shift", TensorProto.FLOAT, ["B", model.n_latent])
+    return _model(build, "followed", model.n_items, inputs=[shift], opset=opset)
 
 
 def _satisfying(build: _Builder, model: AdditiveVAE) -> str:
@@ -80,13 +99,18 @@ def _sums(build: _Builder, model: AdditiveVAE) -> str:
 def _to_items(build: _Builder, model: AdditiveVAE, sums: str) -> str:
     """[B, n_items]: columns scaled and, where the term covers a part of the items, spread over all of them."""
     scales = (model.linear_scales * model.scale).numpy()
+    scales = scales if _covers_all(model) else np.append(scales, np.float32(0))
+    return _spread(build, model, build.node("Mul", [sums, build.weight("scales", scales)], "scaled"))
+
+
+def _spread(build: _Builder, model: AdditiveVAE, found: str) -> str:
+    """[B, m] -> [B, n_items]; where the term covers a part of the items, the last of m + 1 columns is the others'."""
     if _covers_all(model):
-        return build.node("Mul", [sums, build.weight("scales", scales)], "scaled")
-    column = np.full(model.n_items, len(scales), dtype=np.int64)
-    column[model.linear_items.numpy()] = np.arange(len(scales))
-    padded = build.weight("scales", np.append(scales, np.float32(0)))
-    scaled = build.node("Mul", [sums, padded], "scaled")
-    return build.node("Gather", [scaled, build.weight("columns", column)], "spread", axis=1)
+        return found
+    m = len(model.linear_items)
+    column = np.full(model.n_items, m, dtype=np.int64)
+    column[model.linear_items.numpy()] = np.arange(m)
+    return build.node("Gather", [found, build.weight("columns", column)], "spread", axis=1)
 
 
 def _covers_all(model: AdditiveVAE) -> bool:
@@ -101,6 +125,13 @@ def _graph(build: _Builder, model: AdditiveVAE, opset: int) -> onnx.ModelProto:
     ]
     if model.n_conditions:
         inputs.append(helper.make_tensor_value_info("condition", TensorProto.FLOAT, ["B", model.n_conditions]))
-    output = helper.make_tensor_value_info("linear", TensorProto.FLOAT, ["B", model.n_items])
-    graph = helper.make_graph(build.nodes, "linear", inputs, [output], build.weights)
+    return _model(build, "linear", model.n_items, inputs=inputs, opset=opset)
+
+
+def _model(
+    build: _Builder, output: str, n_items: int, *, inputs: list[onnx.ValueInfoProto], opset: int
+) -> onnx.ModelProto:
+    """The graph of one output float32 [B, n_items], named as that is."""
+    made = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["B", n_items])
+    graph = helper.make_graph(build.nodes, output, inputs, [made], build.weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])

@@ -1,4 +1,4 @@
-"""From a trained model to the three ONNX graphs of a bundle, or four where the model has a linear term.
+"""From a trained model to the three ONNX graphs of a bundle; four or five where the model has a linear term.
 
 The mean path only (no sampling, no dropout), normalisation inside, batch and lengths dynamic, history as item indices
 and a mask. Gather, not EmbeddingBag (which exports to a Loop); no ScatterND (with several threads it races on duplicate
@@ -24,7 +24,7 @@ from bundle.manifest import Graph, Graphs
 from training.errors import ExportError
 from training.export.explained import Explained, ExplainedTotal
 from training.export.explainer import AdditiveExplainer, Explainer, has_closed_form
-from training.export.linear_graph import linear_graph
+from training.export.linear_graph import follows_steering, linear_graph, steering_graph
 from training.export.path_explainer import PathExplainer, traced
 from training.models.additive_vae import AdditiveVAE
 from training.models.base import LatentModel
@@ -91,8 +91,9 @@ class _Unconditioned(nn.Module):
 def export_graphs(model: LatentModel) -> ExportedGraphs:
     """Export encoder, decoder, explainer and linear term of a model; the same weights give the same bytes.
 
-    The model's training mode is restored afterwards. Takes some seconds. Raises ExportError when the network cannot be
-    explained, or when a graph is not self-contained or holds an operator that it must not.
+    A linear term that follows a shift of z gets a graph for that, too. The model's training mode is restored
+    afterwards. Takes some seconds. Raises ExportError when the network cannot be explained, or when a graph is not
+    self-contained or holds an operator that it must not.
     """
     was_training = model.training
     model.eval()
@@ -104,6 +105,11 @@ def export_graphs(model: LatentModel) -> ExportedGraphs:
             inputs = tuple(plans[0].inputs)  # the encoder's
             content[files.LINEAR] = canonical_bytes(linear_graph(model, opset=OPSET), files.LINEAR)
             described[files.LINEAR] = Graph(file=files.LINEAR, opset=OPSET, inputs=inputs, outputs=("linear",))
+        if follows_steering(model):
+            content[files.STEERING] = canonical_bytes(steering_graph(model, opset=OPSET), files.STEERING)
+            described[files.STEERING] = Graph(
+                file=files.STEERING, opset=OPSET, inputs=("shift",), outputs=("followed",)
+            )
     finally:
         model.train(was_training)
     graphs = Graphs(
@@ -111,6 +117,7 @@ def export_graphs(model: LatentModel) -> ExportedGraphs:
         decoder=described[files.DECODER],
         explainer=described[files.EXPLAINER],
         linear=described.get(files.LINEAR),
+        steering=described.get(files.STEERING),
     )
     return ExportedGraphs(graphs, content)
 

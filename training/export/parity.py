@@ -44,6 +44,8 @@ ORT_ERRORS = (
 """onnxruntime's own errors have no common base."""
 SIZES = (1, 2, 7)
 """Batch sizes; the last ones cut the golden users into uneven parts."""
+SHIFT = 0.5
+"""Spread of what each z_i is moved by."""
 ASKED = (5, 1, 2, 7)
 """Items explained at a time, user by user: a graph whose K was frozen while it was traced fails."""
 
@@ -68,6 +70,15 @@ class Parity:
     swapped_ties: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moved:
+    """Users whose z is moved by shifts [B, n_latent], and torch's scores [B, n_items] of them there."""
+
+    users: Sequence[GoldenUser]
+    shifts: Floats
+    scores: Floats
+
+
 class OnnxModel:
     """The exported graphs in onnxruntime, one thread; the shapes are those of bundle.manifest.Graphs."""
 
@@ -76,18 +87,25 @@ class OnnxModel:
         self.encoder, self.decoder, self.explainer = (
             _session(content[name]) for name in (files.ENCODER, files.DECODER, files.EXPLAINER)
         )
-        self.linear = _session(content[files.LINEAR]) if files.LINEAR in content else None
+        self.linear, self.steering = (
+            _session(content[name]) if name in content else None for name in (files.LINEAR, files.STEERING)
+        )
 
-    def logits(self, users: Sequence[GoldenUser]) -> Floats:
+    def logits(self, users: Sequence[GoldenUser], *, shifts: Floats | None = None) -> Floats:
         """The scores float32 [B, n_items] of a batch of users, padded to the longest history (at least 1).
 
-        They are the decoder's logits and, where the model has one, its linear term.
+        shifts float32 [B, n_latent]: by how much each user's z is moved; None: nobody's is
+        They are the decoder's logits and, where the model has them, its linear term and what that gains by the shift.
         """
         history, mask = padded(users)
         feed = {"history": history, "mask": mask, **self._condition(users)}
         mu = self.encoder.run(["mu"], feed)[0]
-        scores: Floats = self.decoder.run(["logits"], {"z": mu})[0]
-        return scores if self.linear is None else scores + self.linear.run(["linear"], feed)[0]
+        scores: Floats = self.decoder.run(["logits"], {"z": mu if shifts is None else mu + shifts})[0]
+        if self.linear is not None:
+            scores = scores + self.linear.run(["linear"], feed)[0]
+        if self.steering is not None and shifts is not None:
+            scores = scores + self.steering.run(["followed"], {"shift": shifts})[0]
+        return scores
 
     def explain(self, user: GoldenUser, *, shift: Floats, item_ix: Sequence[int]) -> list[Floats]:
         """The explainer's outputs for one user, four or five of them; shift float32 [n_latent]."""
@@ -109,8 +127,8 @@ def check_parity(model: LatentModel, content: Mapping[str, bytes], users: Sequen
 
     model    in eval mode, on the CPU
     content  file name -> bytes of the graphs
-    seed     of the shifts that the explanations are asked under
-    Costs two passes over the users in each of SIZES and one explanation per user.
+    seed     of the shifts that scores and explanations are asked under
+    Costs a pass over the users in each of SIZES, another of moved users, and one explanation per user.
     """
     if not users:
         raise ExportError("there are no golden users to compare on", hint="give at least one history")
@@ -132,31 +150,37 @@ def _measure(
     reference = torch_logits(model, users)
     if not np.isfinite(reference).all():
         raise ExportError("the model gives NaN or infinite logits", hint="train it again with a lower learning rate")
-    worst, swapped = 0.0, 0
-    for size in SIZES:
-        answered = np.concatenate([onnx_model.logits(users[i : i + size]) for i in range(0, len(users), size)])
-        worst = max(worst, _difference(reference, answered))
-        swapped += sum(_compare_top(a, b) for a, b in zip(reference, answered, strict=True))
-    return Parity(len(users), worst, *_explanations(model, onnx_model, users, rng), swapped)
+    shifts = rng.normal(0.0, SHIFT, (len(users), model.n_latent)).astype(np.float32)
+    moved = _Moved(users, shifts, torch_logits(model, users, shifts=shifts))
+    pairs = [(reference, _answers(onnx_model, users, size=size)) for size in SIZES]
+    pairs.append((moved.scores, _answers(onnx_model, users, size=SIZES[-1], shifts=shifts)))
+    worst = max(_difference(expected, answered) for expected, answered in pairs)
+    swapped = sum(_compare_top(a, b) for pair in pairs for a, b in zip(*pair, strict=True))
+    return Parity(len(users), worst, *_explanations(model, onnx_model, moved, rng), swapped)
 
 
-def torch_logits(model: LatentModel, users: Sequence[GoldenUser], *, shift: Floats | None = None) -> Floats:
+def _answers(onnx_model: OnnxModel, users: Sequence[GoldenUser], *, size: int, shifts: Floats | None = None) -> Floats:
+    """The graphs' scores [n_users, n_items], so many users at a time."""
+    parts = [slice(start, start + size) for start in range(0, len(users), size)]
+    moved = [None if shifts is None else shifts[part] for part in parts]
+    found = [onnx_model.logits(users[part], shifts=rows) for part, rows in zip(parts, moved, strict=True)]
+    return np.concatenate(found)
+
+
+def torch_logits(model: LatentModel, users: Sequence[GoldenUser], *, shifts: Floats | None = None) -> Floats:
     """The model's scores [B, n_items], through the training-side encoder, one user at a time (no padding).
 
-    shift float32 [n_latent] is added to z: it acts on the decoder's part of a score alone.
+    shifts float32 [B, n_latent]: by how much each user's z is moved; None: nobody's is
     """
     rows: list[Floats] = []
     with torch.inference_mode():
-        for user in users:
+        for ix, user in enumerate(users):
             lengths = torch.tensor([0, len(user.history)])
             batch = SparseRows(torch.tensor(user.history, dtype=torch.int64), lengths)
             condition = torch.from_numpy(multi_hot([user], model.n_conditions)) if model.n_conditions else None
-            if shift is None:
-                scores = model.score(batch, condition)
-            else:
-                scores = model.decode(model.encode(batch, condition).mu + torch.from_numpy(shift))
-                scores = scores + model.linear(batch, condition) if isinstance(model, AdditiveVAE) else scores
-            rows.append(scores[0].numpy())
+            shift = None if shifts is None else torch.from_numpy(shifts[ix : ix + 1])
+            mu = model.encode(batch, condition).mu
+            rows.append(model.score_at(mu, batch, condition, shift=shift)[0].numpy())
     return np.stack(rows)
 
 
@@ -198,21 +222,20 @@ def _compare_top(reference: Floats, answered: Floats) -> int:
 
 
 def _explanations(
-    model: LatentModel, onnx_model: OnnxModel, users: Sequence[GoldenUser], rng: np.random.Generator
+    model: LatentModel, onnx_model: OnnxModel, moved: _Moved, rng: np.random.Generator
 ) -> tuple[float, float, float]:
     """Largest difference from torch's scores and bases, and the largest relative residual of either view."""
     with torch.inference_mode():
         at_zero = model.decode(torch.zeros(1, model.n_latent))[0].numpy()
     difference, residuals = 0.0, np.zeros(2)
-    for user, n_asked in zip(users, cycle(ASKED), strict=False):
-        shift = rng.normal(0.0, 0.5, model.n_latent).astype(np.float32)
+    for user, shift, scores, n_asked in zip(moved.users, moved.shifts, moved.scores, cycle(ASKED), strict=False):
         items = rng.choice(model.n_items, size=min(n_asked, model.n_items), replace=False)
         latent, latent_base, history, history_base, *more = onnx_model.explain(
             user, shift=shift, item_ix=items.tolist()
         )
         direct = np.concatenate([latent, *more], axis=1)  # in the latent view the linear term stands beside it
-        score = torch_logits(model, [user], shift=shift)[0][items]
-        empty = torch_logits(model, [GoldenUser((), user.condition)], shift=shift)[0][items]
+        score = scores[items]
+        empty = torch_logits(model, [GoldenUser((), user.condition)], shifts=shift[None, :])[0][items]
         origin = at_zero[items] + _gained(model, user)[items]
         difference = max(difference, _difference(origin, latent_base), _difference(empty, history_base))
         for view, (parts, base) in enumerate(((direct, latent_base), (history, history_base))):
