@@ -2,8 +2,9 @@
 
 z' = z + sum(t * sd * e_i) over factors + sum(t * p) over attribute values, with p the pattern of a value's probe: how
 users' latents go with what it reads, so long that the reading moves by one sd. (A map without patterns: p = sd * d, d
-the probe's unit vector, which moves the reading as far and the list less.) Then the directions of locked attributes
-are projected out of the shift, so that what the probes read of those attributes does not move (docs/science.md).
+the probe's unit vector, which moves the reading as far and the list less.) Then what the probes of locked attributes
+read of the shift is taken out of it, along their patterns: the readings stay, and so do the lists, nearly
+(docs/science.md, Control). Without patterns it is taken out at right angles, which keeps the readings alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from service.query import FloatArray
 NOTHING_LEFT = 1e-4
 """A shift of which less than this share survives the lock cannot do what was asked."""
 
+DEPENDENT = 1e-6
+"""Of the largest: a combination of readings with a smaller singular value is one of the others."""
+
 
 def shift_of(
     loaded: LoadedBundle,
@@ -35,7 +39,7 @@ def shift_of(
 
     factors     factor number as text -> strength t in sd of that factor, |t| <= LIMITS.steer_strength
     attributes  "attribute:value" -> strength t in sd of what the value's probe reads
-    lock        attribute names; all their directions are projected out (least squares, O(n_latent * n_locked^2))
+    lock        attribute names; all their directions are taken out (least squares, O(n_latent * n_locked^2))
     Raises InvalidRequestError that names the field and what is allowed.
     """
     factors, attributes = factors or {}, attributes or {}
@@ -82,8 +86,8 @@ def _one_sd(direction: Direction) -> NDArray[np.float64]:
     return direction.sd * np.asarray(direction.vector)
 
 
-def _locked(loaded: LoadedBundle, lock: Sequence[str], *, steered: set[str]) -> NDArray[np.float64]:
-    """[n_locked, n_latent]: the directions of all values of the locked attributes."""
+def _locked(loaded: LoadedBundle, lock: Sequence[str], *, steered: set[str]) -> list[Direction]:
+    """The directions of all values of the locked attributes."""
     known = sorted({d.attribute for d in loaded.factors.directions})
     for place, name in enumerate(lock):
         if name not in known:
@@ -91,16 +95,21 @@ def _locked(loaded: LoadedBundle, lock: Sequence[str], *, steered: set[str]) -> 
             raise InvalidRequestError.field(f"/steer/lock/{place}", f"can lock {allowed}")
         if name in steered:
             raise InvalidRequestError.field(f"/steer/lock/{place}", "an attribute cannot be steered and locked at once")
-    vectors = [d.vector for d in loaded.factors.directions if d.attribute in lock]
-    return np.asarray(vectors, dtype=np.float64).reshape(len(vectors), loaded.n_latent)
+    return [d for d in loaded.factors.directions if d.attribute in lock]
 
 
-def _projected_out(shift: NDArray[np.float64], locked: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The part of the shift at right angles to every locked direction."""
-    if not len(locked):
+def _projected_out(shift: NDArray[np.float64], locked: Sequence[Direction]) -> NDArray[np.float64]:
+    """The part of the shift of which no locked probe reads anything.
+
+    With the probes' vectors W and patterns P in rows: shift - P'a, a such that W (shift - P'a) = 0. Where readings
+    depend on each other, as shares that sum to one do, many a do that; the least is taken.
+    """
+    if not locked:
         return shift
-    coefficients = np.linalg.lstsq(locked.T, shift, rcond=1e-8)[0]
-    left: NDArray[np.float64] = shift - locked.T @ coefficients
+    vectors = np.asarray([d.vector for d in locked], dtype=np.float64)
+    along = np.asarray([d.pattern for d in locked]) if all(d.pattern for d in locked) else vectors
+    coefficients = np.linalg.lstsq(vectors @ along.T, vectors @ shift, rcond=DEPENDENT)[0]
+    left: NDArray[np.float64] = shift - along.T @ coefficients
     if float(np.linalg.norm(left)) < NOTHING_LEFT * float(np.linalg.norm(shift)):
         raise InvalidRequestError.field(
             "/steer/lock", "the locked attributes leave no way to move what was asked for", hint="lock fewer attributes"

@@ -86,6 +86,22 @@ def test_shift_of_with_several_locked_directions_is_at_right_angles_to_all(loade
         assert abs(float(np.dot(shift, direction.vector))) < 1e-6
 
 
+def test_shift_of_a_lock_is_taken_out_along_the_locked_pattern(loaded: LoadedBundle) -> None:
+    """What goes with the year in users' latents goes with it out of the shift; its probe reads nothing of it anyway."""
+    pattern = np.array([0.5, 1.0, 0.0, 0.0])
+    year, comedy = ("year", "1980s", [0, 1, 0, 0]), ("genre", "Comedy", [1, 1, 0, 0])
+    plain = with_directions(loaded, comedy, year)
+    made = [
+        msgspec.structs.replace(d, pattern=tuple(p))
+        for d, p in zip(plain.factors.directions, ([1.0, 1.0, 0.0, 0.0], pattern), strict=True)
+    ]
+    factors = msgspec.structs.replace(plain.factors, directions=tuple(made))
+    known = LoadedBundle(dataclasses.replace(plain.bundle, factors=factors), plain._graphs)
+    shift = shift_of(known, attributes={"genre:Comedy": 2.0}, lock=["year"])
+    assert shift is not None
+    assert shift.tolist() == pytest.approx([2.0 - 2.0 * 0.5, 0.0, 0.0, 0.0])
+
+
 def test_shift_of_a_lock_that_leaves_nothing_is_refused(loaded: LoadedBundle) -> None:
     with pytest.raises(InvalidRequestError, match="no way to move") as caught:
         shift_of(loaded, factors={"1": 1.0}, lock=["year"])
