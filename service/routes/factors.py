@@ -8,14 +8,16 @@ import msgspec
 from fastapi import Path, Request
 from starlette.responses import Response
 
+from bundle.carriers import Carried, Carrier, Steered, Steers
 from bundle.catalogue import Catalogue
-from bundle.factors import Factor, Reading
+from bundle.factors import Factor, Reading, Space
 from service.cursors import page_of
 from service.errors import UnknownFactorError
 from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
 from service.schemas.base import PageCursor, PageLimit, WholeNumber
+from service.schemas.carriers import CarriedFound, CarrierFound, SpaceFound, SteeredFound, SteersFound
 from service.schemas.factors import (
     DirectionFound,
     EvidenceFound,
@@ -23,6 +25,7 @@ from service.schemas.factors import (
     FactorDetail,
     FactorFound,
     FactorList,
+    GuideFound,
     LatentMapReply,
     ReadingFound,
 )
@@ -44,6 +47,8 @@ async def list_factors(request: Request, limit: PageLimit = LIMITS.page, cursor:
                 DirectionFound(attribute=d.attribute, value=d.value, sd=d.sd, r2=d.r2)
                 for d in loaded.factors.directions
             ],
+            carriers=[_carrier(carrier) for carrier in loaded.factors.carriers],
+            space=_space(loaded.factors.space),
             notes=list(loaded.factors.notes),
             bundle_id=loaded.bundle_id,
         )
@@ -103,7 +108,41 @@ def _factor(catalogue: Catalogue, factor: Factor) -> dict[str, Any]:
         "examples_negative": _examples(catalogue, factor.examples_negative),
         "examples_positive": _examples(catalogue, factor.examples_positive),
         "stability": factor.stability,
+        "match": factor.match,
+        "guide": None if factor.guide is None else GuideFound(**msgspec.structs.asdict(factor.guide)),
+        "steers": None if factor.steers is None else _steers(factor.steers),
     }
+
+
+def _steered(steered: Steered) -> SteeredFound:
+    return SteeredFound(**msgspec.structs.asdict(steered))
+
+
+def _steers(steers: Steers) -> SteersFound:
+    return SteersFound(attribute=steers.attribute, value=steers.value, steered=_steered(steers.steered))
+
+
+def _carried(carried: Carried | None) -> CarriedFound | None:
+    if carried is None:
+        return None
+    return CarriedFound(**{**msgspec.structs.asdict(carried), "steered": _steered(carried.steered)})
+
+
+def _carrier(carrier: Carrier) -> CarrierFound:
+    return CarrierFound(
+        attribute=carrier.attribute,
+        value=carrier.value,
+        better=carrier.better,
+        axis=_carried(carrier.axis),
+        direction=_carried(carrier.direction),
+    )
+
+
+def _space(space: Space | None) -> SpaceFound | None:
+    if space is None:
+        return None
+    found = msgspec.structs.asdict(space)
+    return SpaceFound(**{name: found[name] for name in SpaceFound.model_fields})
 
 
 def _reading(reading: Reading) -> ReadingFound:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from bundle.factors import Half, Status
 from service.schemas.base import NextCursor, Wire
+from service.schemas.carriers import CarrierFound, SpaceFound, SteersFound
 
 
 class Example(Wire):
@@ -36,6 +37,19 @@ class ReadingFound(Wire):
     """False discovery rate at which this would count as an effect."""
     rivals: list[str]
     """Attributes that fit as well; why it is ambiguous."""
+    stability: float | None
+    """Share of retrainings in which the matched half reads the same; null = not measured, or undecoded."""
+    unstable: bool
+    """Whether it is ambiguous because that share is too small."""
+
+
+class GuideFound(Wire):
+    """What a factor was tied to in training; what came of it is its reading."""
+
+    attribute: str
+    """The attribute."""
+    value: str | None
+    """Its value; null: the attribute is a number, and the positive half is meant to be more of it."""
 
 
 class FactorFound(Wire):
@@ -73,6 +87,12 @@ class FactorFound(Wire):
     """Items that gain most at the upper end."""
     stability: float | None
     """Share of retrainings that decode it alike; null = not measured."""
+    match: float | None
+    """Mean correlation, without its sign, with the matching factor of the retrainings; null = not measured."""
+    guide: GuideFound | None
+    """What it was tied to in training; null: it was free."""
+    steers: SteersFound | None
+    """The value that moving it changes most in lists; null = not measured."""
 
 
 class EvidenceFound(Wire):
@@ -150,6 +170,10 @@ class FactorList(Wire):
     next_cursor: NextCursor
     directions: list[DirectionFound]
     """The same on every page."""
+    carriers: list[CarrierFound]
+    """For each value what carries it, a factor or a direction; the same on every page, empty = not measured."""
+    space: SpaceFound | None
+    """Measures of all factors together; null = not measured."""
     notes: list[str]
     """What could not be decoded and why."""
     bundle_id: str
