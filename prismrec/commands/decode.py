@@ -64,7 +64,8 @@ def decode(
     }
 
     def show(console: Console) -> None:
-        console.print(table_of(str(folder.factors), COLUMNS, _rows(found)))
+        columns = (*COLUMNS, ">stability") if found.settings.get("seeds") else COLUMNS
+        console.print(table_of(str(folder.factors), columns, (row[: len(columns)] for row in _rows(found))))
         for note in found.notes:
             console.print(note, soft_wrap=True, markup=False)
         if page:
@@ -89,4 +90,6 @@ def _rows(factors: FactorMap) -> Iterator[tuple[Any, ...]]:
                 continue
             says = f"{reading.attribute} = {reading.value}" if reading.attribute else "-"
             interval = f"{reading.effect_low:.4f} .. {reading.effect_high:.4f}"
-            yield factor.factor, half, reading.status, says, f"{reading.effect:.4f}", interval, f"{reading.q_value:.3g}"
+            stable = "-" if reading.stability is None else f"{reading.stability:.0%}"
+            figures = f"{reading.effect:.4f}", interval, f"{reading.q_value:.3g}", stable
+            yield factor.factor, half, reading.status, says, *figures

@@ -100,7 +100,10 @@ def read_by() -> str:
 def _train(run: RunFolder, own: RunFolder, order: Order, say: Say) -> None:
     from training.fit import fit
 
-    options = options_of(run.load_info(), seed=order.seed, threads=order.threads, resume=own.info.exists())
+    there = own.info.exists()
+    if there and own.load_info().complete:
+        return
+    options = options_of(run.load_info(), seed=order.seed, threads=order.threads, resume=there)
     result = fit(own, run.load_split(), run.load_catalogue(), options, listener=_Teller(say))
     if result.summary.stopped == "interrupted":
         raise KeyboardInterrupt
