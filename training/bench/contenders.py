@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -72,16 +73,19 @@ class Wanted:
     attribute: str = "genre"
 
 
-def finished_runs(places: Sequence[Path], note: Note) -> list[RunFolder]:
+def finished_runs(
+    places: Sequence[Path], note: Note, *, label: Callable[[RunInfo], str] = attrgetter("kind")
+) -> list[RunFolder]:
     """The finished runs among `places`: run folders, or folders of run folders.
 
-    Of a model that was trained with several settings in one folder of runs, those of the newest; a note says so.
+    Of a model (label: what makes it one) that was trained with several settings in one folder of runs, those of the
+    newest; a note says so.
     FitError when a place holds none.
     """
     found: dict[Path, RunFolder] = {}
     for place in places:
         run = RunFolder(place)
-        inside = _newest(_runs_in(place), note) or ([run] if run.info.exists() else [])
+        inside = _newest(_runs_in(place), note, label) or ([run] if run.info.exists() else [])
         if not inside:
             raise FitError(f"{place} is no finished run and holds none", hint="name run folders, or a bench's folder")
         found |= {run.path.resolve(): run for run in inside}
@@ -98,11 +102,11 @@ def _runs_in(place: Path) -> list[RunFolder]:
     return [run for run in runs if run.info.exists() and run.best.exists() and run.load_info().complete]
 
 
-def _newest(runs: Sequence[RunFolder], note: Note) -> list[RunFolder]:
+def _newest(runs: Sequence[RunFolder], note: Note, label: Callable[[RunInfo], str]) -> list[RunFolder]:
     by_kind: dict[str, dict[str, list[RunFolder]]] = {}
     for run in runs:
         info = run.load_info()
-        by_kind.setdefault(info.kind, {}).setdefault(_settings_key(info), []).append(run)
+        by_kind.setdefault(label(info), {}).setdefault(_settings_key(info), []).append(run)
     kept = []
     for kind, by_settings in by_kind.items():
         newest = max(by_settings.values(), key=lambda group: max(run.best.stat().st_mtime_ns for run in group))
@@ -113,7 +117,13 @@ def _newest(runs: Sequence[RunFolder], note: Note) -> list[RunFolder]:
 
 
 def _settings_key(info: RunInfo) -> str:
-    parts = (info.data.fingerprint, info.conditions.attribute, sorted(info.config.items()), sorted(info.fit.items()))
+    parts = (
+        info.data.fingerprint,
+        info.conditions.attribute,
+        sorted(info.config.items()),
+        sorted(info.fit.items()),
+        sorted(info.guide.items()),
+    )
     return repr(parts)
 
 
