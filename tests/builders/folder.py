@@ -47,12 +47,14 @@ def make_bundle(
     seed: int = 0,
     attributes: bool = True,
     linear: bool = False,
+    steering: bool = False,
 ) -> Path:
     """Write root/<name>/<version>, point `current` to it and return its folder. Without attributes: no conditions.
 
-    linear: a model with the fourth graph.
+    linear: a model with the fourth graph; steering: with the fourth and the fifth.
     """
-    model = builder_model(n_items=n_items, n_latent=n_latent, n_conditions=n_conditions, seed=seed, linear=linear)
+    sizes = {"n_items": n_items, "n_latent": n_latent, "n_conditions": n_conditions}
+    model = builder_model(**sizes, seed=seed, linear=linear, steering=steering)
     payload, manifest_of = make_payload(model, name=name, version=version, attributes=attributes)
     return write_bundle(root / name, version, payload, manifest_of)
 
@@ -91,7 +93,7 @@ def _manifest(model: BuilderModel, name: str, version: str, entries: dict[str, F
         model="additive-vae" if model.linear is not None else "c-vae" if conditions else "mult-vae",
         config={"hidden": model.item_in.shape[1], "latent": model.n_latent, "dropout": 0.5},
         dims=Dims(n_items=model.n_items, n_latent=model.n_latent, n_conditions=model.n_conditions),
-        graphs=_graphs(("condition",) if conditions else (), linear=model.linear is not None),
+        graphs=_graphs(("condition",) if conditions else (), model),
         conditions=Conditions(attribute="genre" if conditions else None, values=conditions),
         data=Data(
             name="planted",
@@ -131,7 +133,9 @@ def _golden(model: BuilderModel, history: tuple[int, ...], condition: tuple[int,
     )
 
 
-def _graphs(condition: tuple[str, ...], *, linear: bool) -> Graphs:
+def _graphs(condition: tuple[str, ...], model: BuilderModel) -> Graphs:
+    linear, steering = model.linear is not None, model.along is not None
+
     def graph(name: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Graph:
         return Graph(file=f"{name}.onnx", opset=OPSET, inputs=inputs, outputs=outputs)
 
@@ -142,6 +146,7 @@ def _graphs(condition: tuple[str, ...], *, linear: bool) -> Graphs:
         decoder=graph("decoder", ("z",), ("logits",)),
         explainer=graph("explainer", ("history", *condition, "shift", "item_ix"), explained),
         linear=graph("linear", histories, ("linear",)) if linear else None,
+        steering=graph("steering", ("shift",), ("followed",)) if steering else None,
     )
 
 

@@ -1,11 +1,11 @@
-"""The builder's graphs, three or, with a linear term, four."""
+"""The builder's graphs: three, four with a linear term, five where that follows who steers."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnx
 
-from tests.builders.linear_graph import explained_parts, linear_graph
+from tests.builders.linear_graph import explained_parts, explained_steering, linear_graph, steering_graph
 from tests.builders.model import N_NODES, BuilderModel
 from tests.builders.onnx_writer import FLOAT, INT64, OPSET, GraphWriter, value
 
@@ -13,13 +13,17 @@ __all__ = ["OPSET", "build_graphs"]
 
 
 def build_graphs(model: BuilderModel) -> dict[str, bytes]:
-    """encoder.onnx, decoder.onnx, explainer.onnx (, linear.onnx) with the tensor contract of bundle.manifest.Graphs."""
+    """encoder, decoder, explainer (, linear (, steering)).onnx with the tensor contract of bundle.manifest.Graphs."""
     graphs = {
         "encoder.onnx": encoder_graph(model),
         "decoder.onnx": decoder_graph(model),
         "explainer.onnx": explainer_graph(model),
     }
-    return graphs if model.linear is None else graphs | {"linear.onnx": linear_graph(model.linear)}
+    if model.linear is not None:
+        graphs["linear.onnx"] = linear_graph(model.linear)
+    if model.along is not None:
+        graphs["steering.onnx"] = steering_graph(model.along)
+    return graphs
 
 
 def encoder_graph(model: BuilderModel) -> bytes:
@@ -74,9 +78,14 @@ def explainer_graph(model: BuilderModel) -> bytes:
     z = latent_point(first)
     slope = _slope(g, g.add("MatMul", z, hidden), hidden_bias)
     spread = g.add("MatMul", g.add("Mul", rows, slope), g.constant(model.hidden.T))
-    g.add("Mul", spread, z, out="latent")
+    followed = None if model.along is None else explained_steering(g, model.along)
+    through_z = g.add("Mul", spread, z, out=None if followed else "latent")
+    if followed:
+        g.add("Add", through_z, followed, out="latent")
     score(g.add("Unsqueeze", g.add("Tanh", hidden_bias), zero), "latent_base")
-    score(second_layer(g.add("Tanh", offset)), "history_base")
+    empty = score(second_layer(g.add("Tanh", offset)), "empty" if followed else "history_base")
+    if followed:
+        g.add("Add", empty, g.add("ReduceSum", followed, g.constant([1]), keepdims=0), out="history_base")
 
     nodes, _ = np.polynomial.legendre.leggauss(N_NODES)
     along = g.constant(((nodes + 1) / 2)[:, None])  # [Q, 1]

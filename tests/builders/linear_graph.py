@@ -1,10 +1,10 @@
-"""The planted linear term as linear.onnx, and its part of explainer.onnx."""
+"""The planted linear term as linear.onnx and steering.onnx, and its parts of explainer.onnx."""
 
 from __future__ import annotations
 
 import onnx
 
-from tests.builders.linear import BuilderLinear
+from tests.builders.linear import Array, BuilderLinear
 from tests.builders.onnx_writer import FLOAT, INT64, GraphWriter, value
 
 UINT8 = onnx.TensorProto.UINT8
@@ -38,6 +38,19 @@ def linear_graph(term: BuilderLinear) -> bytes:
     if n_conditions:
         inputs.append(value("condition", FLOAT, "B", n_conditions))
     return g.model("linear", inputs, [value("linear", FLOAT, "B", n_items)])
+
+
+def steering_graph(along: Array) -> bytes:
+    """shift -> followed."""
+    g = GraphWriter()
+    g.add("MatMul", "shift", g.constant(along), out="followed")
+    n_latent, n_items = along.shape
+    return g.model("steering", [value("shift", FLOAT, "B", n_latent)], [value("followed", FLOAT, "B", n_items)])
+
+
+def explained_steering(g: GraphWriter, along: Array) -> str:
+    """What each shift_i adds to each explained item: [K, d]."""
+    return g.add("Mul", g.add("Gather", g.constant(along.T), "item_ix"), "shift")
 
 
 def satisfies(g: GraphWriter, term: BuilderLinear) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.builders.catalogue import GENRES, item_genres, item_rating, item_year
-from tests.builders.linear import BuilderLinear, builder_linear
+from tests.builders.linear import BuilderLinear, builder_along, builder_linear
 
 Array = NDArray[np.float64]
 N_NODES = 32
@@ -31,7 +31,7 @@ class Explained:
 class BuilderModel:
     """item_in [n, H], condition_in [C, H], bias_in [H], to_mu [H, d], mu_bias [d], hidden [d, G], hidden_bias [G],
     out [G, n], out_bias [n]; everything float64 holding float32 values, so the twin is the reference.
-    linear: the term beside the decoder, or None.
+    linear: the term beside the decoder, or None; along [d, n]: what it gains as z is moved, None where nothing.
 
     A condition is the inputs that are switched on, each to `weight`.
     """
@@ -46,6 +46,7 @@ class BuilderModel:
     out: Array
     out_bias: Array
     linear: BuilderLinear | None = None
+    along: Array | None = None
 
     @property
     def n_items(self) -> int:
@@ -77,8 +78,13 @@ class BuilderModel:
         shift: Array | float = 0.0,
     ) -> Array:
         """[n_items]: what the model ranks by: the decoder at the encoder's point plus shift, and the linear term."""
-        found = self.logits(self.encode(history, condition, weight=weight) + shift)
+        found = self.logits(self.encode(history, condition, weight=weight) + shift) + self.followed(shift)
         return found if self.linear is None else found + self.linear.scores(history, self._asked(condition, weight))
+
+    def followed(self, shift: Array | float) -> Array:
+        """shift [..., d] (a number: all of them) -> [..., n_items]: what the linear term gains by it."""
+        shift = np.asarray(shift, dtype=float) if np.ndim(shift) else np.full(self.n_latent, shift)
+        return np.zeros((*shift.shape[:-1], self.n_items)) if self.along is None else shift @ self.along
 
     def explain(
         self,
@@ -103,11 +109,16 @@ class BuilderModel:
         if self.linear is not None:
             asked = self._asked(condition, weight)
             gains, direct = self.linear.gains(asked)[list(item_ix)], self.linear.parts(history, item_ix, asked)
+        followed = 0.0 if self.along is None else self.along[:, list(item_ix)].T * shift  # [K, d]
         return Explained(
-            latent=(rows * slope) @ self.hidden.T * z,
+            latent=(rows * slope) @ self.hidden.T * z + followed,
             latent_base=self.logits(np.zeros(self.n_latent))[list(item_ix)] + gains,
             history=gradient @ per_item.T + direct,
-            history_base=self.logits(self.encode((), condition, weight=weight) + shift)[list(item_ix)] + gains,
+            history_base=(
+                self.logits(self.encode((), condition, weight=weight) + shift)[list(item_ix)]
+                + gains
+                + self.followed(shift)[list(item_ix)]
+            ),
             linear=direct,
         )
 
@@ -132,9 +143,18 @@ class BuilderModel:
 
 
 def builder_model(
-    *, n_items: int = 50, n_latent: int = 4, n_conditions: int = 3, seed: int = 0, linear: bool = False
+    *,
+    n_items: int = 50,
+    n_latent: int = 4,
+    n_conditions: int = 3,
+    seed: int = 0,
+    linear: bool = False,
+    steering: bool = False,
 ) -> BuilderModel:
-    """The planted weights, the same for the same arguments as `make_bundle`. linear: with a term beside the decoder."""
+    """The planted weights, the same for the same arguments as `make_bundle`.
+
+    linear: with a term beside the decoder; steering: with one that follows who steers.
+    """
     if n_latent < 2 or not 0 <= n_conditions <= len(GENRES) or n_items < 3:
         raise ValueError("the builder plants n_items >= 3, n_latent >= 2 and at most 3 conditions")
     rng = np.random.default_rng(seed)
@@ -165,9 +185,11 @@ def builder_model(
         "out": out,
         "out_bias": -0.3 * np.log(np.arange(2.0, n_items + 2.0)),
     }
-    term = builder_linear(n_items=n_items, n_conditions=n_conditions, seed=seed) if linear else None
+    has_linear = linear or steering
+    term = builder_linear(n_items=n_items, n_conditions=n_conditions, seed=seed) if has_linear else None
+    along = builder_along(n_items=n_items, n_latent=n_latent, seed=seed) if steering else None
     stored = {name: value.astype(np.float32).astype(np.float64) for name, value in weights.items()}
-    return BuilderModel(**stored, linear=term)
+    return BuilderModel(**stored, linear=term, along=along)
 
 
 def _tastes(n_items: int, n_latent: int, rng: np.random.Generator) -> Array:

@@ -8,7 +8,15 @@ import pytest
 
 from bundle.errors import BundleError
 from bundle.reader import read_bundle
-from tests.builders import DAMAGES, LINEAR_DAMAGES, damage, linear_damage, make_bundle
+from tests.builders import (
+    DAMAGES,
+    LINEAR_DAMAGES,
+    STEERING_DAMAGES,
+    damage,
+    linear_damage,
+    make_bundle,
+    steering_damage,
+)
 
 SEEN_BY_READER = sorted(kind for kind, reason in DAMAGES.items() if reason not in {"graph", "golden"})
 SEEN_BY_LOADER = sorted(set(DAMAGES) - set(SEEN_BY_READER))
@@ -32,6 +40,16 @@ def test_read_bundle_whose_linear_graph_is_not_as_the_manifest_says_is_refused(t
     with pytest.raises(BundleError) as refused:
         read_bundle(folder)
     assert refused.value.reason == LINEAR_DAMAGES[kind]
+
+
+@pytest.mark.parametrize(
+    "kind", sorted(kind for kind, reason in STEERING_DAMAGES.items() if reason not in {"graph", "golden"})
+)
+def test_read_bundle_whose_steering_graph_is_not_as_the_manifest_says_is_refused(tmp_path, kind):
+    folder = steering_damage(make_bundle(tmp_path, steering=True), kind)
+    with pytest.raises(BundleError) as refused:
+        read_bundle(folder)
+    assert refused.value.reason == STEERING_DAMAGES[kind]
 
 
 @pytest.mark.parametrize("kind", SEEN_BY_LOADER)

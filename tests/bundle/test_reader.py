@@ -20,14 +20,21 @@ SEED = 20_261_121
 
 @pytest.mark.parametrize(
     "kwargs",
-    [{}, {"n_conditions": 0}, {"n_conditions": 0, "attributes": False}, {"n_latent": 9}, {"linear": True}],
+    [
+        {},
+        {"n_conditions": 0},
+        {"n_conditions": 0, "attributes": False},
+        {"n_latent": 9},
+        {"linear": True},
+        {"steering": True},
+    ],
 )
 def test_read_bundle_of_good_bundle_gives_what_was_written(tmp_path, kwargs):
     bundle = read_bundle(make_bundle(tmp_path, **kwargs))
     shape = {name: value for name, value in kwargs.items() if name != "attributes"}
     payload, _ = make_payload(builder_model(**shape), attributes=kwargs.get("attributes", True))
     assert bundle.graphs == {name: content for name, content in payload.items() if name.endswith(".onnx")}
-    assert len(bundle.graphs) == (4 if "linear" in kwargs else 3)
+    assert len(bundle.graphs) == (5 if "steering" in kwargs else 4 if "linear" in kwargs else 3)
     assert len(bundle.catalogue) == bundle.manifest.dims.n_items == 50
     assert len(bundle.factors.factors) == bundle.manifest.dims.n_latent
     assert len(bundle.bundle_id) == 16
@@ -38,6 +45,12 @@ def test_read_bundle_written_before_there_was_a_linear_graph_is_read(tmp_path):
     folder = make_bundle(tmp_path)
     assert b'"linear"' not in (folder / files.MANIFEST).read_bytes()
     assert read_bundle(folder).manifest.graphs.linear is None
+
+
+def test_read_bundle_written_before_there_was_a_steering_graph_is_read(tmp_path):
+    folder = make_bundle(tmp_path, linear=True)
+    assert b'"steering"' not in (folder / files.MANIFEST).read_bytes()
+    assert read_bundle(folder).manifest.graphs.steering is None
 
 
 def test_read_bundle_of_other_content_has_another_id(tmp_path):

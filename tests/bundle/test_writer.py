@@ -83,17 +83,18 @@ def test_write_bundle_with_file_missing_or_extra_is_refused(tmp_path):
     assert not (tmp_path / "demo").exists()
 
 
-def test_write_bundle_with_a_linear_graph_writes_it_and_only_with_the_manifest_that_names_it(tmp_path):
-    assert {p.name for p in make_bundle(tmp_path / "good", linear=True).iterdir()} == {
-        *files.PAYLOAD,
-        files.LINEAR,
-        files.MANIFEST,
-    }
+def test_write_bundle_with_more_graphs_writes_them_and_only_with_the_manifest_that_names_them(tmp_path):
+    for kind, more in (("linear", {files.LINEAR}), ("steering", {files.LINEAR, files.STEERING})):
+        folder = make_bundle(tmp_path / kind, **{kind: True})
+        assert {p.name for p in folder.iterdir()} == {*files.PAYLOAD, *more, files.MANIFEST}
     plain, plain_of = parts()
     linear, linear_of = make_payload(builder_model(linear=True))
+    steering, steering_of = make_payload(builder_model(steering=True))
     for payload, manifest_of in (
         (plain | {files.LINEAR: linear[files.LINEAR]}, plain_of),
         ({name: content for name, content in linear.items() if name != files.LINEAR}, linear_of),
+        (linear | {files.STEERING: steering[files.STEERING]}, linear_of),
+        ({name: content for name, content in steering.items() if name != files.STEERING}, steering_of),
     ):
         with pytest.raises((FilesError, ManifestError), match="graph"):
             write_bundle(tmp_path / "demo", "1", payload, manifest_of)

@@ -43,3 +43,15 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> LoadedBundle:
 def direct_twin() -> BuilderModel:
     """The twin of `direct`: its `scores` are the true answers, its `logits` the decoder alone."""
     return builder_model(linear=True)
+
+
+@pytest.fixture(scope="session")
+def steered(tmp_path_factory: pytest.TempPathFactory) -> LoadedBundle:
+    """`direct` with a linear term that follows who steers."""
+    return load_bundle(make_bundle(tmp_path_factory.mktemp("steered"), steering=True))
+
+
+@pytest.fixture(scope="session")
+def steered_twin() -> BuilderModel:
+    """The twin of `steered`."""
+    return builder_model(steering=True)

@@ -91,7 +91,8 @@ def test_scores_of_many_histories_gather_no_more_than_the_limit_at_once(direct: 
         counting.cells.clear()
         monkeypatch.setattr("service.graphs.LIMITS", dataclasses.replace(LIMITS, linear_cells=limit))
         assert np.allclose(
-            np.concatenate(list(bundle.scores_many(z, rows, shift=None))), [direct.scores(*p, shift=None) for p in zip(z, rows, strict=True)]
+            np.concatenate(list(bundle.scores_many(z, rows, shift=None))),
+            [direct.scores(*p, shift=None) for p in zip(z, rows, strict=True)],
         )
         assert len(counting.cells) == runs
         assert max(counting.cells) <= max(limit, 40 * N)  # one history always goes in one run

@@ -14,6 +14,7 @@ from service.loader import load_bundle
 from tests.builders import (
     DAMAGES,
     LINEAR_DAMAGES,
+    STEERING_DAMAGES,
     BuilderModel,
     builder_model,
     damage,
@@ -21,6 +22,7 @@ from tests.builders import (
     linear_damage,
     make_bundle,
     make_payload,
+    steering_damage,
 )
 
 
@@ -73,11 +75,18 @@ def test_load_bundle_of_another_opset_than_it_says_is_refused(tmp_path: Path) ->
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("file", ["encoder.onnx", "decoder.onnx", "explainer.onnx", "linear.onnx"])
+@pytest.mark.parametrize("kind", STEERING_DAMAGES)
+def test_load_bundle_with_a_bad_steering_graph_is_refused_with_its_reason(tmp_path: Path, kind: str) -> None:
+    folder = steering_damage(make_bundle(tmp_path / "models", steering=True), kind)
+    with pytest.raises(BundleError) as caught:
+        load_bundle(folder)
+    assert caught.value.reason == STEERING_DAMAGES[kind]
+
+
+@pytest.mark.parametrize("file", ["encoder.onnx", "decoder.onnx", "explainer.onnx", "linear.onnx", "steering.onnx"])
 def test_load_bundle_with_a_graph_of_another_size_is_refused(tmp_path: Path, file: str) -> None:
-    model, other = (
-        builder_model(linear=file == "linear.onnx", **sizes) for sizes in ({}, {"n_latent": 5, "n_items": 51})
-    )
+    terms = {"linear": file == "linear.onnx", "steering": file == "steering.onnx"}
+    model, other = (builder_model(**terms, **sizes) for sizes in ({}, {"n_latent": 5, "n_items": 51}))
     payload, manifest_of = make_payload(model)
     payload = {**payload, file: make_payload(other)[0][file]}
     with pytest.raises(GraphError, match="shape"):

@@ -35,9 +35,9 @@ def test_scan_of_a_good_graph_reports_what_onnx_reports() -> None:
     assert (found.opset, found.n_nodes, found.operators) == (20, 2, frozenset({"MatMul", "Tanh"}))
 
 
-@pytest.mark.parametrize("file", ["encoder.onnx", "decoder.onnx", "explainer.onnx", "linear.onnx"])
+@pytest.mark.parametrize("file", ["encoder.onnx", "decoder.onnx", "explainer.onnx", "linear.onnx", "steering.onnx"])
 def test_scan_of_the_builders_graphs_agrees_with_onnx(file: str) -> None:
-    content = build_graphs(builder_model(linear=True))[file]
+    content = build_graphs(builder_model(steering=True))[file]
     graph = onnx.load_model_from_string(content).graph
     found = scan(content, file)
     assert found.n_nodes == len(graph.node)
