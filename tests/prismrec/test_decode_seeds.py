@@ -60,6 +60,6 @@ def test_decode_with_seeds_interrupted_goes_on_and_says_how_stable_the_map_is(tm
     assert _first_epoch(retraining) == before  # it went on: its seconds would be others had it begun again
     assert retraining.metrics.read_bytes().count(b"\n") == EPOCHS
 
-    again = command(*DECODE, *QUICK, cwd=tmp_path)
-    assert "2 of 2 retrainings were made before" in again.stderr
-    assert json.loads(again.stdout)["map"] == found
+    by_setting = command("decode", "run", "--set", "seeds=2", "--json", *QUICK, cwd=tmp_path)
+    assert "2 of 2 retrainings were made before" in by_setting.stderr
+    assert json.loads(by_setting.stdout)["map"] == found
