@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundle.reader import resolve
-from tests.builders import damage, linear_damage, make_bundle
+from tests.builders import damage, linear_damage, make_bundle, steering_damage
 
 README = Path(__file__).resolve().parents[2] / "models" / "README.md"
 
@@ -25,15 +25,15 @@ def run_python() -> dict[str, object]:
     return names
 
 
-@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("terms", [{}, {"linear": True}, {"steering": True}])
 @pytest.mark.parametrize("n_conditions", [0, 3])
-def test_readme_blocks_on_a_good_bundle_run_and_recommend(tmp_path, monkeypatch, capsys, n_conditions, linear):
-    make_bundle(tmp_path / "models", n_conditions=n_conditions, linear=linear)
+def test_readme_blocks_on_a_good_bundle_run_and_recommend(tmp_path, monkeypatch, capsys, n_conditions, terms):
+    make_bundle(tmp_path / "models", n_conditions=n_conditions, **terms)
     monkeypatch.chdir(tmp_path)
     names = run_python()
     assert len(names["recommended"]) == 5 and not {"m0", "m1", "m2"} & set(names["recommended"])
     assert re.search(r"factor \d adds [+-]\d+\.\d+: \w+ (genre|year) ", capsys.readouterr().out)
-    if linear:  # the item after the last of the history is planted first; without the term it would not be
+    if terms:  # the item after the last of the history is planted first; without the term it would not be
         assert names["recommended"][0] == "m3"
 
 
@@ -50,6 +50,14 @@ def test_readme_blocks_on_a_bad_bundle_stop(tmp_path, monkeypatch, kind):
 @pytest.mark.parametrize("kind", ["missing", "one-weight-off", "direct-parts-of-nothing"])
 def test_readme_blocks_on_a_bad_linear_graph_stop(tmp_path, monkeypatch, kind):
     linear_damage(make_bundle(tmp_path / "models", linear=True), kind)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AssertionError):
+        run_python()
+
+
+@pytest.mark.parametrize("kind", ["missing", "another-scale", "explainer-that-stays", "history-that-stays"])
+def test_readme_blocks_on_a_bad_steering_graph_stop(tmp_path, monkeypatch, kind):
+    steering_damage(make_bundle(tmp_path / "models", steering=True), kind)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(AssertionError):
         run_python()
