@@ -36,6 +36,7 @@ def with_attribute(ix, **changes):
 
 
 POSITIVE = FACTORS.factors[0].positive
+UNREAD = replace(POSITIVE, status="undecoded", attribute=None, value=None)
 BAD_PARTS = {
     "49 items for 50": (replace(builder_catalogue(n_items=49)), "49 items, the model has 50"),
     "no items": (Catalogue(ids=(), titles=(), popularity=(), attributes=()), "no items"),
@@ -60,6 +61,13 @@ BAD_PARTS = {
     "undecoded with a name": (with_factor(positive=replace(POSITIVE, status="undecoded")), "undecoded"),
     "decoded without a name": (with_factor(positive=replace(POSITIVE, attribute=None)), "undecoded"),
     "summary of the other half": (with_factor(half="negative"), "repeat"),
+    "stability of another reading": (with_factor(stability=0.2), "repeat"),
+    "stability beyond a share": (with_factor(positive=replace(POSITIVE, stability=1.2), stability=1.2), "share"),
+    "stability of nothing": (
+        with_factor(positive=replace(UNREAD, stability=1.0), status="undecoded", attribute=None, value=None),
+        "of a half that is read",
+    ),
+    "unstable and yet decoded": (with_factor(positive=replace(POSITIVE, unstable=True)), "ambiguous one"),
     "invented attribute": (with_factor(positive=replace(POSITIVE, attribute="mood"), attribute="mood"), "'mood'"),
     "invented value": (with_factor(positive=replace(POSITIVE, value="Western"), value="Western"), "'Western'"),
     "invented example": (with_factor(examples_positive=("nowhere",)), "example"),

@@ -157,6 +157,9 @@ def test_sample_coldstart_ambiguous_half_without_rivals_gives_the_true_reason(lo
     assert "says Drama" in (unlike or "")
     assert "says Horror" in (unlike or "")
     assert "other attributes" not in (unlike or "")
+    unstable = msgspec.structs.replace(alone, unstable=True, stability=0.2)
+    moved = half_note(msgspec.structs.replace(factor, positive=unstable, evidence=split), "positive")
+    assert "only 20% of the trainings" in (moved or "")
     unknown = half_note(msgspec.structs.replace(factor, positive=alone, evidence=()), "positive")
     assert "methods disagree" in (unknown or "")
 
