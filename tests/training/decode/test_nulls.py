@@ -7,6 +7,7 @@ import pytest
 
 from bundle.catalogue import Catalogue
 from tests.training.decode.planted import DECADES, GENRES, N_ITEMS, attribute
+from training.decode import nulls
 from training.decode.attribute_table import AttributeTable, attribute_table
 from training.decode.information_gain import jensen_shannon
 from training.decode.lists import TopLists
@@ -99,6 +100,18 @@ def test_null_two_threads_give_what_one_gives():
     )
     np.testing.assert_array_equal(one.js_p, two.js_p)
     np.testing.assert_array_equal(one.js_mean, two.js_mean)
+
+
+def test_null_read_in_pieces_of_one_shuffle_is_the_same_null(monkeypatch):
+    def found() -> Null:
+        return _test(_table(np.random.default_rng(1), missing=0.1), np.zeros(N_ITEMS), np.random.default_rng(2))
+
+    whole = found()
+    monkeypatch.setattr(nulls, "_PIECE_FLOATS", 1)
+    in_pieces = found()
+    np.testing.assert_array_equal(whole.js_p, in_pieces.js_p)
+    np.testing.assert_array_equal(whole.ig_p, in_pieces.ig_p)
+    np.testing.assert_allclose(whole.js_mean, in_pieces.js_mean, atol=1e-7)
 
 
 def test_null_no_cells_gives_empty_tables():
