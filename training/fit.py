@@ -34,6 +34,7 @@ from training.start import (
     shared_out,
 )
 from training.together import Job, together
+from training.too_short import notes_on_length
 from training.trackers import check_tracker
 from training.world import World, world_of
 
@@ -74,14 +75,14 @@ def fit(
     info = describe_run(options, split, inputs.conditions, guides=guides)
     before = _begin(job, catalogue, info)
     if before is not None:
-        return _result(before)
+        return _result(run, before)
     trained = _train(job, listener or _listener(options, world))
     if world.is_first:
         _finish(job, info)
     info = msgspec.structs.replace(info, complete=trained.stopped != "interrupted", summary=trained)
     if world.is_first:
         run.save_info(info)
-    return _result(info)
+    return _result(run, info)
 
 
 def _begin(job: Job, catalogue: Catalogue, info: RunInfo) -> RunInfo | None:
@@ -145,7 +146,7 @@ def _summary(keeper: Keeper, stopped: Stopped) -> FitSummary:
     )
 
 
-def _result(info: RunInfo) -> FitResult:
+def _result(run: RunFolder, info: RunInfo) -> FitResult:
     assert info.summary is not None
     summary, n_latent = info.summary, info.config.get("latent")
     best = f"the best checkpoint (epoch {summary.best_epoch}, validation ndcg@100 {summary.best_ndcg:.4f})"
@@ -157,4 +158,4 @@ def _result(info: RunInfo) -> FitResult:
             f"posterior collapse: only {summary.active_units} of {n_latent} latents are active (KL > 0.01 nats); "
             "lower beta_cap or latent, or anneal more slowly"
         )
-    return FitResult(info, summary, tuple(notes))
+    return FitResult(info, summary, (*notes, *notes_on_length(run, info)))
