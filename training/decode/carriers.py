@@ -18,7 +18,7 @@ from bundle.factors import Direction, Factor
 from training.data.split import HeldOut
 from training.decode.attribute_table import AttributeTable
 from training.decode.directions import Users, history_shares
-from training.decode.probes import Judged, Points, judged
+from training.decode.probes import Judged, Points, correlations, judged
 from training.decode.steering import ENDS, RESAMPLES, Move, Mover
 from training.encoding import encode
 from training.evaluate.measure import users_at_once
@@ -113,7 +113,7 @@ class _Finder:
         self._fitting_shares = history_shares(latents.fitting.histories, table)
         self._told_shares = history_shares(told.histories, table)
         self._active = np.array([factor.active for factor in latents.factors], dtype=np.bool_)
-        self._correlations = _correlations(self._fitting, self._fitting_shares) * self._active[:, None]
+        self._correlations = correlations(self._fitting, self._fitting_shares) * self._active[:, None]
         unit = np.eye(len(latents.factors))
         self._axes = {f.factor: mover.move(unit[f.factor] * f.sd) for f in latents.factors if f.active}
         self._directions = {(d.attribute, d.value): d for d in latents.directions}
@@ -177,11 +177,3 @@ class _Finder:
             steered=self._mover.steered(move, place, sign=sign),
         )
         return Way(carried, r2, sign * self._mover.resampled(move, place))
-
-
-def _correlations(x: Floats, y: Floats) -> Floats:
-    """[d, v] between the columns of x [n, d] and y [n, v]; 0 where one does not vary."""
-    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-    lengths = np.linalg.norm(x, axis=0)[:, None] * np.linalg.norm(y, axis=0)[None, :]
-    some = lengths > 1e-12
-    return np.asarray(np.where(some, x.T @ y / np.where(some, lengths, 1.0), 0.0))

@@ -111,3 +111,11 @@ def judged(fitting: Points, held_out: Points) -> Judged:
     slope = np.where(varies > 0, (x * y).sum(axis=0) / np.where(varies > 0, varies, 1.0), 0.0)
     predicted = fitting.y.mean(axis=0) + (held_out.x - fitting.x.mean(axis=0)) * slope
     return Judged(held_out.y - predicted, held_out.y)
+
+
+def correlations(x: Floats, y: Floats) -> Floats:
+    """[d, k] between the columns of x [n, d] and y [n, k]; 0 where one does not vary."""
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    lengths = np.linalg.norm(x, axis=0)[:, None] * np.linalg.norm(y, axis=0)[None, :]
+    some = lengths > 1e-12
+    return np.asarray(np.where(some, x.T @ y / np.where(some, lengths, 1.0), 0.0))
