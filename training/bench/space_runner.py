@@ -10,6 +10,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
+from training.bench.kept import read_outcome
 from training.bench.spaces import Measured, SpaceTask, kept_files, kept_measured, measure_controls, measure_run
 from training.bench.task import Failure
 from training.bench.worker import run_task
@@ -98,7 +99,7 @@ def _row(model: str, tasks: Sequence[SpaceTask], found: Sequence[Measured]) -> R
 
 def _made(task: SpaceTask) -> Measured | Failure:
     """In a process of its own: train if need be, then measure, unless both is done."""
-    if task.train is not None:
+    if task.train is not None and read_outcome(task.train.outcome) is None:
         trained = run_task(task.train)
         if isinstance(trained, Failure):
             return trained
