@@ -56,7 +56,7 @@ def test_load_bundle_of_an_exported_torch_model_answers_as_torch_does(tmp_path: 
 def test_load_bundle_of_an_exported_model_with_a_linear_term_answers_as_torch_does(
     tmp_path: Path, linear_items: int
 ) -> None:
-    """The term over all items and over a part of them; any, all and no values asked, padded in one batch."""
+    """The term over all items and over a part of them; any, all and no values asked, one who steers, in one batch."""
     torch = pytest.importorskip("torch")
     from scipy import sparse
 
@@ -74,12 +74,16 @@ def test_load_bundle_of_an_exported_model_with_a_linear_term_answers_as_torch_do
     model.start_validation()
     model.eval()
     assert float(model.scale) > 0
+    model.linear_along.copy_(torch.from_numpy(rng.normal(size=(4, linear_items))))
+    shift = np.array([1.0, -0.5, 2.0, 0.0], dtype=np.float32)
     exported = export_graphs(model)
 
-    def truth(history: tuple[int, ...], *condition: float) -> np.ndarray:
+    def truth(history: tuple[int, ...], *condition: float, shift: np.ndarray | None = None) -> np.ndarray:
         row = sparse.csr_matrix((np.ones(len(history)), history, [0, len(history)]), shape=(1, 50), dtype=np.float32)
         with torch.no_grad():
-            return model.score(sparse_rows(row), torch.tensor([condition], dtype=torch.float32))[0].numpy()
+            rows, asked = sparse_rows(row), torch.tensor([condition], dtype=torch.float32)
+            moved = None if shift is None else torch.from_numpy(shift)[None, :]
+            return model.score_at(model.encode(rows, asked).mu, rows, asked, shift=moved)[0].numpy()
 
     def manifest(entries):
         good = manifest_of(entries)
@@ -95,11 +99,13 @@ def test_load_bundle_of_an_exported_model_with_a_linear_term_answers_as_torch_do
         (Query(history=(2, 3, 30, 49), n=50, condition=pair["any"]), (1, 1, 0)),
         (Query(history=(7,), n=50, condition=pair["all"]), (0.5, 0.5, 0)),
         (Query(history=(), n=50, condition=pair["all"]), (0.5, 0.5, 0)),
+        (Query(history=(4, 9), n=50, shift=shift), (0, 0, 0)),
+        (Query(history=(7, 8), n=50, condition=pair["any"], shift=shift), (1, 1, 0)),
     ]
     for (query, condition), answer in zip(asked, loaded.recommend_batch([query for query, _ in asked]), strict=True):
-        scores = truth(query.history, *condition)
+        scores = truth(query.history, *condition, shift=query.shift)
         assert np.allclose([i.score for i in answer.items], scores[[i.item_ix for i in answer.items]], atol=1e-4)
-        told = loaded.explainer(query.history, query.condition, None, (0, 7, 49))
+        told = loaded.explainer(query.history, query.condition, query.shift, (0, 7, 49))
         assert np.allclose(told.latent_base + told.latent.sum(1) + told.linear.sum(1), scores[[0, 7, 49]], atol=1e-4)
         assert np.allclose(told.history_base + told.history.sum(1), scores[[0, 7, 49]], atol=1e-3)
 

@@ -1,0 +1,88 @@
+"""Over HTTP, a bundle whose linear term follows who steers: every route that takes `steer`, and the cold start."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+
+from service.loader import load_bundle
+from service.slot import Slot
+from tests.builders import builder_model, make_bundle
+from tests.service.app_client import AppClient, open_client
+
+HORROR = ["m2", "m5", "m8"]
+UP = {"factors": {"0": 1.0}}
+
+
+@pytest.fixture(scope="module")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AppClient, AppClient]]:
+    """Of a bundle that follows, and of the same without that."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("follows", "stays")]
+    bundles = [make_bundle(folders[0] / "models", steering=True), make_bundle(folders[1] / "models", linear=True)]
+    slots = [Slot(load_bundle(bundle)) for bundle in bundles]
+    with open_client(folders[0], slot=slots[0]) as one, open_client(folders[1], slot=slots[1]) as other:
+        yield one, other
+
+
+def said(client: AppClient, path: str, body: dict[str, object]) -> dict[str, object]:
+    """The reply without the one field that names the bundle."""
+    reply = client.post(path, body)
+    assert reply.status_code == 200, reply.text
+    return {name: value for name, value in reply.json().items() if name != "bundle_id"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/recommend", {"history": HORROR, "n": 20, "explain": True}),
+        ("/recommend", {"history": HORROR, "condition": {"genres": ["Drama"]}, "n": 20}),
+        ("/explain", {"history": HORROR, "item_id": "m11", "counterfactual": True}),
+        ("/explain", {"history": HORROR}),
+    ],
+)
+def test_replies_to_who_does_not_steer_are_the_same_with_and_without_the_graph(clients, path, body) -> None:
+    follows, stays = clients
+    assert said(follows, path, body) == said(stays, path, body)
+    if "item_id" in body or path == "/recommend":  # the control
+        steered = body | {"steer": UP}
+        assert said(follows, path, steered) != said(stays, path, steered)
+
+
+def test_explain_of_who_steers_adds_up_and_says_what_recommend_scored(clients) -> None:
+    follows, _ = clients
+    listed = said(follows, "/recommend", {"history": HORROR, "steer": UP, "n": 3})["items"]
+    for item in listed:
+        told = said(follows, "/explain", {"history": HORROR, "steer": UP, "item_id": item["item_id"], "n": 3})
+        assert told["score"] == pytest.approx(item["score"], abs=1e-5)
+        assert told["rank"] == item["rank"]
+        parts = math.fsum(f["contribution"] for f in told["factors"]) + told["other_factors"] + told["linear"]
+        assert abs(told["residual"]) <= 1e-4 * max(1.0, abs(told["score"] - told["base_value"]))
+        assert told["base_value"] + parts + told["residual"] == pytest.approx(told["score"], abs=1e-9)
+        by_item = told["history_base"] + math.fsum(h["contribution"] for h in told["history"])
+        assert by_item + told["history_residual"] == pytest.approx(told["score"], abs=1e-9)
+        assert abs(told["history_residual"]) <= 1e-3 * max(1.0, abs(told["score"]))
+
+
+def test_recommend_batch_steers_each_request_for_itself(clients) -> None:
+    follows, _ = clients
+    asked = [{"history": HORROR, "n": 5}, {"history": HORROR, "n": 5, "steer": UP}]
+    results = said(follows, "/recommend/batch", {"requests": asked})["results"]
+    for entry, result in zip(asked, results, strict=True):
+        alone = said(follows, "/recommend", entry)["items"]
+        assert [item["item_id"] for item in result["result"]["items"]] == [item["item_id"] for item in alone]
+    assert results[0]["result"]["items"] != results[1]["result"]["items"]
+
+
+def test_coldstart_is_moved_as_far_as_the_twin_says(clients) -> None:
+    """In a strong cold start the planted items come first, and by more than without the term."""
+    picks = {"picks": [{"factor": 0, "half": "positive", "strength": 1.0}], "n": 10, "fields": ["genres"]}
+    follows, stays = (said(client, "/coldstart", picks)["items"] for client in clients)
+    gained = builder_model(steering=True).followed(1.0)
+    assert all(gained[int(item["item_id"][1:])] > 0 for item in follows[:5])
+
+    def chance(items: list[dict[str, object]]) -> float:
+        return math.fsum(item["probability"] for item in items if "Comedy" in item["genres"])
+
+    assert chance(follows) > 1.2 * chance(stays)
