@@ -15,9 +15,9 @@ from training.decode.strips import LEVELS, Strip
 
 _MOST_EXAMPLES = 4
 _MIDDLE = LEVELS.index(50.0)
-_VISIBLE = (
-    0.02  # of the list: an end that brings less more of its value makes no example, though real users' lists move
-)
+_FIRM = 0.8
+_VISIBLE = 0.03
+"""Of the list: an end that brings less makes no example, though the lists of real users move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,20 @@ def headline(found: FactorMap, strips: Sequence[Strip]) -> tuple[str, ...]:
             f"{_plural('factor', len(active))} in use has a name. The model recommends all the same.",
         )
     decoded = [f for f in active if f.status == "decoded"]
-    words = [
-        f"{len(decoded)} of the {len(active)} factors in use can be read: moving one changes which "
-        f"{_listed(found.attributes)} values are recommended, by more than chance would."
-    ]
-    words += _by_attribute(decoded, found.attributes) if decoded else []
+    if decoded:
+        words = [
+            f"{len(decoded)} of the {len(active)} {_plural('factor', len(active))} in use can be read: moving one "
+            f"changes the {_listed(found.attributes, last='or')} of what is recommended by more than chance would."
+        ]
+        words += _by_attribute(decoded, found.attributes)
+    else:
+        words = [
+            f"None of the {len(active)} {_plural('factor', len(active))} in use can be read with confidence by "
+            f"{_listed(found.attributes)}."
+        ]
     words += _guided(active)
-    words += _reach(strips)
-    words += _rest(active)
-    words += _stable(decoded) if decoded else []
+    words += [*_reach(strips), *_aligned(found)]
+    words += [*_rest(active), *_stable(active)]
     return tuple(words)
 
 
@@ -120,7 +125,7 @@ def _reach(strips: Sequence[Strip]) -> list[str]:
         if strip.factor.reading(half).status == "decoded"
         and (share.attribute, share.value) == (strip.factor.reading(half).attribute, strip.factor.reading(half).value)
     ]
-    if not moved:
+    if len(moved) < 2:
         return []
     before, after = median(m for m, _ in moved), median(e for _, e in moved)
     return [
@@ -129,11 +134,25 @@ def _reach(strips: Sequence[Strip]) -> list[str]:
     ]
 
 
+def _aligned(found: FactorMap) -> list[str]:
+    """How well single factors line up with tastes."""
+    space = found.space
+    if space is None:
+        return []
+    return [
+        f"How well single factors line up with what users like: the best factor for a taste explains "
+        f"{space.mean_r2:.0%} of the differences between users in it, the next best "
+        f"{space.mean_r2 - space.mean_gap:.0%} (means of {len(space.tastes)} tastes)."
+    ]
+
+
 def _rest(active: Sequence[Factor]) -> list[str]:
     by_status = Counter(f.status for f in active)
     words = []
     if n := by_status["ambiguous"]:
-        words.append(f"{n} more {'is' if n == 1 else 'are'} ambiguous: several names fit.")
+        shaky = sum(f.status == "ambiguous" and f.reading(f.half).unstable for f in active)
+        reason = "several names fit" if not shaky else "several names fit, or retrained models read something else"
+        words.append(f"{n} {'is' if n == 1 else 'are'} ambiguous: {reason}.")
     if n := by_status["undecoded"]:
         words.append(
             f"{n} {'is' if n == 1 else 'are'} in use but cannot be read; what they do to the recommendations is not "
@@ -142,12 +161,15 @@ def _rest(active: Sequence[Factor]) -> list[str]:
     return words
 
 
-def _stable(decoded: Sequence[Factor]) -> list[str]:
-    measured = [f for f in decoded if f.stability is not None]
+def _stable(active: Sequence[Factor]) -> list[str]:
+    """Of all factors with a name, decoded or ambiguous."""
+    named = [f for f in active if f.status != "undecoded"]
+    measured = [f for f in named if f.stability is not None]
     if not measured:
-        return ["Whether a retrained model reads the same was not measured."]
-    firm = sum((f.stability or 0.0) >= 0.8 for f in measured)
-    return [f"{firm} of the {len(measured)} readable factors read the same in at least four of five retrainings."]
+        return ["Whether a retrained model reads the same was not measured."] if named else []
+    firm = sum((f.stability or 0.0) >= _FIRM for f in measured)
+    told = f"{firm} of the {len(measured)} named factors read the same in at least {_FIRM:.0%} of the retrainings"
+    return [f"If the model is trained again: {told}."]
 
 
 def _plural(word: str, n: int) -> str:

@@ -124,7 +124,7 @@ def _near(distances: DistanceTable, distance: float) -> float:
     if not len(others) or others.max() <= others.min():
         return 0.5
     low, high = float(others.min()), float(others.max())
-    return ((high - distance) / (high - low)) ** 1.5
+    return float(((high - distance) / (high - low)) ** 1.5)
 
 
 def _main_axis(direction: Direction, factors: tuple[Factor, ...]) -> str:
@@ -162,9 +162,12 @@ def _pictures(
     """Inline SVG by name; None where there is nothing to draw."""
     epochs = read_epochs(run.metrics) if run.metrics.is_file() else ()
     testable = bool(shown.factors and found.attributes)
+    with_kl = any(f.kl > 0.0 for f in found.factors)
     drawn = {
         "curves": training_figures.curves(epochs) if epochs else None,
-        "kl": training_figures.kl_per_dimension(found.factors, active_kl=_options(found).active_kl),
+        "kl": training_figures.kl_per_dimension(found.factors, active_kl=_options(found).active_kl)
+        if with_kl
+        else None,
         "change": map_figures.change_bars(shown.factors, found.attributes) if testable else None,
         "steadiness": map_figures.steadiness(shown.factors),
         "users": crowd_figures.users_map(projection, crowds),
@@ -177,7 +180,13 @@ def _counts(found: FactorMap) -> dict[str, int]:
     active = [f for f in found.factors if f.active]
     by_status = {status: sum(f.status == status for f in active) for status in ("decoded", "ambiguous", "undecoded")}
     guided = sum(f.guide is not None for f in active)
-    return {"latents": len(found.factors), "active": len(active), "guided": guided, **by_status}
+    return {
+        "latents": len(found.factors),
+        "active": len(active),
+        "guided": guided,
+        "with_kl": sum(f.kl > 0.0 for f in active),
+        **by_status,
+    }
 
 
 def _options(found: FactorMap) -> DecodeOptions:

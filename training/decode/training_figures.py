@@ -54,7 +54,7 @@ def kl_per_dimension(factors: Sequence[Factor], *, active_kl: float) -> str:
         axes.set_yscale("log")
         axes.set_ylim(_FLOOR, max(*heights, 10 * active_kl) * 1.5)
         axes.set(title="KL of each dimension, nats (logarithmic); grey = inactive", xlabel="factor, by falling KL")
-        step = max(1, len(ordered) // 40)
+        step = max(1, len(ordered) // 28)
         shown = range(0, len(ordered), step)
         axes.set_xticks(list(shown), [str(ordered[i].factor) for i in shown])
         axes.set_xlim(-0.7, len(ordered) - 0.3)

@@ -26,7 +26,7 @@ def test_headline_planted_map_counts_and_names_what_is_decoded(told):
     found, strips, _ = told
     words = headline(found, strips)
     assert words[0].startswith("3 of the 4 factors in use can be read")
-    assert "genre, year and rating values" in words[0]
+    assert "the genre, year or rating of what is recommended" in words[0]
     assert "genre (1 factor), year (1 factor) and rating (1 factor)" in words[1]
     assert any("1 is in use but cannot be read" in w for w in words)
     assert any("retrained model reads the same was not measured" in w for w in words)
@@ -47,7 +47,7 @@ def test_headline_measured_stability_counts_the_firm_ones(told):
     shares = (1.0, 0.8, 0.6, None, None)
     steady = tuple(msgspec.structs.replace(f, stability=s) for f, s in zip(found.factors, shares, strict=True))
     words = headline(msgspec.structs.replace(found, factors=steady), strips)
-    assert any("2 of the 3 readable factors read the same" in w for w in words)
+    assert any("2 of the 3 named factors read the same in at least 80%" in w for w in words)
 
 
 def test_leading_examples_say_a_value_and_how_much_more_of_it(told):
@@ -61,7 +61,7 @@ def test_leading_examples_say_a_value_and_how_much_more_of_it(told):
                 example.factor.reading(end.half).attribute,
                 example.factor.reading(end.half).value,
             )
-            assert end.end >= end.middle + 0.02
+            assert end.end >= end.middle + 0.03
             assert set(end.titles) <= set(titles.values())
 
 

@@ -233,3 +233,12 @@ def test_strip_shares_run_from_one_planted_pole_to_the_other(parts):
     assert horror.shares[-1] > 0.9 > 0.1 > horror.shares[0]
     assert list(strip.positions) == sorted(strip.positions)
     assert all(len(titles) == 3 for titles in strip.titles)
+
+
+def test_report_of_a_model_without_posterior_shows_no_kl(tmp_path):
+    world = planted_world(posterior=False)
+    found = decode(world.model, world.split, world.catalogue, QUICK).factors
+    html = render(LoadedRun(_info(()), world.split, world.catalogue, world.model), found, RunFolder(tmp_path))
+    assert "This model has no posterior" in html
+    assert "KL divergence of each latent dimension" not in html
+    assert html.count('title="this model has no posterior"') == html.count('<td class="low">negative</td>') * 2 > 0
