@@ -92,10 +92,12 @@ def describe(
     min_items: flags.MinItems = None,
     heldout: flags.HeldOut = None,
 ) -> None:
-    """How hard a data set is: size, density, popularity Gini, effective rank, after the split's filters."""
+    """How hard a data set is: size, density, popularity Gini, effective rank, structure, after the split's filters; and
+    the epochs until a mult-vae's latents carry the users' tastes."""
     from training.data.describe import HISTORY_QUANTILES
     from training.data.describe import describe as complexity_of
     from training.data.split import split_dataset
+    from training.too_short import PAGE
 
     session = session_of(context)
     choice = DataChoice(data, items, max_bad, threshold, min_items, heldout)
@@ -104,9 +106,23 @@ def describe(
     figures = dataclasses.asdict(complexity_of(split))
     lengths = dict(zip(HISTORY_QUANTILES, figures.pop("history_quantiles"), strict=True))
     rows = [*figures.items(), *((_quantile_name(share), length) for share, length in lengths.items())]
+    expected = _expected(figures["n_training_users"], figures["n_items"])
+    cells = [(name, _short(value)) for name, value in rows]
+    cells.append(
+        ("expected epochs until the latents are active", "{epochs:.3g} ({low:.3g} to {high:.3g})".format(**expected))
+    )
     session.result(
-        {"data": str(data), **figures, "history_quantiles": {f"{share:g}": n for share, n in lengths.items()}},
-        lambda console: console.print(table_of(str(data), ("figure", ">value"), [(k, _short(v)) for k, v in rows])),
+        {
+            "data": str(data),
+            **figures,
+            "history_quantiles": {f"{share:g}": n for share, n in lengths.items()},
+            "expected_epochs": expected,
+        },
+        lambda console: console.print(table_of(str(data), ("figure", ">value"), cells)),
+    )
+    session.note(
+        "expected epochs: of a mult-vae of the usual size with the defaults of training, on families of synthetic data "
+        f"(90 % interval); see {PAGE}"
     )
 
 
@@ -135,6 +151,18 @@ def validate(
 def _with_examples(detail: str, count: int, examples: tuple[str, ...]) -> str:
     shown = f" (e.g. {', '.join(examples)})" if examples else ""
     return f"{detail}{shown}" if detail else f"{count}{shown}"
+
+
+def _expected(n_users: int, n_items: int) -> dict[str, float]:
+    """Epochs until the latents of a mult-vae are active that is as large as `train` makes it for so many users."""
+    from prismrec.choices import SMALL_MODEL, SMALL_USERS
+    from training.models.registry import config_for
+    from training.options import FitConfig
+    from training.too_short import Plan, expected_epochs
+
+    said = SMALL_MODEL if n_users < SMALL_USERS else {}
+    hidden = int(config_for("mult-vae", said).model_dump()["hidden"])
+    return dataclasses.asdict(expected_epochs(Plan(FitConfig(), n_users, n_items, hidden)))
 
 
 def _quantile_name(share: float) -> str:

@@ -144,7 +144,7 @@ def test_collapsed_latents_are_reported(tmp_path: Path) -> None:
     assert result.summary.active_units < 2
     assert any("posterior collapse" in note for note in result.notes)
     fine = fitted(tmp_path / "fine", blocks(120), options(epochs=4, beta_cap=0.0))
-    assert fine.notes == ()
+    assert not any("posterior collapse" in note for note in fine.notes)
 
 
 def test_fit_tells_a_listener_each_step_and_epoch(tmp_path: Path) -> None:

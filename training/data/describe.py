@@ -14,6 +14,7 @@ from training.data.split import Split
 
 EXACT_RANK: Final = 4000  # up to here the whole spectrum is computed, from the smaller Gram matrix
 TRUNCATED_RANK: Final = 200
+SMALL: Final = 50
 HISTORY_QUANTILES: Final = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -28,6 +29,8 @@ class Complexity:
                         effective rank of a truncated spectrum is a lower bound
     spectrum_share      share of the squared spectrum that these carry (1 = all of it)
     history_quantiles   history length at HISTORY_QUANTILES
+    n_training_users    those of the training part alone: they make the steps of an epoch
+    structure           how far the strongest pattern stands out of chance; see structure_of
     """
 
     n_users: int
@@ -40,6 +43,8 @@ class Complexity:
     spectrum_share: float
     mean_history: float
     history_quantiles: tuple[float, ...]
+    n_training_users: int
+    structure: float
 
 
 def describe(split: Split) -> Complexity:
@@ -60,6 +65,8 @@ def describe(split: Split) -> Complexity:
         spectrum_share=float(min(1.0, (values**2).sum() / float(matrix.power(2).sum()))),
         mean_history=float(lengths.mean()),
         history_quantiles=tuple(float(q) for q in np.quantile(lengths, HISTORY_QUANTILES)),
+        n_training_users=split.train.shape[0],
+        structure=structure_of(matrix),
     )
 
 
@@ -77,6 +84,29 @@ def effective_rank(values: NDArray[np.float64]) -> float:
     """exp of the entropy of singular values [k] over their sum: k when they are equal, 1 when one has all."""
     shares = values[values > 0.0] / values.sum()
     return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def structure_of(matrix: sparse.csr_matrix) -> float:
+    """The second singular value of D_u^-1/2 X D_i^-1/2, over the edge of the spectrum of chance alone.
+
+    D_u, D_i: lengths of histories, counts of items. The first is 1 and belongs to these two alone (correspondence
+    analysis: Benzecri 1973); the others are what users and items have to do with each other. By chance they reach
+    (sqrt(n_users) + sqrt(n_items)) / sqrt(n_interactions) (Marchenko and Pastur 1967): 1 is no pattern at all.
+    0 for a matrix too small to have a second. Rows and columns without entries play no part.
+    """
+    counts = [np.asarray(matrix.sum(axis=axis), dtype=np.float64).ravel() for axis in (1, 0)]
+    whole = matrix[counts[0] > 0][:, counts[1] > 0].astype(np.float64)
+    scale = [sparse.diags(count[count > 0] ** -0.5) for count in counts]
+    scaled = sparse.csr_matrix(scale[0] @ whole @ scale[1])
+    n_users, n_items = scaled.shape
+    if min(n_users, n_items) < 2:
+        return 0.0
+    if min(n_users, n_items) <= SMALL:
+        values = np.linalg.svd(scaled.toarray(), compute_uv=False)
+    else:
+        values = np.sort(svds(scaled, k=2, return_singular_vectors=False, random_state=0))[::-1]
+    edge = (np.sqrt(n_users) + np.sqrt(n_items)) / np.sqrt(scaled.nnz)
+    return float(values[1] / edge)
 
 
 def singular_values(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
