@@ -20,7 +20,7 @@ LEGEND = (
     "how much alike the seeds' axes are, without any known factor, by a lasso (at most 0.9) and by rank correlation. "
     "*active*: dimensions with KL above 0.01 nats. All on held-out users' fold-in; the lasso and the forest are fitted "
     "on training users, what they tell is measured on the held-out ones. Mean over seeds +- standard deviation between "
-    "them. Definitions and sources: [science.md](../science.md#decoding)."
+    "them. Definitions and sources: [science.md](../science.md#whole-space-measures)."
 )
 MAIN = {
     "ndcg@100": "ndcg", "R2": "r2", "gap": "gap", "MIG": "mig", "D": "disentanglement", "C": "completeness",
