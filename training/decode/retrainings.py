@@ -89,7 +89,8 @@ def load_retrained(folders: Iterable[RunFolder], histories: sparse.csr_matrix) -
 
 def _forget_those_of_other_weights(run: RunFolder) -> None:
     """A run that was trained again, or further, has other weights: its retrainings are not of that training."""
-    weights = hashlib.sha256(run.require(run.best).read_bytes()).hexdigest()
+    with run.require(run.best).open("rb") as file:
+        weights = hashlib.file_digest(file, "sha256").hexdigest()
     mark = msgspec.json.encode({"weights": weights})
     if run.retrained_weights.is_file() and run.retrained_weights.read_bytes() == mark:
         return
