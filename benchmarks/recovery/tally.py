@@ -78,12 +78,12 @@ def share(hits: int, n: int) -> Figures:
     return {"hits": hits, "n": n, "share": hits / n, "low": float(interval.low), "high": float(interval.high)}
 
 
-def share_of_cells(hits: Sequence[int], cells: Sequence[int]) -> Figures:
-    """A share of cells that come in maps (hits and cells of each): a 95 % interval from resampled maps.
+def grouped_share(hits: Sequence[int], sizes: Sequence[int]) -> Figures:
+    """A share of what comes in groups (hits and number of each): a 95 % interval from resampled groups.
 
     The cells of one map rise and fall together, so an interval that took them one by one would be too narrow.
     """
-    n, m = np.array(cells, dtype=np.float64), np.array(hits, dtype=np.float64)
+    n, m = np.array(sizes, dtype=np.float64), np.array(hits, dtype=np.float64)
     if not n.sum():
         return share(0, 0)
     drawn = np.random.default_rng(0).integers(len(n), size=(_RESAMPLES, len(n)))
@@ -147,7 +147,8 @@ def factor(units: Sequence[Judged], place: int) -> Figures:
 def null_figures(units: Sequence[Judged]) -> Figures:
     """What shuffled attributes came to, with the same of the true ones beside it as the control.
 
-    maps_*: share of maps with any significant cell, which under the null is the false discovery rate itself.
+    maps_*: share of maps with any significant cell, which under the null is the false discovery rate itself. Over
+    several models the interval takes the maps of one data set as a group.
     """
     nulls = [unit.found.null for unit in units]
     true = [[cell for f in unit.found.map.factors for cell in f.evidence] for unit in units]
@@ -155,18 +156,28 @@ def null_figures(units: Sequence[Judged]) -> Figures:
     cells, n_true = [null.cells for null in nulls], [len(of_map) for of_map in true]
     return {
         "maps": len(nulls),
-        "cells_relative": share_of_cells([null.relative for null in nulls], cells),
-        "cells_absolute": share_of_cells([null.absolute for null in nulls], cells),
-        "maps_relative": share(sum(null.relative > 0 for null in nulls), len(nulls)),
-        "maps_absolute": share(sum(null.absolute > 0 for null in nulls), len(nulls)),
-        "maps_with_a_reading": share(sum(null.readings > 0 for null in nulls), len(nulls)),
-        "small_p": share_of_cells([null.small_p for null in nulls], [2 * n for n in cells]),
+        "cells_relative": grouped_share([null.relative for null in nulls], cells),
+        "cells_absolute": grouped_share([null.absolute for null in nulls], cells),
+        "maps_relative": _maps(units, [null.relative > 0 for null in nulls]),
+        "maps_absolute": _maps(units, [null.absolute > 0 for null in nulls]),
+        "maps_with_a_reading": _maps(units, [null.readings > 0 for null in nulls]),
+        "small_p": grouped_share([null.small_p for null in nulls], [2 * n for n in cells]),
         "control": {
-            "cells_relative": share_of_cells([sum(c.q_value <= LEVEL for c in of_map) for of_map in true], n_true),
-            "cells_absolute": share_of_cells([sum(c.ig_q_value <= LEVEL for c in of_map) for of_map in true], n_true),
+            "cells_relative": grouped_share([sum(c.q_value <= LEVEL for c in of_map) for of_map in true], n_true),
+            "cells_absolute": grouped_share([sum(c.ig_q_value <= LEVEL for c in of_map) for of_map in true], n_true),
             "maps_with_a_reading": share(sum(named), len(named)),
         },
     }
+
+
+def _maps(units: Sequence[Judged], hits: Sequence[bool]) -> Figures:
+    """The share of maps that are hit."""
+    groups: dict[tuple[str, int], list[bool]] = {}
+    for unit, hit in zip(units, hits, strict=True):
+        groups.setdefault((unit.found.scenario, unit.found.seed), []).append(hit)
+    if len(groups) == len(units) or not any(hits):
+        return share(sum(hits), len(units))
+    return grouped_share([sum(group) for group in groups.values()], [len(group) for group in groups.values()])
 
 
 def _good(verdict: Verdict, method: Method) -> bool:

@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -23,10 +24,12 @@ from bundle.factors import FactorMap
 from training.data.catalogue import build_catalogue
 from training.data.split import Protocol, Split, split_dataset
 from training.data.synth import FACTORS, GENRES, Synthetic, synthesise
-from training.decode.map import decode
+from training.decode.map import read_axes
+from training.decode.options import DecodeOptions
 from training.decode.posterior import encode
 from training.errors import TrainingError
 from training.fit import fit
+from training.models.base import LatentModel
 from training.models.registry import config_for
 from training.options import FitOptions, RunOptions
 from training.provenance import code_digest, git_state
@@ -55,7 +58,7 @@ class Null(msgspec.Struct, frozen=True, kw_only=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a unit came to: a file of the study's folder, so that a study that was stopped goes on.
 
-    map       factors.json of the run, without directions, quantiles and examples
+    map       what factors.json says of the latents, without quantiles and examples
     space     [3] multiple correlation of each taste with all latents together
     ceiling   [3] the same with the histories themselves (shares of genres, mean year and rating): what there is to find
     code      digests of the sources that shape weights and figures, and of those that make the map; commit: "+" behind
@@ -172,9 +175,9 @@ def _found(unit: Unit, folder: Path, clock: Callable[[], float]) -> Found:
         run = RunFolder(Path(held) / "run")
         summary = fit(run, data.split, data.catalogue, _options(unit)).summary
         model = run.load().model
-    made = decode(model, data.split, data.catalogue, unit.decode).factors
-    rng = np.random.default_rng([unit.seed, 1])
-    null = decode(model, data.split, shuffled(data.catalogue, rng), unit.decode).factors
+    made = _map(model, data.split, data.catalogue, unit.decode)
+    # Not by the seed alone: the items of a seed are the same in every scenario, their shuffles shall not be.
+    mixed = shuffled(data.catalogue, np.random.default_rng([unit.seed, crc32(unit.name.encode())]))
     mu = encode(model, data.split.train).mu.astype(np.float64)
     lived = mu[:, [factor.active for factor in made.factors]]
     histories = taste_table(data.catalogue).of(data.split.train)
@@ -183,11 +186,11 @@ def _found(unit: Unit, folder: Path, clock: Callable[[], float]) -> Found:
         model=unit.contender.name,
         seed=unit.seed,
         asked=unit.asked(),
-        map=_lean(made),
+        map=made,
         planted=Planted(correlation=correlations(mu, data.tastes), scales=_scales(data.catalogue)),
         space=together(lived, data.tastes),
         ceiling=together(histories, data.tastes),
-        null=null_of(null, level=unit.decode.level),
+        null=null_of(_map(model, data.split, mixed, unit.decode), level=unit.decode.level),
         ndcg=summary.best_ndcg,
         best_epoch=summary.best_epoch,
         seconds=clock() - started,
@@ -223,9 +226,10 @@ def _scales(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
     return {a.name: GENRES if a.name == "genre" else a.values for a in catalogue.attributes if a.name in FACTORS}
 
 
-def _lean(found: FactorMap) -> FactorMap:
-    """What the verdicts need: a file of kilobytes."""
+def _map(model: LatentModel, split: Split, catalogue: Catalogue, options: DecodeOptions) -> FactorMap:
+    """What factors.json says of the latents, without quantiles and examples. Directions and measures are not read."""
     factors = tuple(
-        msgspec.structs.replace(f, quantiles=(), examples_negative=(), examples_positive=()) for f in found.factors
+        msgspec.structs.replace(f, quantiles=(), examples_negative=(), examples_positive=())
+        for f in read_axes(model, split, catalogue, options).factors
     )
-    return msgspec.structs.replace(found, factors=factors, directions=())
+    return FactorMap(settings={}, attributes=tuple(a.name for a in catalogue.attributes), factors=factors)

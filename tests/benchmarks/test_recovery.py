@@ -18,7 +18,7 @@ import pytest
 from benchmarks.recovery.__main__ import main
 from benchmarks.recovery.runner import run_units
 from benchmarks.recovery.study import SCENARIOS, SEEDS, TUNING_SEEDS, Unit, full_study, quick_study
-from benchmarks.recovery.tally import Judged, share, share_of_cells
+from benchmarks.recovery.tally import Judged, grouped_share, share
 from benchmarks.recovery.unit import Found, Null, file_of, kept, null_of, run_unit, shuffled, together
 from benchmarks.recovery.verdict import METHODS, Method, Planted, judged, recovered
 from bundle.factors import Evidence, Factor, FactorMap, Half, Reading
@@ -164,9 +164,9 @@ def test_share_has_the_interval_of_wilson() -> None:
     assert share(0, 0)["share"] is None
 
 
-def test_share_of_cells_has_a_wider_interval_when_they_come_in_maps() -> None:
-    apart, clumped = share_of_cells([1] * 4 + [0] * 36, [1] * 40), share_of_cells([10] * 4 + [0] * 36, [10] * 40)
-    single = share_of_cells([1] * 40 + [0] * 360, [1] * 400)
+def test_grouped_share_has_a_wider_interval_when_they_come_in_maps() -> None:
+    apart, clumped = grouped_share([1] * 4 + [0] * 36, [1] * 40), grouped_share([10] * 4 + [0] * 36, [10] * 40)
+    single = grouped_share([1] * 40 + [0] * 360, [1] * 400)
     assert apart["share"] == clumped["share"] == single["share"] == 0.1
     assert clumped["low"] == pytest.approx(apart["low"])
     assert clumped["high"] - clumped["low"] > 2 * (single["high"] - single["low"])
