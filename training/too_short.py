@@ -83,13 +83,16 @@ def expected_epochs(plan: Plan, *, steps_per_epoch: int | None = None) -> Expect
     return Expected(epochs, LOW * epochs, HIGH * epochs)
 
 
-def worth(fit: FitConfig, total_steps: int) -> NDArray[np.float64]:
-    """After each of `total_steps` steps [total_steps]: how many steps at the full learning rate they are worth."""
+def worth(fit: FitConfig, total_steps: int, *, power: float = POWERS["learning_rate"]) -> NDArray[np.float64]:
+    """After each of `total_steps` steps [total_steps]: how many steps at the full learning rate they are worth.
+
+    power: of the learning rate, as the steps go with it.
+    """
     if fit.schedule == "constant":
         return np.arange(1, total_steps + 1, dtype=np.float64)
     share = schedule(fit, total_steps=total_steps)
     shares = np.array([share(step) for step in range(total_steps)])
-    return np.cumsum(shares ** -POWERS["learning_rate"])
+    return np.cumsum(shares**-power)
 
 
 def notes_on_length(run: RunFolder, info: RunInfo) -> tuple[str, ...]:
