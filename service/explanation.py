@@ -23,6 +23,7 @@ class Quality:
 class FactorContribution:
     """One z_i's share of a score. attribute and value are None where the half in which z lies is undecoded.
 
+    contribution  through the decoder and, of who steers, what a linear term gains by the i-th part of the shift
     percentile  where z lies among the training users, 0..100
     """
 

@@ -118,7 +118,8 @@ class SimilarItem:
 class Attribution:
     """What the explainer graph gives for K items and a history of L items (both views of the same score).
 
-    latent [K, n_latent], latent_base [K]: contributions of z_i along 0 -> z, and the score at z = 0 of no history
+    latent [K, n_latent], latent_base [K]: contributions of z_i along 0 -> z, and the score at z = 0 of no history;
+    what a linear term gains by a shift is in latent (and in history_base)
     linear [K, L]: what history items add directly (0 for a model without a linear graph); latent_base, latent and
     linear make the score
     history [K, L], history_base [K]: contributions of history items from the empty history, and its score; the direct
