@@ -6,6 +6,7 @@
 #   make docker    the compose file, tried for real     make clean    what the chores made (not .venv, not your models)
 #   make bench-accuracy    the table of docs/results/ (SEEDS=1 SET=ml-100k DATA=folder of the data sets; more below)
 #   make bench-conditions  the same runs asked for a genre and for two, the page beside that table
+#   make bench-control     the same runs steered by dose and started cold, the page beside that table
 #   make bench-disentanglement  how well the axes of those runs say what is known of the users, and on synthetic data
 #   make bench-training    speed and memory of training beside a plain dense implementation (QUICK=1: does it work?)
 #   make bench-recovery    are factors planted in synthetic data found again? (JOBS=2: two processes; QUICK=1)
@@ -26,10 +27,10 @@ STAMP := $(VENV)/.prismrec-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-disentanglement bench-training bench-recovery docker lock clean distclean
+.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-control bench-disentanglement bench-training bench-recovery docker lock clean distclean
 
 help:
-	@sed -n '2,11s/^# *//p' Makefile
+	@sed -n '2,12s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -94,6 +95,13 @@ RUNS ?= runs/bench-$(SET)
 bench-conditions: setup
 	$(BIN)/prismrec bench-conditions $(RUNS) --results docs/results/$(if $(filter-out ml-1m,$(SET)),$(SET)-)conditions \
 	  $(if $(BASELINES),--baselines $(BASELINES)) $(if $(FLAGSHIP),--flagship $(FLAGSHIP)) $(if $(NOTE),--note '$(NOTE)') $(OPTIONS)
+
+# The guided runs and the others, steered and started cold: about three minutes a run on one core where it is to be decoded
+# first, less when it goes on. STEERABLE: which models.
+STEERABLE ?= mult-vae,additive-vae
+bench-control: setup
+	$(BIN)/prismrec bench-control $(RUNS) --results docs/results/$(if $(filter-out ml-1m,$(SET)),$(SET)-)control \
+	  --models $(STEERABLE) $(if $(NOTE),--note '$(NOTE)') $(OPTIONS)
 
 # The latent models among those runs, and of runs on synthetic data that are made on the way: about half an hour on two
 # cores, less when it goes on. LATENT: which models; ATTRIBUTES: whose tastes.

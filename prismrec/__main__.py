@@ -16,6 +16,7 @@ from prismrec.commands import (
     ask,
     bench,
     bench_conditions,
+    bench_control,
     bench_disentanglement,
     data,
     decode,
@@ -43,7 +44,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data.app, name="data")
-for verbs in (train, tune, evaluate, bench, bench_conditions, bench_disentanglement, decode, export, verify):
+for verbs in (
+    train,
+    tune,
+    evaluate,
+    bench,
+    bench_conditions,
+    bench_control,
+    bench_disentanglement,
+    decode,
+    export,
+    verify,
+):
     verbs.register(app)
 for verbs in (load, score, serve, ask, standalone, doctor, version):
     verbs.register(app)
