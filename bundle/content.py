@@ -85,3 +85,5 @@ def _named(factors: FactorMap) -> Iterator[tuple[str, str, str | None]]:
             yield where, evidence.attribute, evidence.shifted_value
     for direction in factors.directions:
         yield "a direction", direction.attribute, direction.value
+    for taste in () if factors.space is None else factors.space.tastes:
+        yield "the space", taste.attribute, taste.value

@@ -12,7 +12,7 @@ from bundle import files
 from bundle.catalogue import Attribute, Catalogue
 from bundle.content import check_content
 from bundle.errors import ContentError
-from bundle.factors import FactorMap, LatentMap
+from bundle.factors import FactorMap, LatentMap, Space, TasteAxis
 from bundle.manifest import encode
 from bundle.writer import file_entries
 from tests.builders import builder_catalogue, builder_model, make_payload
@@ -33,6 +33,14 @@ def with_attribute(ix, **changes):
     attributes = list(ITEMS.attributes)
     attributes[ix] = replace(attributes[ix], **changes)
     return replace(ITEMS, attributes=tuple(attributes))
+
+
+def with_space(active=4, **changes):
+    """A map whose space was measured; changes: of the one taste measured."""
+    taste = TasteAxis(**{"attribute": "genre", "value": "Comedy", "factor": 0, "r2": 0.5, "runner_up": 0.1} | changes)
+    means = ("mean_r2", "mean_gap", "mig", "sap", "dci_disentanglement", "dci_completeness", "dci_informativeness")
+    space = Space(n_users=600, tastes=(taste,), active=active, **dict.fromkeys(means, 0.5))
+    return replace(FACTORS, space=space)
 
 
 POSITIVE = FACTORS.factors[0].positive
@@ -72,6 +80,10 @@ BAD_PARTS = {
     "invented value": (with_factor(positive=replace(POSITIVE, value="Western"), value="Western"), "'Western'"),
     "invented example": (with_factor(examples_positive=("nowhere",)), "example"),
     "short direction": (replace(FACTORS, directions=(replace(FACTORS.directions[0], vector=(1.0,)),)), "coordinates"),
+    "more active than there are": (with_space(active=5), "5 of 4 factors active"),
+    "best factor that is none": (with_space(factor=4), "best factor for genre Comedy"),
+    "best factor behind the runner-up": (with_space(runner_up=0.6), "best factor for genre Comedy"),
+    "invented taste": (with_space(value="Western"), "the space names genre 'Western'"),
     "ragged points": (replace(LATENT_MAP, points=((1.0,),)), "coordinates"),
     "condition without a centroid": (replace(LATENT_MAP, centroids=()), "3 conditions, 0 centroids"),
 }
@@ -81,6 +93,11 @@ FILE_OF = {Catalogue: files.ITEMS, FactorMap: files.FACTORS, LatentMap: files.LA
 def test_check_content_of_good_parts_passes():
     parts = check_content(MANIFEST, PAYLOAD)
     assert (parts.catalogue, parts.factors, parts.latent_map) == (ITEMS, FACTORS, LATENT_MAP)
+
+
+def test_check_content_of_a_measured_space_passes():
+    found = check_content(MANIFEST, {**PAYLOAD, files.FACTORS: encode(with_space())})
+    assert found.factors.space.tastes[0].runner_up == 0.1
 
 
 @pytest.mark.parametrize("name", BAD_PARTS)
