@@ -18,6 +18,8 @@ FORMAT: Final = 3
 MODEL: Final = {"hidden": 200, "latent": 10}
 DEFAULTS: Final = {"hidden": 600, "latent": 200}
 """The sizes of a mult-vae unless they are set."""
+WIDE: Final = " 600-200"
+"""What the label of real data ends in that such a model is trained on."""
 STRENGTHS: Final = {"genre_strength": 1.6, "year_strength": 0.7, "rating_strength": 0.35}
 HISTORY: Final = {"min_history": 5}
 
@@ -152,7 +154,7 @@ def cases(*, seeds: int, real: list[Path], quick: bool = False) -> list[Case]:
     found += [Case(SETTINGS, label, **({"synth": HISTORY} | differs)) for label, differs in settings()]
     found += [Case(COMBINED, label, **({"synth": HISTORY} | differs)) for label, differs in combined()]
     found += [Case(REAL, path.name, real=str(path), seed=k) for path in real for k in range(2)]
-    found += [Case(REAL, f"{path.name} 600-200", real=str(path), model=DEFAULTS, steps=600) for path in real]
+    found += [Case(REAL, f"{path.name}{WIDE}", real=str(path), model=DEFAULTS, steps=600) for path in real]
     return sorted(found, key=lambda case: case.seed)  # one of each, before any is done again
 
 

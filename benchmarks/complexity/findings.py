@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from benchmarks.complexity.families import BASE, COMBINED, MIXTURES, MODEL, REAL, SETTINGS, Case
+from benchmarks.complexity.families import BASE, COMBINED, DEFAULTS, MIXTURES, MODEL, REAL, SETTINGS, WIDE, Case
 from benchmarks.complexity.outcomes import Outcome, learned, outcomes
 from benchmarks.complexity.predict import (
     ASKED,
@@ -42,11 +43,10 @@ DEFINITIONS: Final = {
 
 def findings(records: Sequence[Record], *, command: str, quick: bool) -> dict[str, Any]:
     """The JSON document of the page."""
-    found, rng = outcomes(records), np.random.default_rng(0)
+    found = outcomes(records)
     data = learned(found)
     synthetic = [one for one in found if one.family not in (SETTINGS, COMBINED, REAL)]
     line, errors = chosen(data)
-    steps = np.log([one.typical_steps for one in data])
     scale = {} if quick else powers(records)
     libraries, git = library_versions(), git_state()
     return {
@@ -66,8 +66,8 @@ def findings(records: Sequence[Record], *, command: str, quick: bool) -> dict[st
         "still_rising": sum(seen.rising for one in synthetic for seen in one.seen),
         "other_definitions": _definitions(data),
         "going": {
-            "epochs": [asdict(one) for one in goings(data, measured_epochs(data), rng)],
-            "steps": [asdict(one) for one in goings(data, steps, rng)],
+            name: [asdict(one) for one in goings(data, measured, np.random.default_rng(0))]
+            for name, measured in zip(("epochs", "steps"), _measured(data), strict=True)
         },
         "prediction": {
             "rule": str(line.rule),
@@ -77,6 +77,7 @@ def findings(records: Sequence[Record], *, command: str, quick: bool) -> dict[st
             "factor": errors.factor,
             "low": errors.low,
             "high": errors.high,
+            "by_family": _by_family(data, errors),
         },
         "candidates": _candidates(data, errors),
         "mixtures_alone": _mixtures(data, line),
@@ -89,16 +90,21 @@ def findings(records: Sequence[Record], *, command: str, quick: bool) -> dict[st
     }
 
 
-def plotted(records: Sequence[Record]) -> tuple[list[Outcome], list[Outcome], list[Going], tuple[Line, Judged]]:
-    """What write_plot draws: a constant number of optimiser steps."""
+def plotted(
+    records: Sequence[Record],
+) -> tuple[list[Outcome], list[Outcome], tuple[list[Going], list[Going]], tuple[Line, Judged]]:
+    """What write_plot draws: a constant number of optimiser steps is the line."""
     found = outcomes(records)
     data = learned(found)
     constant = Rule((), in_steps=True)
-    alone = fitted(constant, data), judged(constant, data)
-    real = [
-        one for one in found if one.family == REAL and len(one.steps) == len(one.seen) and "-" not in one.label[-8:]
-    ]
-    return data, real, goings(data, measured_epochs(data), np.random.default_rng(0)), alone
+    real = [one for one in found if one.family == REAL and one.steps and not one.label.endswith(WIDE)]
+    going = tuple(goings(data, measured, np.random.default_rng(0)) for measured in _measured(data))
+    return data, real, (going[0], going[1]), (fitted(constant, data), judged(constant, data))
+
+
+def _measured(data: Sequence[Outcome]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logarithms of the epochs and of the steps."""
+    return measured_epochs(data), np.log([one.typical_steps for one in data])
 
 
 def chosen(data: Sequence[Outcome]) -> tuple[Line, Judged]:
@@ -121,6 +127,15 @@ def _candidates(data: Sequence[Outcome], used: Judged) -> list[dict[str, Any]]:
         }
         for one in shown
     ]
+
+
+def _by_family(data: Sequence[Outcome], errors: Judged) -> dict[str, float]:
+    """The held-out factor of each family, the worst first."""
+    found: dict[str, list[float]] = {}
+    for one, error in zip(data, errors.errors, strict=True):
+        found.setdefault(one.family, []).append(error)
+    factors = {family: float(np.exp(np.sqrt(np.mean(np.square(some))))) for family, some in found.items()}
+    return dict(sorted(factors.items(), key=lambda pair: -pair[1]))
 
 
 def _definitions(data: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
@@ -167,7 +182,7 @@ def _combined(records: Sequence[Record], scale: Mapping[str, float]) -> list[Tra
 
 def _real(one: Outcome, line: Line, errors: Judged, scale: Mapping[str, float]) -> dict[str, Any]:
     """Measured beside predicted. A label with two sizes in it is a training of the default network."""
-    hidden = 600.0 if one.label.endswith("600-200") else SCALED["hidden"]
+    hidden = DEFAULTS["hidden"] if one.label.endswith(WIDE) else SCALED["hidden"]
     expected = float(np.exp(line.log_epochs([one])[0])) * scale_of({"hidden": hidden}, scale)
     return {
         "label": one.label,

@@ -32,27 +32,29 @@ def markdown(figures: Figures, *, plot: str) -> str:
 def _head(figures: Figures, plot: str) -> str:
     ran, chosen = figures["ran_on"], figures["prediction"]
     quick = "**A quick run on tiny data: no figure here means anything.**\n\n" if figures["quick"] else ""
-    told = _formula(chosen)
     first = figures["going"]["epochs"][0]
+    twin = " (one step for each 100 training users)" if first["figure"] in ("steps per epoch", "n_users") else ""
     return "\n\n".join(
         [
             "# How long until the latents are active",
             f"{quick}    {figures['command']}",
             (
-                f"{figures['n_data_sets']} synthetic data sets, {figures['seeds']} seeds each (of the data and of "
+                f"{figures['n_data_sets']} kinds of synthetic data, {figures['seeds']} seeds each (of the data and of "
                 f"the training), a mult-vae of {figures['model']['hidden']} hidden units and "
                 f"{figures['model']['latent']} latents, trained with the defaults. What goes with the epochs until "
-                f"its latents are active is **{first['figure']}** (rank correlation {first['rho']:.2f}):"
+                f"its latents are active is **{first['figure']}**{twin}, rank correlation {first['rho']:.2f}: what it "
+                "takes is a number of optimiser steps that the data change little,"
             ),
-            f"    {told}",
+            f"    {_formula(chosen)}",
             (
                 f"which is off by a factor of {chosen['factor']:.2f} (root mean square of the logarithms) on "
-                f"families of data that it was not fitted to; 90 % of the data sets need between {chosen['low']:.2f} "
+                f"families of data that it was not fitted to; 90 % of the kinds need between {chosen['low']:.2f} "
                 f"and {chosen['high']:.2f} times as many. `prismrec data describe` prints this, and `prismrec train` "
-                "warns of a run that is shorter than the low end."
+                "says when the weights that it kept have seen fewer epochs than the low end."
             ),
             f"![epochs until the latents are active, and how each figure goes with them]({plot})",
             (
+                "Left: points of families in which an epoch has the same length stand side by side. "
                 f"Ran on {ran['processor']}, one thread a training, torch {ran['torch']}; "
                 f"{figures['training_seconds'] / 60:.0f} minutes of training in all."
             ),
@@ -149,8 +151,17 @@ def _prediction(figures: Figures) -> str:
                 f"others, and that error is shown.{said}"
             ),
             markdown_table(cells),
+            (f"Where it fails: {_worst(figures['prediction']['by_family'])}."),
         ]
     )
+
+
+def _worst(by_family: Figures) -> str:
+    """The three families with the largest error, and why, where it is known."""
+    worst = ", ".join(f"*{family}* (a factor of {factor:.2f})" for family, factor in list(by_family.items())[:3])
+    if next(iter(by_family)) != "correlation":
+        return worst
+    return f"{worst}. Tastes that go together are one pattern more than three, learned sooner, and no figure sees that"
 
 
 def _warnings(figures: Figures) -> str:
@@ -159,11 +170,12 @@ def _warnings(figures: Figures) -> str:
         [
             "## What a warning is worth",
             (
-                "`train` warns when the epochs asked for are fewer than the low end of the interval. For each "
-                f"training and each of {', '.join(map(str, found['asked']))} epochs, with line and interval from the "
-                f"other families: **{found['false']:.1%} of the {found['n_enough']} runs that were long enough are "
-                f"warned of for nothing, {found['missed']:.0%} of the {found['n_short']} that were too short are not "
-                "warned of.** That is the trade: a warning is nearly always right, silence is no promise."
+                "`train` says that a run is likely too short when the weights that it kept have seen fewer epochs than "
+                "the low end of the interval. For each training, ended after each of "
+                f"{', '.join(map(str, found['asked']))} epochs, with line and interval from the other families: "
+                f"**{found['false']:.1%} of the {found['n_enough']} runs that were long enough are warned of for "
+                f"nothing, {found['missed']:.0%} of the {found['n_short']} that were too short are not warned of.** "
+                "That is the trade: a warning is nearly always right, silence is no promise."
             ),
         ]
     )

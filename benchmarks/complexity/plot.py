@@ -13,12 +13,16 @@ mpl.use("agg")
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from benchmarks.complexity.outcomes import Outcome
 from benchmarks.complexity.predict import Going, Judged, Line
 
 COLOURS: Final = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377", "#999999", "#dd8833", "#222222")
 INK: Final = "#333333"
+VARYING: Final = ("n_users", "mixtures")
+"""Families whose epochs differ in length; the others are drawn side by side, each APART from the next."""
+APART: Final = 1.04
 STYLE: Final[dict[str, Any]] = {
     "svg.hashsalt": "prismrec",
     "svg.fonttype": "none",
@@ -31,14 +35,18 @@ STYLE: Final[dict[str, Any]] = {
 
 
 def write_plot(
-    path: Path, data: Sequence[Outcome], real: Sequence[Outcome], going: Sequence[Going], verdict: tuple[Line, Judged]
+    path: Path,
+    data: Sequence[Outcome],
+    real: Sequence[Outcome],
+    going: tuple[Sequence[Going], Sequence[Going]],
+    verdict: tuple[Line, Judged],
 ) -> None:
-    """Write the SVG. verdict: the line drawn, a constant number of steps, and its held-out errors."""
+    """Write the SVG. going: with the epochs, with the steps. verdict: the line drawn, and its held-out errors."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.5, 4.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1.25, 1.0])
         _epochs(left, data, real, verdict)
-        _correlations(right, going)
+        _correlations(right, *going)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 
@@ -51,39 +59,42 @@ def _epochs(axes: Axes, data: Sequence[Outcome], real: Sequence[Outcome], verdic
     axes.fill_between(span, expected * errors.low, expected * errors.high, color="#dddddd", lw=0, label="90 % interval")
     axes.plot(span, expected, color=INK, lw=1, label="a constant number of steps")
     families = list(dict.fromkeys(one.family for one in data))
-    for family, colour in zip(families, COLOURS, strict=False):
+    for place, (family, colour) in enumerate(zip(families, COLOURS, strict=False)):
         some = [one for one in data if one.family == family]
+        apart = 1.0 if family in VARYING else APART ** (place - len(families) / 2)
         axes.scatter(
-            [one.steps_per_epoch for one in some],
+            [one.steps_per_epoch * apart for one in some],
             [one.typical_epochs for one in some],
-            s=26 if family == "base" else 18,
+            s=18,
             color=colour,
             alpha=0.85,
             lw=0,
             label=family,
             zorder=3,
         )
-    axes.scatter(
-        [one.steps_per_epoch for one in real],
-        [one.typical_epochs for one in real],
-        s=60,
-        marker="*",
-        facecolor="white",
-        edgecolor=INK,
-        label="MovieLens",
-        zorder=4,
-    )
-    axes.set(
-        xscale="log", yscale="log", xlabel="optimiser steps in an epoch", ylabel="epochs until the latents are active"
-    )
-    axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower left")
+    stars = {"s": 60, "marker": "*", "facecolor": "white", "edgecolor": INK, "label": "MovieLens", "zorder": 4}
+    axes.scatter([one.steps_per_epoch for one in real], [one.typical_epochs for one in real], **stars)
+    axes.set(xscale="log", yscale="log", xlabel="optimiser steps in an epoch")
+    axes.set_ylabel("epochs until the latents are active")
+    axes.set_ylim(bottom=axes.get_ylim()[0] * 0.7)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
+    axes.legend(frameon=False, fontsize=8, loc="lower left", labelspacing=0.25)
 
 
-def _correlations(axes: Axes, going: Sequence[Going]) -> None:
+def _correlations(axes: Axes, going: Sequence[Going], in_steps: Sequence[Going]) -> None:
+    """Each figure with the epochs, and below it with the steps."""
+    by_name = {one.figure: one for one in in_steps}
     places = np.arange(len(going))[::-1]
     for place, one in zip(places, going, strict=True):
-        axes.plot([one.low, one.high], [place, place], color="#4477aa", lw=3, solid_capstyle="butt", alpha=0.4)
-        axes.plot(one.rho, place, "o", color="#4477aa", ms=5)
+        for found, colour, shift, label in (
+            (one, "#4477aa", 0.15, "with epochs until active"),
+            (by_name[one.figure], "#aaaaaa", -0.2, "with steps until active"),
+        ):
+            height, name = place + shift, label if place == 0 else None
+            axes.plot([found.low, found.high], [height] * 2, color=colour, lw=3, solid_capstyle="butt", alpha=0.5)
+            axes.plot(found.rho, height, "o", color=colour, ms=5, label=name)
     axes.axvline(0.0, color=INK, lw=0.8)
     axes.set_yticks(places, [one.figure for one in going])
-    axes.set(xlim=(-1.02, 1.02), xlabel="rank correlation with these epochs, 95 % interval")
+    axes.set(xlim=(-1.02, 1.02), xlabel="rank correlation, 95 % interval")
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
