@@ -10,6 +10,7 @@
 #   make bench-disentanglement  how well the axes of those runs say what is known of the users, and on synthetic data
 #   make bench-training    speed and memory of training beside a plain dense implementation (QUICK=1: does it work?)
 #   make bench-recovery    are factors planted in synthetic data found again? (JOBS=2: two processes; QUICK=1)
+#   make bench-complexity  how many epochs until latents carry something, and which figure of the data says so (JOBS, QUICK)
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -27,10 +28,10 @@ STAMP := $(VENV)/.prismrec-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-control bench-disentanglement bench-training bench-recovery docker lock clean distclean
+.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-control bench-disentanglement bench-training bench-recovery bench-complexity docker lock clean distclean
 
 help:
-	@sed -n '2,12s/^# *//p' Makefile
+	@sed -n '2,13s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -120,6 +121,10 @@ bench-training: setup
 JOBS ?= 2
 bench-recovery: setup
 	$(BIN)/python -m benchmarks.recovery --jobs $(JOBS) $(if $(QUICK),--quick)
+
+# About fifteen minutes of one core; it goes on where it stopped (runs/complexity), too.
+bench-complexity: setup
+	$(BIN)/python -m benchmarks.complexity --data $(DATA) --jobs $(JOBS) $(if $(QUICK),--quick)
 
 docker: setup
 	$(BIN)/python -m pytest tests/e2e/test_compose.py
