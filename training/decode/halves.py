@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from bundle.factors import N_QUANTILES, Factor
 
-_WIDTH, _HEIGHT, _BASE = 240.0, 92.0, 74.0  # of the picture, and where its bars stand
+_WIDTH, _HEIGHT = 240.0, 98.0  # of the picture
+_TOP, _BASE = 18.0, 80.0  # where its bars reach to, and stand
 _BARS = 32
 _ROOM = 26.0  # that a number takes
 _LEVELS = np.linspace(0.0, 1.0, N_QUANTILES)
@@ -52,9 +53,10 @@ def picture_of(factor: Factor, *, tail: float) -> str | None:
     low, high = float(found.edges[0]), float(found.edges[-1])
     heights = found.shares / np.diff(found.edges)
     x = 4.0 + (_WIDTH - 8.0) * (found.edges - low) / (high - low)
-    y = _BASE - (_BASE - 12.0) * heights / heights.max()
+    y = _BASE - (_BASE - _TOP) * heights / heights.max()
     n_below = int((found.edges[1:] <= found.median).sum())
     middle = float(x[n_below])
+    anchor, text = ("start", middle + 4.0) if middle < _WIDTH / 2 else ("end", middle - 4.0)
     ends = np.interp([tail, 1.0 - tail], _LEVELS, factor.quantiles)
     at = 4.0 + (_WIDTH - 8.0) * (np.clip(ends, low, high) - low) / (high - low)
     label = (
@@ -66,7 +68,7 @@ def picture_of(factor: Factor, *, tail: float) -> str | None:
         f'<path class="pos" d="{_bars(x[n_below:], y[n_below:])}"/>'
         f'<path class="mid" d="M{middle:.1f} 4V{_BASE:g}"/>'
         f"{_end(float(at[0]), float(ends[0]), 'neg')}{_end(float(at[1]), float(ends[1]), 'pos')}"
-        f'<text x="{middle:.1f}" y="{_HEIGHT - 4:g}" text-anchor="middle">median {found.median:.2f}</text></svg>'
+        f'<text x="{text:.1f}" y="11" text-anchor="{anchor}">median {_told(found.median)}</text></svg>'
     )
 
 
@@ -81,5 +83,9 @@ def _end(x: float, value: float, side: str) -> str:
     anchor, text = ("end", max(x + 6.0, _ROOM)) if side == "neg" else ("start", min(x - 6.0, _WIDTH - _ROOM))
     return (
         f'<path class="end {side}" d="M{x:.1f} {_BASE:g}l-4 6h8z"/>'
-        f'<text x="{text:.1f}" y="{_HEIGHT - 4:g}" text-anchor="{anchor}">{value:.2f}</text>'
+        f'<text x="{text:.1f}" y="{_HEIGHT - 4:g}" text-anchor="{anchor}">{_told(value)}</text>'
     )
+
+
+def _told(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"  # never -0.00

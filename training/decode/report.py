@@ -32,6 +32,7 @@ from training.decode.selection import Selection, by_interest, guide_name, select
 from training.decode.strips import LEVELS, strip_of
 from training.epochs import read_epochs
 from training.errors import DecodeError
+from training.models.base import LatentModel
 from training.run_folder import LoadedRun, RunFolder
 
 MOST_FACTORS = 24
@@ -82,6 +83,7 @@ def render(loaded: LoadedRun, found: FactorMap, run: RunFolder) -> str:
         histograms=_histograms(shown, options),
         pictures=_pictures(found, shown, run, projection, crowds),
         options=options,
+        other_part=type(loaded.model).score_at is not LatentModel.score_at,
         **_code(),
         **_lookups(found),
     )
@@ -162,12 +164,10 @@ def _pictures(
     """Inline SVG by name; None where there is nothing to draw."""
     epochs = read_epochs(run.metrics) if run.metrics.is_file() else ()
     testable = bool(shown.factors and found.attributes)
-    with_kl = any(f.kl > 0.0 for f in found.factors)
+    with_kl, level = any(f.kl > 0.0 for f in found.factors), _options(found).active_kl
     drawn = {
         "curves": training_figures.curves(epochs) if epochs else None,
-        "kl": training_figures.kl_per_dimension(found.factors, active_kl=_options(found).active_kl)
-        if with_kl
-        else None,
+        "kl": training_figures.kl_per_dimension(found.factors, active_kl=level) if with_kl else None,
         "change": map_figures.change_bars(shown.factors, found.attributes) if testable else None,
         "steadiness": map_figures.steadiness(shown.factors),
         "users": crowd_figures.users_map(projection, crowds),
@@ -178,14 +178,12 @@ def _pictures(
 
 def _counts(found: FactorMap) -> dict[str, int]:
     active = [f for f in found.factors if f.active]
-    by_status = {status: sum(f.status == status for f in active) for status in ("decoded", "ambiguous", "undecoded")}
-    guided = sum(f.guide is not None for f in active)
     return {
         "latents": len(found.factors),
         "active": len(active),
-        "guided": guided,
+        "guided": sum(f.guide is not None for f in active),
         "with_kl": sum(f.kl > 0.0 for f in active),
-        **by_status,
+        **{status: sum(f.status == status for f in active) for status in ("decoded", "ambiguous", "undecoded")},
     }
 
 
