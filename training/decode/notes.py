@@ -104,7 +104,8 @@ def _ambiguous(factors: Sequence[Factor], records: Sequence[HalfRecord]) -> list
     notes = []
     unsure = [f.factor for f in factors if f.status == "ambiguous" and not f.reading(f.half).unstable]
     if unsure:
-        notes.append(f"{len(unsure)} factors are ambiguous, their name is one of several that fit: {_listed(unsure)}.")
+        many = f"{len(unsure)} factors are" if len(unsure) > 1 else "1 factor is"
+        notes.append(f"{many} ambiguous, the name is one of several that fit: {_listed(unsure)}.")
     split = [f"{r.factor} ({r.half})" for r in records if disagrees(r)]
     if split:
         notes.append(
