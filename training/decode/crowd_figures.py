@@ -15,6 +15,7 @@ from training.decode.figures import INK, MARKERS, MUTED, SERIES, new_figure, sty
 from training.decode.projection import Projection
 
 _USERS = 450  # drawn as the grey cloud: more only makes a heavier page
+_LONGEST = 28  # letters of a label
 _DRAWN = 600  # users of all groups together
 _PLACES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 _LETTER, _LINE = 0.0125, 0.045  # of the axes' width and height: a letter of a label, and its height
@@ -64,11 +65,15 @@ def users_map(projection: Projection, crowds: Crowds) -> str:
         _cloud(panels[0], plane, projection, crowds)
         if crowds:
             centres = plane.place(np.stack([m.centre for m in crowds.members]))
-            _close_up(panels[1], centres, [m.name for m in crowds.members])
+            _close_up(panels[1], centres, [_short(m.name) for m in crowds.members])
         for axes in panels:
             axes.set_xlabel(plane.names[0])
             axes.set_ylabel(plane.names[1] if len(plane.names) > 1 else "")
         return svg_of(figure, label="Principal components of users and of the centres of their groups")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _look(at: int) -> dict[str, Any]:

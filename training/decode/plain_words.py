@@ -111,7 +111,8 @@ def _guided(active: Sequence[Factor]) -> list[str]:
     if not tied:
         return []
     missed = [guide_name(f.guide) or "" for f in tied if not reads_as_guided(f)]
-    kept = f"{len(tied)} factors were tied to a taste in training, and {len(tied) - len(missed)} of them read as it"
+    were = "factor was" if len(tied) == 1 else "factors were"
+    kept = f"{len(tied)} {were} tied to a taste in training, and {len(tied) - len(missed)} of them read as it"
     return [f"{kept}; not so: {_listed(missed)}." if missed else f"{kept}."]
 
 
