@@ -82,10 +82,10 @@ def _undecoded(factors: Sequence[Factor], options: DecodeOptions) -> list[str]:
     silent = [f.factor for f in factors if f.active and f.status == "undecoded"]
     if not silent:
         return []
+    many = "1 active factor is" if len(silent) == 1 else f"{len(silent)} active factors are"
     return [
-        f"{len(silent)} active {'factor is' if len(silent) == 1 else 'factors are'} not decoded: moving them changes no attribute more than chance would "
-        f"(q > {options.level:g}) or by too little to be worth a name (less than {options.min_effect:g} bits, "
-        f"and no value to {options.min_growth:g} times its share): "
+        f"{many} not decoded: moving them changes no attribute more than chance would "
+        f"(q > {options.level:g}) or by too little to be worth a name (less than {options.min_effect:g} bits): "
         f"{_listed(silent)}. They may still matter for the recommendations."
     ]
 
