@@ -25,7 +25,8 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Relative method (z_i of sampled users set to the end of the half): mc = mean change of the information gain,
     mc_relative = mc over the mean information gain before, js = Jensen-Shannon divergence in bits (it ranks
     attributes), p_value from the permutation null (item -> attribute rows shuffled), q_value after
-    Benjamini-Hochberg; shifted_value = the value whose share grows most.
+    Benjamini-Hochberg; shifted_value = the value whose share grows most, growth = that share after over before, both
+    as means over the users (None = not kept, in maps of before).
     Absolute method (z = 0 but for z_i, sampled from the half): ig with its interval and p/q values,
     value = the value of highest lift against z = 0.
     """
@@ -49,6 +50,7 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ig_q_value: float
     value: str | None
     lift: float
+    growth: float | None = None
 
 
 class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

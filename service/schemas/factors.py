@@ -136,6 +136,8 @@ class EvidenceFound(Wire):
     """The value of the highest lift in these lists."""
     lift: float
     """Its share over that at z = 0."""
+    growth: float | None
+    """The share of shifted_value after the move over that before; null = not kept."""
 
 
 class FactorDetail(FactorFound):

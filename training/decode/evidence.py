@@ -65,7 +65,7 @@ def half_records(
                 factor=cell.change.factor,
                 half=cell.change.half,
                 claims=claims,
-                reading=read_half(claims, level=options.level, min_effect=options.min_effect) if claims else _NOTHING,
+                reading=read_half(claims, options) if claims else _NOTHING,
                 examples=_examples(cell, ids, options.examples),
             )
         )
@@ -87,6 +87,8 @@ def _claim(column: Column, a: int, at: int, measured: Measurements, intervals: _
     bias = float(null.js_mean[at, a])
     growth, lift = cell.change.growth[column.span], cell.sampled.lift[column.span]
     before = float(intervals.before[a])
+    share = float(measured.baseline.shares[:, column.start + int(growth.argmax())].mean())
+    after = share + float(growth.max())
     evidence = Evidence(
         attribute=column.name,
         half=cell.change.half,
@@ -107,9 +109,10 @@ def _claim(column: Column, a: int, at: int, measured: Measurements, intervals: _
         ig_q_value=float(measured.ig_q[at, a]),
         value=column.values[int(lift.argmax())] if lift.max() > 1.0 + _NO_GAIN else None,
         lift=float(lift.max()),
+        growth=after / share if share > _NO_GAIN else None,
     )
     excess = (float(js.mean[a]) - bias, float(js.low[a]) - bias, float(js.high[a]) - bias)
-    return Claim(evidence, excess, methods_agree(growth, lift, ordered=column.ordered))
+    return Claim(evidence, excess, methods_agree(growth, lift, ordered=column.ordered), share=after)
 
 
 def _examples(cell: Cell, ids: tuple[str, ...], n: int) -> tuple[str, ...]:

@@ -63,7 +63,8 @@ def heat_rows(
 
 
 def _counts(evidence: Evidence, options: DecodeOptions) -> bool:
-    return evidence.q_value <= options.level and evidence.js >= options.min_effect
+    large = evidence.js >= options.min_effect or (evidence.growth or 0.0) >= options.min_growth
+    return evidence.q_value <= options.level and large
 
 
 def _cell(factor: Factor, attribute: str, half: Half, options: DecodeOptions, top: float) -> HeatCell | None:

@@ -47,7 +47,7 @@ def top_lists(model: LatentModel, z: NDArray[np.float32], *, k: int) -> TopLists
     k = min(k, model.n_items)
     items, weights = [], []
     for start in range(0, len(z), _BATCH):
-        logits = model.decode(torch.from_numpy(np.ascontiguousarray(z[start : start + _BATCH])))
+        logits = model.scores_of_point(torch.from_numpy(np.ascontiguousarray(z[start : start + _BATCH])))
         top = torch.topk(logits, k, dim=1)
         items.append(top.indices.numpy())
         weights.append(torch.softmax(top.values, dim=1).numpy())

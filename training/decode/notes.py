@@ -85,7 +85,8 @@ def _undecoded(factors: Sequence[Factor], options: DecodeOptions) -> list[str]:
     many = "1 active factor is" if len(silent) == 1 else f"{len(silent)} active factors are"
     return [
         f"{many} not decoded: moving them changes no attribute more than chance would "
-        f"(q > {options.level:g}) or by too little to be worth a name (less than {options.min_effect:g} bits): "
+        f"(q > {options.level:g}) or by too little to be worth a name (less than {options.min_effect:g} bits, "
+        f"and no value to {options.min_growth:g} times its share): "
         f"{_listed(silent)}. They may still matter for the recommendations."
     ]
 

@@ -20,6 +20,13 @@ class DecodeOptions(ModelConfig):
     level: float = Field(default=0.05, gt=0.0, lt=1.0, description="false discovery rate (Benjamini-Hochberg)")
     # 0.005 bits: a value that has a fifth of the list gains 7 points, 0.7 items of a top-10.
     min_effect: float = Field(default=0.005, ge=0.0, le=1.0, description="bits; a smaller effect is not worth a name")
+    min_growth: float = Field(
+        default=1.5,
+        ge=1.0,
+        le=1000.0,
+        description="a value whose share of the lists grows by this factor is worth it",
+    )
+    min_share: float = Field(default=0.02, ge=0.0, le=1.0, description="if that is then at least this share of them")
     tail: float = Field(default=0.025, gt=0.0, lt=0.5, description="z_i is moved to this quantile and to 1 minus it")
     active_kl: float = Field(
         default=0.01, ge=0.0, description="at or below this mean KL (nats) a dimension is inactive"

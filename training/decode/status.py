@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.factors import Evidence, Reading, Status
+from training.decode.options import DecodeOptions
 
 _RANK: dict[Status, int] = {"undecoded": 0, "ambiguous": 1, "decoded": 2}
 
@@ -20,24 +21,36 @@ class Claim:
     excess  [effect, low, high] of the Jensen-Shannon divergence above its mean under the null, bits: the raw divergence
             grows with the number of values and of changed items even when nothing is encoded, the excess does not
     agrees  whether the value that each method names gains in the other method too
+    share   of the users' lists that has the shifted value after the move, mean
     """
 
     evidence: Evidence
     excess: tuple[float, float, float]
     agrees: bool
+    share: float = 0.0
+
+    def counts(self, options: DecodeOptions) -> bool:
+        """Significant, and worth a name: by its size in bits, or because it multiplies a value that lists do hold.
+
+        With enough items a change that no user would see is significant too. But bits weigh what is common: a value
+        that goes from 2 % of a list to 6 % is worth a name and few bits.
+        """
+        found, (effect, low, _) = self.evidence, self.excess
+        if found.shifted_value is None or found.q_value > options.level:
+            return False
+        multiplied = found.growth is not None and found.growth >= options.min_growth and low > 0.0
+        return effect >= options.min_effect or (multiplied and self.share >= options.min_share)
 
 
-def read_half(claims: Sequence[Claim], *, level: float, min_effect: float) -> Reading:
+def read_half(claims: Sequence[Claim], options: DecodeOptions) -> Reading:
     """The reading of one half from its attributes' claims (at least one).
 
-    decoded: the attribute with the largest effect among those that count in the relative method (significant, and with
-    an effect of at least min_effect bits: with enough items a change that no user would see is significant too), named
+    decoded: the attribute with the largest effect among those that count in the relative method (Claim.counts), named
     alike by both methods. ambiguous: another attribute that counts reaches into its interval, or the methods name
     values that do not both gain. undecoded: nothing counts; effect and q are those of the best attribute. The value is
     the one that grows most over real users; that of highest lift hangs on what the one list at z = 0 happens to hold.
     """
-    significant = [c for c in claims if c.evidence.q_value <= level and c.excess[0] >= min_effect]
-    significant = [c for c in significant if c.evidence.shifted_value is not None]
+    significant = [c for c in claims if c.counts(options)]
     if not significant:
         best = min(claims, key=lambda c: (c.evidence.q_value, -c.excess[0]))
         return _reading("undecoded", best, ())

@@ -237,6 +237,10 @@ class AdditiveVAE(MultVAE):
         scores = super().score_at(mu, rows, shift=shift) + self.linear(rows, condition)
         return scores if shift is None else scores + self.followed(shift)
 
+    def scores_of_point(self, z: Tensor) -> Tensor:
+        """See LatentModel.scores_of_point: all of z is a shift."""
+        return self.decode(z) + self.followed(z)
+
     def followed(self, shift: Tensor) -> Tensor:
         """What the linear term gains where z is moved by shift [B, n_latent]: [B, n_items]."""
         gained = torch.zeros(shift.shape[0], self.n_items, device=shift.device)

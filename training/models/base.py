@@ -132,6 +132,10 @@ class LatentModel(nn.Module, ABC):
         """
         return self.decode(mu if shift is None else mu + shift)
 
+    def scores_of_point(self, z: Tensor) -> Tensor:
+        """The scores of somebody without a history at z [B, n_latent], as in a cold start: float32 [B, n_items]."""
+        return self.decode(z)
+
     def row_weights(self, history: SparseRows) -> Tensor | None:
         """What each row's reconstruction counts in the loss, [B]; None = all alike."""
         return None
