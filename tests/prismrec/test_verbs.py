@@ -88,6 +88,28 @@ def test_describe_names_the_quantiles_of_histories(tmp_path, capsys):
     assert list(quantiles) == ["0", "0.05", "0.25", "0.5", "0.75", "0.95", "1"]
 
 
+def test_describe_tells_the_epochs_until_latents_are_active(tmp_path, capsys):
+    assert main(["data", "synth", "tiny", "--users", "60", "--items", "40"]) == 0
+    capsys.readouterr()
+    assert main(["data", "describe", "tiny"]) == 0
+    said = capsys.readouterr()
+    assert "expected epochs until the latents are active" in said.out
+    assert "docs/results/complexity.md" in said.err
+    assert main(["data", "describe", "tiny", "--json"]) == 0
+    expected = json.loads(capsys.readouterr().out)["expected_epochs"]
+    assert 0 < expected["low"] < expected["epochs"] < expected["high"]
+
+
+def test_train_says_when_it_was_likely_too_short(tmp_path, capsys):
+    assert main(["data", "synth", "tiny", "--users", "80", "--items", "40"]) == 0
+    words = ["--model", "mult-vae", "--set", "hidden=16", "--set", "latent=4", "--threads", "1"]
+    assert main(["train", "tiny", *words, "-o", "short", "--set", "epochs=1"]) == 0
+    assert "likely too short" in capsys.readouterr().err
+    quick = ["--set", "learning_rate=0.05", "--set", "batch_size=8", "--set", "epochs=12", "--set", "beta_cap=0.01"]
+    assert main(["train", "tiny", *words, "-o", "enough", *quick]) == 0
+    assert "likely too short" not in capsys.readouterr().err
+
+
 def interactions(tmp_path, name: str, item: str) -> str:
     rows = "".join(f"u{u},{item}{i},5\n" for u in range(12) for i in range(6))
     (tmp_path / f"{name}.csv").write_text("user_id,item_id,rating\n" + rows)

@@ -7,8 +7,9 @@ import pytest
 from scipy import sparse
 
 from tests.training.data.data_builders import everyone_likes, make_dataset
-from training.data.describe import EXACT_RANK, describe, effective_rank, gini, singular_values
+from training.data.describe import EXACT_RANK, describe, effective_rank, gini, singular_values, structure_of
 from training.data.split import Protocol, split_dataset
+from training.data.synth import SynthConfig, synthesise
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,30 @@ def test_complexity_of_separate_groups_counts_the_groups():
 
     assert complexity.density == pytest.approx(1 / 3)
     assert complexity.effective_rank == pytest.approx(3.0, abs=1e-3)
+
+
+def test_structure_of_users_who_all_like_everything_is_none():
+    assert structure_of(sparse.csr_matrix(np.ones((20, 6)))) == pytest.approx(0.0, abs=1e-7)
+    assert structure_of(sparse.csr_matrix(np.ones((20, 1)))) == 0.0
+
+
+def test_structure_of_separate_groups_is_the_most_there_can_be():
+    groups = sparse.block_diag([np.ones((20, 5))] * 3, format="csr")
+    edge = (np.sqrt(60) + np.sqrt(15)) / np.sqrt(300)
+    assert structure_of(groups) == pytest.approx(1.0 / edge)
+    with_nobody = sparse.block_diag([groups, sparse.csr_matrix((4, 2))], format="csr")
+    assert structure_of(with_nobody) == pytest.approx(1.0 / edge)
+
+
+def test_structure_of_chance_is_about_one_and_of_planted_tastes_more():
+    chance = sparse.random(600, 300, density=0.05, format="csr", random_state=0)
+    chance.data[:] = 1.0
+    assert structure_of(chance) == pytest.approx(1.0, abs=0.1)
+    weak, strong = (
+        structure_of(split_dataset(synthesise(config).dataset, Protocol(threshold=None)).train)
+        for config in (
+            SynthConfig(n_users=600, n_items=300, genre_strength=0.0, year_strength=0.0, rating_strength=0.0),
+            SynthConfig(n_users=600, n_items=300),
+        )
+    )
+    assert weak < 1.1 < 2.0 < strong
