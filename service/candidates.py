@@ -21,7 +21,7 @@ from service.engine import LoadedBundle
 from service.limits import LIMITS
 from service.query import FloatArray
 
-Via = Literal["factor", "direction", "pattern"]
+Via = Literal["factor", "direction", "pattern", "variances"]
 HALVES: tuple[Half, Half] = ("negative", "positive")
 POINTS = 4
 """Points tried of each candidate: the middles of so many equal parts of what it samples."""
@@ -77,7 +77,7 @@ class Asked:
 
 
 def candidates_of(loaded: LoadedBundle, asked: Asked, *, at_most: int) -> tuple[Candidate, ...]:
-    """Halves named for the value, the surest and strongest first, then its direction in both forms; empty: nothing.
+    """Halves named for the value, the surest and strongest first, then its direction in every form; empty: nothing.
 
     More than `at_most` lose the halves of least effect.
     """
@@ -93,8 +93,9 @@ def candidates_of(loaded: LoadedBundle, asked: Asked, *, at_most: int) -> tuple[
     direction = direction_of(loaded, asked.attribute, asked.value)
     if direction is None:
         return tuple(halves[:at_most])
-    both = [Candidate("direction", direction=direction), Candidate("pattern", direction=direction)]
-    return (*halves[: max(0, at_most - len(both))], *both)
+    forms: tuple[Via, ...] = ("direction", "pattern", "variances") if direction.pattern else ("direction", "pattern")
+    along = [Candidate(via, direction=direction) for via in forms]
+    return (*halves[: max(0, at_most - len(along))], *along)
 
 
 def try_all(loaded: LoadedBundle, asked: Sequence[Asked]) -> tuple[tuple[Tried, ...], ...]:
@@ -154,9 +155,11 @@ def _measured(loaded: LoadedBundle, trials: Sequence[_Trial]) -> list[Tried]:
 
 
 def best_of(tried: Sequence[Tried]) -> Tried:
-    """The first of those (at least one) whose share is within CLEARLY of the largest."""
-    largest = max(one.share for one in tried)
-    return next(one for one in tried if one.share >= largest - CLEARLY)
+    """Of those (at least one) that list ENOUGH, or most, the first whose share is within CLEARLY of the largest."""
+    needed = min(ENOUGH, max(one.listed for one in tried))
+    filled = [one for one in tried if one.listed >= needed]
+    largest = max(one.share for one in filled)
+    return next(one for one in filled if one.share >= largest - CLEARLY)
 
 
 def direction_of(loaded: LoadedBundle, attribute: str | None, value: str | None) -> Direction | None:
@@ -180,7 +183,8 @@ def points_of(
     direction  z = w * (mean + strength * sd * |g|): straight along the probe's unit vector w
     pattern    z = strength * |g| * S w / sqrt(w' S w), S the latents' covariance. The weights of a linear probe are a
                filter, not what changes with the value; that is S w (Haufe et al. 2014, doi 10.1016/j.neuroimage.2013
-               .10.067). A map that does not have it (Direction.pattern) knows the variances only: S is diagonal then
+               .10.067). A map that does not have it (Direction.pattern) knows the variances only: as the next
+    variances  the same with S diagonal, as if latents were independent: less goes with the value, and more of it alone
     """
     z = np.zeros((len(draws), loaded.n_latent))
     if candidate.factor is not None and candidate.half is not None:
@@ -190,7 +194,7 @@ def points_of(
         w = np.asarray(d.vector)
         if candidate.via == "direction":
             return np.asarray((d.mean + strength * d.sd * draws)[:, None] * w)
-        if d.pattern:
+        if candidate.via == "pattern" and d.pattern:
             return np.asarray(strength * draws[:, None] * np.asarray(d.pattern))
         spread = np.array([factor.sd for factor in loaded.factors.factors]) ** 2 * w
         length = float(np.sqrt(spread @ w))

@@ -59,7 +59,8 @@ class PickFound(Wire):
     """What a pick became; note says what to know of it (undecoded, ambiguous, weak)."""
 
     via: str
-    """factor: a half; direction, pattern: of a named value, straight along its probe or as the latents vary with it."""
+    """factor: a half; of a named value direction: straight along its probe; pattern: as the latents vary with it;
+    variances: the same as if they were independent."""
     factor: int | None
     """Number of the latent dimension, from 0; null for a direction or a pattern."""
     half: Half | None

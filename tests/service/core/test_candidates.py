@@ -213,6 +213,23 @@ def test_best_of_a_hair_does_not_displace_the_first(loaded: LoadedBundle) -> Non
     assert told(0.53) == "direction"
 
 
+def test_best_of_one_that_fills_the_list_goes_before_one_that_does_not(loaded: LoadedBundle) -> None:
+    first, second, _ = try_all(loaded, [ASKED])[0]
+    fuller = best_of([type(first)(first.candidate, 0.9, listed=0.5), type(second)(second.candidate, 0.6, listed=0.9)])
+    assert fuller.candidate == second.candidate
+    both = best_of([type(first)(first.candidate, 0.9, listed=0.9), type(second)(second.candidate, 0.6, listed=1.0)])
+    assert both.candidate == first.candidate, "enough is enough"
+
+
+def test_candidates_of_a_direction_with_a_pattern_are_three(planted) -> None:
+    def known(mapped: FactorMap) -> FactorMap:
+        made = tuple(msgspec.structs.replace(d, pattern=d.vector) for d in mapped.directions)
+        return msgspec.structs.replace(mapped, directions=made)
+
+    forms = [c.via for c in candidates_of(planted(known), ASKED, at_most=LIMITS.trials)]
+    assert forms == ["factor", "direction", "pattern", "variances"]
+
+
 def test_points_of_pattern_strength_is_the_distance_in_standard_deviations(loaded: LoadedBundle) -> None:
     direction = Direction(attribute="genre", value="Comedy", vector=(0.6, 0.8, 0.0, 0.0), mean=0.3, sd=1.0, r2=0.7)
     draws = np.array([0.5, 1.0])
@@ -222,5 +239,7 @@ def test_points_of_pattern_strength_is_the_distance_in_standard_deviations(loade
     known = msgspec.structs.replace(direction, pattern=(1.0, 0.0, 0.5, 0.0))
     z = points_of(loaded, Candidate("pattern", direction=known), strength=2.0, draws=draws)
     assert np.allclose(z, 2.0 * draws[:, None] * [1.0, 0.0, 0.5, 0.0])
+    alone = points_of(loaded, Candidate("variances", direction=known), strength=2.0, draws=draws)
+    assert np.allclose(alone, points_of(loaded, Candidate("pattern", direction=direction), strength=2.0, draws=draws))
     dead = Direction(attribute="genre", value="Comedy", vector=(0.0,) * 4, mean=0.0, sd=0.0, r2=0.0)
     assert not points_of(loaded, Candidate("pattern", direction=dead), strength=1.0, draws=draws).any()

@@ -60,7 +60,7 @@ class Sampler:
         self._variances = np.array([factor.sd for factor in factors.factors]) ** 2
 
     def sources(self, attribute: str, value: str) -> tuple[Source, ...]:
-        """The halves named for the value, the surest and strongest first, then its direction and its pattern."""
+        """The halves named for the value, the surest and strongest first, then its direction in every form."""
         named = [
             (reading.status != "decoded", -reading.effect, factor.factor, half)
             for factor in self._map.factors
@@ -71,8 +71,11 @@ class Sampler:
         direction = self.direction(attribute, value)
         if direction is None:
             return tuple(halves[:TRIALS])
-        both = (Source("direction", direction=direction), Source("pattern", direction=direction))
-        return (*halves[: TRIALS - len(both)], *both)
+        forms: tuple[Via, ...] = (
+            ("direction", "pattern", "variances") if direction.pattern else ("direction", "pattern")
+        )
+        along = [Source(via, direction=direction) for via in forms]
+        return (*halves[: TRIALS - len(along)], *along)
 
     def direction(self, attribute: str, value: str) -> Direction | None:
         return next((d for d in self._map.directions if (d.attribute, d.value) == (attribute, value)), None)
@@ -139,8 +142,10 @@ def best_of(scores: Floats, n: int) -> NDArray[np.int64]:
 
 
 def _best(tried: Sequence[_Tried]) -> _Tried:
-    largest = max(one.share for one in tried)
-    return next(one for one in tried if one.share >= largest - CLEARLY)
+    needed = min(ENOUGH, max(one.listed for one in tried))
+    filled = [one for one in tried if one.listed >= needed]
+    largest = max(one.share for one in filled)
+    return next(one for one in filled if one.share >= largest - CLEARLY)
 
 
 def _in_half(factor: Factor, half: Half, strength: float, uniform: Floats) -> Floats:

@@ -46,9 +46,11 @@ def sampler_of(loaded: LoadedBundle) -> Sampler:
 
 
 def without_halves(loaded: LoadedBundle) -> LoadedBundle:
-    """No half is named for anything: values go by their directions."""
+    """No half is named for anything, so that values go by their directions; users hardly differ in any factor."""
     quiet = [
-        msgspec.structs.replace(f, negative=u, positive=u, status="undecoded", attribute=None, value=None)
+        msgspec.structs.replace(
+            f, sd=0.2 * f.sd, negative=u, positive=u, status="undecoded", attribute=None, value=None
+        )
         for f in loaded.factors.factors
         for u in [msgspec.structs.replace(f.negative, status="undecoded", attribute=None, value=None, rivals=())]
     ]
