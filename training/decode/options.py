@@ -26,7 +26,7 @@ class DecodeOptions(ModelConfig):
         le=1000.0,
         description="a value whose share of the lists grows by this factor is worth it",
     )
-    min_share: float = Field(default=0.02, ge=0.0, le=1.0, description="if that is then at least this share of them")
+    min_share: float = Field(default=0.005, ge=0.0, le=1.0, description="if that is then at least this share of them")
     tail: float = Field(default=0.025, gt=0.0, lt=0.5, description="z_i is moved to this quantile and to 1 minus it")
     active_kl: float = Field(
         default=0.01, ge=0.0, description="at or below this mean KL (nats) a dimension is inactive"
