@@ -54,7 +54,7 @@ def heat_rows(
 
     The shade follows the square root of the Jensen-Shannon divergence, which is a distance: weak cells stay visible.
     """
-    chosen = [f for f in factors if f.guide or any(_counts(e, options) for e in f.evidence)][:at_most]
+    chosen = [f for f in factors if f.guide or any(_counts(f, e, options) for e in f.evidence)][:at_most]
     top = max((e.js for f in chosen for e in f.evidence), default=0.0)
     return tuple(
         HeatRow(f, guide_name(f.guide), tuple(_cell(f, a, h, options, top) for a in attributes for h in HALVES))
@@ -62,15 +62,17 @@ def heat_rows(
     )
 
 
-def _counts(evidence: Evidence, options: DecodeOptions) -> bool:
-    large = evidence.js >= options.min_effect or (evidence.growth or 0.0) >= options.min_growth
-    return evidence.q_value <= options.level and large
+def _counts(factor: Factor, evidence: Evidence, options: DecodeOptions) -> bool:
+    """Significant, and large in bits or what the half is read as (which may be few bits of a rare value)."""
+    reading = factor.reading(evidence.half)
+    named = evidence.attribute in {reading.attribute, *reading.rivals}
+    return evidence.q_value <= options.level and (evidence.js >= options.min_effect or named)
 
 
 def _cell(factor: Factor, attribute: str, half: Half, options: DecodeOptions, top: float) -> HeatCell | None:
     found = next((e for e in factor.evidence if e.attribute == attribute and e.half == half), None)
     if found is None:
         return None
-    counts = _counts(found, options)
+    counts = _counts(factor, found, options)
     strength = (max(found.js, 0.0) / top) ** 0.5 if top > 0 else 0.0
     return HeatCell(found, counts, found.shifted_value if counts else None, shade(strength))

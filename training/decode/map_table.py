@@ -17,6 +17,7 @@ _EXAMPLES = 3
 class Line:
     """One half of a factor. bar, low, high: its effect and the interval in percent of the table's longest, for a bar.
 
+    growth: the share of the value in users' lists after the move over that before, None where it is not known
     attributes: what a filter by attribute finds it by: what it reads as, its rivals, and what it was tied to.
     """
 
@@ -26,6 +27,7 @@ class Line:
     guide: str | None
     attributes: tuple[str, ...]
     titles: tuple[str, ...]
+    growth: float | None
     bar: float
     low: float
     high: float
@@ -63,6 +65,7 @@ def _line(factor: Factor, half: Half, titles: Mapping[str, str], scale: float) -
         guide=guide_name(factor.guide),
         attributes=tuple(dict.fromkeys((*named, *reading.rivals, *tied))),
         titles=examples(factor, half, titles),
+        growth=next((e.growth for e in factor.evidence if (e.attribute, e.half) == (reading.attribute, half)), None),
         bar=bar,
         low=low,
         high=high,
