@@ -66,8 +66,8 @@ def expected_steps(plan: Plan) -> float:
     """Optimiser steps at the full learning rate until the latents are active."""
     batch = min(plan.fit.batch_size, plan.n_users)
     asked = {"learning_rate": plan.fit.learning_rate, "batch_size": batch, "hidden": max(plan.hidden, 1)}
-    scale = math.prod((asked[name] / MEASURED_AT[name]) ** power for name, power in POWERS.items())
-    return CONSTANT * float(plan.n_items) ** ITEMS * scale * (GUIDED if plan.guided else 1.0)
+    scale: float = math.prod((asked[name] / MEASURED_AT[name]) ** power for name, power in POWERS.items())
+    return float(CONSTANT * float(plan.n_items) ** ITEMS * scale * (GUIDED if plan.guided else 1.0))
 
 
 def expected_epochs(plan: Plan, *, steps_per_epoch: int | None = None) -> Expected:

@@ -147,8 +147,14 @@ def train_and_watch(split: Split, subjects: Subjects, training: Training) -> Cur
             callbacks=[watch],
         )
         trainer.fit(learner, training_loader(TrainingRows(split.train, None), sampler))
-    found = (tuple(part) for part in (watch.carried, watch.axes, watch.kl, watch.ndcg))
-    return Curve(tuple(watch.seen), len(sampler), *found)
+    return Curve(
+        steps=tuple(watch.seen),
+        steps_per_epoch=len(sampler),
+        carried=tuple(watch.carried),
+        axes=tuple(watch.axes),
+        kl=tuple(watch.kl),
+        ndcg=tuple(watch.ndcg),
+    )
 
 
 def drawn(posterior: Posterior) -> Tensor:

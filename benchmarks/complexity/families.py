@@ -118,7 +118,8 @@ def settings() -> list[tuple[str, dict[str, Any]]]:
     fits += [{"anneal_steps": 5000}, {"beta_cap": 1.0}]
     models: list[dict[str, Any]] = [{"hidden": n} for n in (50, 100, 600)]
     models += [{"latent": n} for n in (4, 100)]
-    told = [(_told(one), {"fit": one}) for one in fits] + [(_told(one), {"model": one}) for one in models]
+    told: list[tuple[str, dict[str, Any]]] = [(_told(one), {"fit": one}) for one in fits]
+    told += [(_told(one), {"model": one}) for one in models]
     told += [(kind, {"kind": kind}) for kind in ("rec-vae", "additive-vae")]
     return [*told, ("guided", {"guided": True})]
 
@@ -153,7 +154,7 @@ def cases(*, seeds: int, real: list[Path], quick: bool = False) -> list[Case]:
     found = [Case(f, label, HISTORY | s, seed=k) for k in range(seeds) for f, label, s in data_sets()]
     found += [Case(SETTINGS, label, **({"synth": HISTORY} | differs)) for label, differs in settings()]
     found += [Case(COMBINED, label, **({"synth": HISTORY} | differs)) for label, differs in combined()]
-    found += [Case(REAL, path.name, real=str(path), seed=k) for path in real for k in range(2)]
+    found += [Case(REAL, path.name, real=str(path)) for path in real]
     found += [Case(REAL, f"{path.name}{WIDE}", real=str(path), model=DEFAULTS, steps=600) for path in real]
     return sorted(found, key=lambda case: case.seed)  # one of each, before any is done again
 

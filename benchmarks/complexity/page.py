@@ -214,7 +214,7 @@ def _real(figures: Figures) -> str:
         [
             "data",
             "steps in an epoch",
-            "epochs until active, by seed",
+            "epochs until active",
             "predicted (90 % interval)",
             "R2 of the tastes, summed",
         ]

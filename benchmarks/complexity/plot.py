@@ -42,7 +42,7 @@ def write_plot(
     verdict: tuple[Line, Judged],
 ) -> None:
     """Write the SVG. going: with the epochs, with the steps. verdict: the line drawn, and its held-out errors."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(10.5, 4.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1.25, 1.0])
         _epochs(left, data, real, verdict)
@@ -72,7 +72,14 @@ def _epochs(axes: Axes, data: Sequence[Outcome], real: Sequence[Outcome], verdic
             label=family,
             zorder=3,
         )
-    stars = {"s": 60, "marker": "*", "facecolor": "white", "edgecolor": INK, "label": "MovieLens", "zorder": 4}
+    stars: dict[str, Any] = {
+        "s": 60,
+        "marker": "*",
+        "facecolor": "white",
+        "edgecolor": INK,
+        "label": "MovieLens",
+        "zorder": 4,
+    }
     axes.scatter([one.steps_per_epoch for one in real], [one.typical_epochs for one in real], **stars)
     axes.set(xscale="log", yscale="log", xlabel="optimiser steps in an epoch")
     axes.set_ylabel("epochs until the latents are active")

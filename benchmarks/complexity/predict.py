@@ -61,7 +61,7 @@ class Line:
     slopes: tuple[float, ...]
 
     def log_epochs(self, data: Sequence[Outcome]) -> NDArray[np.float64]:
-        found = self.intercept + _logs(self.rule.figures, data) @ np.array(self.slopes)
+        found: NDArray[np.float64] = self.intercept + _logs(self.rule.figures, data) @ np.array(self.slopes)
         return found - _log_lengths(data) if self.rule.in_steps else found
 
 

@@ -69,7 +69,8 @@ def trained(
 def scale_of(asked: Mapping[str, Any], found: Mapping[str, float]) -> float:
     """How many times the steps of the study's own settings the rule expects."""
     guided = found["guided"] if asked.get("guided") else 1.0
-    return guided * math.prod((asked.get(name, usual) / usual) ** found[name] for name, usual in SCALED.items())
+    factors: list[float] = [(asked.get(name, usual) / usual) ** found[name] for name, usual in SCALED.items()]
+    return float(guided * math.prod(factors))
 
 
 def asked_of(case: Case) -> dict[str, Any]:
