@@ -72,7 +72,7 @@ class Learner(pl.LightningModule):
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """The loss of one batch; FitError naming the step when it is not finite."""
-        torch.manual_seed(step_seed(self.seed, self.global_step, rank=self.global_rank))
+        seed_all(step_seed(self.seed, self.global_step, rank=self.global_rank))
         beta = self.beta(self.global_step)
         loss = self.model.loss(batch.history, batch.target, condition=batch.condition, beta=beta)
         total = loss.total
@@ -152,6 +152,14 @@ class Learner(pl.LightningModule):
 def step_seed(seed: int, step: int, *, rank: int = 0) -> int:
     """A 64-bit seed for one step of one run, in one process."""
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
+
+
+def seed_all(seed: int) -> None:
+    """torch.manual_seed for the CPU and the GPUs in use. Where there is none, that function would remember every call
+    for a GPU to come, with a stack trace: a millisecond a step, and memory that grows with the steps."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
 
 
 def active_units(kl: list[float]) -> int:
