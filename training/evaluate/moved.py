@@ -22,15 +22,14 @@ class Moved:
     """Some users of a split's part: mu float32 [n, n_latent].
 
     What a model adds to decode(z) depends on the history or on the shift, not on both (LatentModel.score_at; so it is
-    in a bundle): the first is worked out once, the second for one user. Holds n * n_items numbers, twice: give it at
-    most users_at_once(n_items) users. FitError when a score is not finite.
+    in a bundle): the first is worked out once, the second is what it adds to a point (scores_of_point). Holds
+    n * n_items numbers, twice: give it at most users_at_once(n_items) users. FitError when a score is not finite.
     """
 
     def __init__(self, model: LatentModel, heldout: HeldOut) -> None:
         self._model = model.eval()
         self._fold_in, self.target = heldout.fold_in, heldout.target
         self.mu = encode(model, heldout.fold_in).mu
-        self._first = sparse_rows(heldout.fold_in[:1])
         with torch.inference_mode():
             mu = torch.from_numpy(self.mu)
             self._beside = (model.score_at(mu, sparse_rows(heldout.fold_in)) - model.decode(mu)).numpy()
@@ -43,10 +42,9 @@ class Moved:
         """The k best unseen items of every user at mu + shift, [n, k], -1 = nothing left; shift [n_latent]."""
         step = torch.from_numpy(shift.astype(np.float32))[None]
         with torch.inference_mode():
-            mu = torch.from_numpy(self.mu)
-            decoded = self._model.decode(mu + step)
-            first = self._model.score_at(mu[:1], self._first, shift=step) - decoded[:1]
-            scores = decoded.numpy() + self._beside + (first.numpy() - self._beside[:1])
+            decoded = self._model.decode(torch.from_numpy(self.mu) + step)
+            followed = self._model.scores_of_point(step) - self._model.decode(step)
+            scores = decoded.numpy() + self._beside + followed.numpy()
         if not np.isfinite(scores).all():
             raise FitError("the moved model gives scores that are not finite", hint="train it again, with a lower rate")
         ranking.mask_seen(scores, self._fold_in)

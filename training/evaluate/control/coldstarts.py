@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 
 from bundle.catalogue import Catalogue
 from bundle.factors import FactorMap, Guide
@@ -16,7 +15,6 @@ from training.decode.attribute_table import AttributeTable
 from training.evaluate.control.result import Sampled
 from training.evaluate.control.sampling import STRENGTHS, TEN, Sampler, Scores, Source, best_of
 from training.models.base import LatentModel
-from training.rows import sparse_rows
 
 MIN_ITEMS = 30
 """A value of fewer items is not asked for: ten of them are a large part of all there are."""
@@ -34,16 +32,15 @@ class Draws:
 
 
 def scores_of_nobody(model: LatentModel) -> Scores:
-    """What an empty history is scored at given points: all of z is a shift from 0, as in the service."""
+    """What somebody without a history is scored at given points, as in the service."""
     model.eval()
 
     def scores(z: NDArray[np.float32]) -> NDArray[np.float32]:
-        parts = []
-        for start in range(0, len(z), _BATCH):
-            shift = torch.from_numpy(z[start : start + _BATCH])
-            nobody = sparse_rows(sparse.csr_matrix((len(shift), model.n_items), dtype=np.float32))
-            with torch.inference_mode():
-                parts.append(model.score_at(torch.zeros_like(shift), nobody, shift=shift).numpy())
+        with torch.inference_mode():
+            parts = [
+                model.scores_of_point(torch.from_numpy(z[start : start + _BATCH])).numpy()
+                for start in range(0, len(z), _BATCH)
+            ]
         return np.concatenate(parts)
 
     return scores
