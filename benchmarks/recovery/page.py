@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.recovery.reading import DEFINITIONS, FACTORS_HEAD, GOAL, GOAL_OF, NULL_HEAD, REASONS
+from benchmarks.recovery.reading import DEFINITIONS, FACTORS_HEAD, GOAL, GOAL_OF, MECHANISMS, NULL_HEAD, REASONS
 from benchmarks.recovery.study import DEFAULT
 from benchmarks.recovery.verdict import METHODS
 from training.data.synth import FACTORS
@@ -102,7 +102,26 @@ def _missed(figures: Figures) -> str:
                     total = " \\| ".join(f"{counts['missed']}/{counts['n']}" for counts in both)
                     cells = [" \\| ".join(str(counts[key] or "-") for counts in both) for key in (*REASONS, *seen)]
                     lines.append(_line((model, method, name, total, *cells)))
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", MECHANISMS, *_why(figures), ""])
+
+
+def _why(figures: Figures) -> list[str]:
+    """Of each model that missed any on the default data: the factor it missed most, and where that lies."""
+    lines = []
+    for row in figures["recovery"]:
+        missed = {n: [_missed_by(one[m]["mapped"]) for m in METHODS] for n, one in row["factors"].items()}
+        name = max(missed, key=lambda n: sum(missed[n]))
+        if row["scenario"] != DEFAULT or not any(missed[name]):
+            continue
+        one, strong = row["factors"][name], row["factors"][FACTORS[0]]
+        counts = ", ".join(f"{k} of {row['seeds']} ({m})" for k, m in zip(missed[name], METHODS, strict=True))
+        paid = f" Its KL is {one['kl']:.2f} nats, that of {FACTORS[0]} {strong['kl']:.2f}." if strong["kl"] else ""
+        lines.append(
+            f"- {row['model']}, {row['active']:.0f} latents active, misses {name} most: {counts}. All latents hold "
+            f"{_part(one['space'], one['ceiling'])} of what the histories tell of it (r²), the best one "
+            f"{_part(one['axis'], one['space'])} of that, and {one['beside'] ** 2:.0%} of another taste.{paid}"
+        )
+    return lines
 
 
 def _misses(parts: Sequence[Figures]) -> Counter[str]:
@@ -134,10 +153,13 @@ def _tuning(figures: Figures) -> str:
         f"`beta_cap` {chosen:g}: chosen on the default data at seeds {seeds}, which are not among those above.",
         "",
     ]
-    lines += _table(("", "relative 3 of 3", "absolute 3 of 3, right half", "active latents", "validation ndcg@100"))
+    weak = FACTORS[-1]
+    head = ("relative 3 of 3", "absolute 3 of 3, right half", "active latents", f"{weak} in all latents", f"{weak}, KL")
+    lines += _table(("", *head, "validation ndcg@100"))
     for row in figures["tuning"]:
-        counts = _count(row["relative"]), _count(row["absolute"])
-        lines.append(_line((row["model"], *counts, f"{row['active']:.1f}", f"{row['validation_ndcg']:.4f}")))
+        one = row["factors"][weak]
+        measured = (f"{row['active']:.1f}", f"{one['space']:.2f}", f"{one['kl']:.2f}", f"{row['validation_ndcg']:.4f}")
+        lines.append(_line((row["model"], _count(row["relative"]), _count(row["absolute"]), *measured)))
     return "\n".join([*lines, ""])
 
 
@@ -177,6 +199,14 @@ def _percent(one: Figures) -> str:
     if not one["n"]:
         return ""
     return f"{one['share']:.1%} ({100 * one['low']:.1f}-{100 * one['high']:.1f})"
+
+
+def _missed_by(mapped: Figures) -> int:
+    return int(mapped["n"] - mapped["hits"])
+
+
+def _part(some: float, whole: float) -> str:
+    return f"{some**2 / whole**2:.0%}" if whole else "nothing"
 
 
 def _listed(settings: Figures) -> str:

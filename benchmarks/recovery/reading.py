@@ -11,10 +11,10 @@ GOAL_OF: Final = 20
 
 DEFINITIONS: Final = f"""## What counts as found
 
-From `factors.json` alone, each active dimension makes one claim at most by each method:
+From the evidence in `factors.json` alone, each active dimension makes one claim at most by each method:
 
-- *relative* (magnitude of change): the reading of its stronger half, the attribute with the largest effect among those
-  that are significant (Benjamini-Hochberg, 5 %), decoded or ambiguous;
+- *relative* (magnitude of change): of its significant cells (Benjamini-Hochberg, 5 %) in either half the one with the
+  largest Jensen-Shannon divergence, and the value that grows most there;
 - *absolute* (spectrum sampling): of its significant cells the one with the largest information gain, and the value of
   highest lift there.
 
@@ -43,6 +43,12 @@ REASONS: Final = {
     "mixed": "the latent that holds most of it holds more of another taste",
     "faint": "one latent carries it, but what it does to the lists is not significant, or another attribute does more",
 }
+
+MECHANISMS: Final = """What to expect: the likelihood does not care about axes (Locatello et al. 2019, arXiv 1811.12359),
+so those of an autoencoder lie anyhow. The diagonal posterior of a VAE prefers axes along which the strengths differ, and
+is indifferent between equal ones (Rolinek et al. 2019, arXiv 1812.06775): see *equal strengths*. A larger beta leaves
+fewer latents worth their KL, at last not that of the weakest taste: see the betas below. Means over the default data:
+"""
 
 NULL_HEAD: Final = """## False positives
 

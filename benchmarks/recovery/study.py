@@ -15,7 +15,7 @@ from training.options import FitConfig, fit_config
 Numbers = Mapping[str, int | float]
 DEFAULT: Final = "default"
 SEEDS: Final = 20
-VARIED_SEEDS: Final = 10
+VARIED_SEEDS: Final = 8
 TUNING_SEEDS: Final = (1000, 1001, 1002, 1003)
 """Of data and training, to choose settings on; none of them is among the seeds of the study."""
 
@@ -91,9 +91,10 @@ class Study:
 
     def units(self) -> list[Unit]:
         """The default data first, then seed by seed, so that a study that is stopped has some of everything."""
-        first, *varied = self.scenarios
+        first, *varied, last = self.scenarios
         order = [(first, seed) for seed in range(self.seeds)]
         order += [(scenario, seed) for seed in range(self.varied_seeds) for scenario in varied]
+        order += [(last, seed) for seed in range(self.varied_seeds)]
         chosen = [Unit(TUNING, c, seed, self.decode) for seed in TUNING_SEEDS for c in self.tuning]
         return chosen + [Unit(s, c, seed, self.decode) for s, seed in order for c in self.contenders]
 
@@ -101,7 +102,7 @@ class Study:
 CONTENDERS: Final = (
     Contender("autoencoder", "autoencoder", _MODEL, _FIT),
     Contender("mult-vae", "mult-vae", _MODEL, _FIT),
-    Contender("beta-vae", "mult-vae", _MODEL, {**_FIT, "beta_cap": 1.5}),
+    Contender("beta-vae", "mult-vae", _MODEL, {**_FIT, "beta_cap": 1.0}),
     Contender("guided", "mult-vae", _MODEL, _FIT, guide=FACTORS),
 )
 SCENARIOS: Final = (
@@ -109,6 +110,7 @@ SCENARIOS: Final = (
     *(Scenario(f"noise {value:g}", {"noise": value}) for value in (0.0, 0.6, 1.0)),
     *(Scenario(f"correlation {value:g}", {"correlation": value}) for value in (0.3, 0.6)),
     *(Scenario(f"skew {value:g}", {"popularity_skew": value}) for value in (0.0, 0.8, 1.2)),
+    Scenario("equal strengths", dict.fromkeys(("genre_strength", "year_strength", "rating_strength"), 0.8)),
 )
 
 TUNING: Final = Scenario("tuning")

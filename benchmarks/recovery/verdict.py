@@ -1,9 +1,11 @@
 """Whether a map finds the planted factors: what it says, from factors.json alone, and whether that is true.
 
 A *claim* is what one method makes of one active dimension: an attribute, a half, the value at that end.
-    relative  the reading of the dimension's stronger half (its `attribute`, `half` and `value`, decoded or ambiguous):
-              the attribute with the largest magnitude of change among the significant ones
-    absolute  the significant (q <= level) cell of either half with the largest information gain and a value of lift > 1
+    relative  of its significant cells (q <= level) in either half the one with the largest change (`js`), and the
+              value whose share grows most
+    absolute  of its significant cells (ig_q <= level) the one with the largest information gain (`ig`), and the value
+              of highest lift
+Whether the map gives the dimension that name depends on how large an effect is worth one; that is not asked here.
 A dimension makes one claim at most by each method, so no dimension speaks for two factors. Of several dimensions that
 claim an attribute the one with the largest effect counts: it is the one that a reader of the map would take.
 
@@ -21,7 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bundle.factors import FactorMap, Half
+from bundle.factors import Factor, FactorMap, Half
 from training.data.synth import FACTORS
 
 Method = Literal["relative", "absolute"]
@@ -32,7 +34,7 @@ LEVEL: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """strength: the effect in bits (relative) or the information gain (absolute); larger speaks louder."""
+    """strength: the divergence in bits (relative) or the information gain (absolute); larger speaks louder."""
 
     dimension: int
     attribute: str
@@ -71,8 +73,8 @@ class Verdict:
 
 def claims_of(found: FactorMap, method: Method, *, level: float = LEVEL) -> tuple[Claim, ...]:
     """One claim at most for each active dimension."""
-    every = (_relative if method == "relative" else _absolute)(found, level)
-    return tuple(sorted(every, key=lambda claim: claim.dimension))
+    claims = (_claim(factor, method, level) for factor in found.factors)
+    return tuple(claim for claim in claims if claim is not None)
 
 
 def judged(found: FactorMap, planted: Planted, method: Method, *, level: float = LEVEL) -> dict[str, Verdict]:
@@ -99,23 +101,17 @@ def end_of(value: str | None, scale: tuple[str, ...]) -> int:
     return int(np.sign(2 * scale.index(value) - (len(scale) - 1)))
 
 
-def _relative(found: FactorMap, level: float) -> list[Claim]:
-    claims = []
-    for factor in found.factors:
-        reading = factor.reading(factor.half)
-        if factor.active and reading.attribute is not None and reading.q_value <= level:
-            claims.append(Claim(factor.factor, reading.attribute, factor.half, reading.value, reading.effect))
-    return claims
-
-
-def _absolute(found: FactorMap, level: float) -> list[Claim]:
-    claims = []
-    for factor in found.factors:
-        cells = [e for e in factor.evidence if e.ig_q_value <= level and e.value is not None]
-        if factor.active and cells:
-            best = max(cells, key=lambda e: e.ig)
-            claims.append(Claim(factor.factor, best.attribute, best.half, best.value, best.ig))
-    return claims
+def _claim(factor: Factor, method: Method, level: float) -> Claim | None:
+    cells = [
+        (e.js, e.attribute, e.half, e.shifted_value) if method == "relative" else (e.ig, e.attribute, e.half, e.value)
+        for e in factor.evidence
+        if (e.q_value if method == "relative" else e.ig_q_value) <= level
+    ]
+    named = [cell for cell in cells if cell[3] is not None]
+    if not factor.active or not named:
+        return None
+    strength, attribute, half, value = max(named, key=lambda cell: cell[0])
+    return Claim(factor.factor, attribute, half, value, strength)
 
 
 def _judge(claim: Claim | None, place: int, planted: Planted) -> Verdict:

@@ -33,23 +33,23 @@ BOTTOM = {name: scale[0] for name, scale in SCALES.items()}
 
 
 def dimension(
-    i: int, attribute: str, *, value: str | None = None, half: Half = "positive", effect: float = 0.2, **changes: object
+    i: int,
+    attribute: str,
+    *,
+    value: str | None = None,
+    half: Half = "positive",
+    effect: float = 0.2,
+    q_value: float = 0.001,
+    **changes: object,
 ) -> Factor:
     """Says `attribute` in one half by both methods, and nothing in the other."""
-    value = TOP[attribute] if value is None else value
     nothing = Reading(
         status="undecoded", attribute=None, value=None, effect=0.0, effect_low=0.0, effect_high=0.0, q_value=1.0
     )
-    reading = Reading(
-        status="decoded", attribute=attribute, value=value, effect=effect, effect_low=effect, effect_high=effect,
-        q_value=0.001,
-    )  # fmt: skip
-    q_value = float(changes.pop("ig_q_value", 0.001))
     factor = Factor(
-        factor=i, active=True, kl=0.5, mean=0.0, sd=1.0, quantiles=(), status="decoded", half=half,
-        attribute=attribute, value=value, negative=reading if half == "negative" else nothing,
-        positive=reading if half == "positive" else nothing, examples_negative=(), examples_positive=(),
-        evidence=(evidence(attribute, half, value, effect, q_value),),
+        factor=i, active=True, kl=0.5, mean=0.0, sd=1.0, quantiles=(), status="undecoded", half="positive",
+        attribute=None, value=None, negative=nothing, positive=nothing, examples_negative=(), examples_positive=(),
+        evidence=(evidence(attribute, half, TOP[attribute] if value is None else value, effect, q_value),),
     )  # fmt: skip
     return msgspec.structs.replace(factor, **changes)
 
@@ -118,9 +118,18 @@ def test_judged_dead_dimension_names_nothing(method: Method) -> None:
     assert outcomes(found, AXES, method) == ["not named", "mapped", "mapped"]
 
 
-def test_judged_insignificant_cell_names_nothing_by_the_absolute_method() -> None:
-    found = a_map(dimension(0, "genre", ig_q_value=0.06), *TRUE_MAP.factors[1:])
-    assert outcomes(found, AXES, "absolute") == ["not named", "mapped", "mapped"]
+@pytest.mark.parametrize("method", METHODS)
+def test_judged_insignificant_cell_names_nothing(method: Method) -> None:
+    found = a_map(dimension(0, "genre", q_value=0.06), *TRUE_MAP.factors[1:])
+    assert outcomes(found, AXES, method) == ["not named", "mapped", "mapped"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_judged_dimension_speaks_for_its_strongest_attribute_only(method: Method) -> None:
+    both = (evidence("genre", "positive", "Romance", 0.2, 0.001), evidence("year", "negative", "1950s", 0.3, 0.001))
+    found = a_map(dimension(0, "genre", evidence=both), TRUE_MAP.factors[2])
+    truth = planted((0.8, 0.9, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.9))
+    assert outcomes(found, truth, method) == ["not named", "mapped", "mapped"]
 
 
 @pytest.mark.parametrize("method", METHODS)
