@@ -92,6 +92,15 @@ def test_heat_rows_name_a_value_only_where_it_counts(told):
     assert [r.guide for r in heat_rows([tied], found.attributes, options=QUICK, at_most=10)] == ["Drama"]
 
 
+def test_heat_rows_mark_what_a_half_reads_as_however_few_bits(told):
+    found, _, _ = told
+    first = found.factors[0]
+    small = tuple(msgspec.structs.replace(e, js=0.001) for e in first.evidence)
+    (row,) = heat_rows([msgspec.structs.replace(first, evidence=small)], found.attributes, options=QUICK, at_most=10)
+    counting = {(c.evidence.attribute, c.evidence.half) for c in row.cells if c and c.counts}
+    assert counting == {(first.reading(h).attribute, h) for h in ("negative", "positive")}
+
+
 @pytest.mark.parametrize("strength", [i / 20 for i in range(21)])
 def test_shade_ink_can_be_read_on_its_fill(strength):
     look = shade(strength)
