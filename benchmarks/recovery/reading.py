@@ -44,10 +44,11 @@ REASONS: Final = {
     "faint": "one latent carries it, but what it does to the lists is not significant, or another attribute does more",
 }
 
-MECHANISMS: Final = """What to expect: the likelihood does not care about axes (Locatello et al. 2019, arXiv 1811.12359),
-so those of an autoencoder lie anyhow. The diagonal posterior of a VAE prefers axes along which the strengths differ, and
-is indifferent between equal ones (Rolinek et al. 2019, arXiv 1812.06775): see *equal strengths*. A larger beta leaves
-fewer latents worth their KL, at last not that of the weakest taste: see the betas below. Means over the default data:
+MECHANISMS: Final = """What to expect: the likelihood does not care about axes (Locatello et al. 2019,
+arXiv 1811.12359); those of an autoencoder lie anyhow. The diagonal posterior of a VAE prefers axes along which the
+strengths differ and is indifferent between equal ones (Rolinek et al. 2019, arXiv 1812.06775): see *equal strengths*. A
+larger beta leaves fewer latents worth their KL, at last not that of the weakest taste: see the betas below. Means over
+the default data:
 """
 
 NULL_HEAD: Final = """## False positives
