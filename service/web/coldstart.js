@@ -14,16 +14,19 @@ export async function coldstartView(view) {
   const picks = new Map();
   const list = h("ol", { class: "list" });
   const shares = h("div", {});
-  const strength = h("input", { type: "range", min: "0", max: "3", step: "0.1", value: "1", "aria-label": "Strength", oninput: () => update() });
+  let chosen = false; // until somebody moves the slider a named value gets as much strength as its list needs
+  const strengthOf = (pick) => (chosen || pick.factor !== undefined ? { strength: Number(strength.value) } : {});
+  const strength = h("input", { type: "range", min: "0", max: "3", step: "0.1", value: "1", "aria-label": "Strength", oninput: () => { chosen = true; update(); } });
   const seed = h("input", { type: "number", min: "0", value: "7", size: "5", "aria-label": "Seed", onchange: () => update() });
 
   const run = latest(async (signal) => {
     if (!picks.size) { list.replaceChildren(); shares.replaceChildren(h("p", { class: "note" }, "Choose at least one half.")); return; }
-    const body = { picks: [...picks.values()].map((pick) => ({ ...pick, strength: Number(strength.value) })), n: 10, samples: 32, seed: Math.max(0, Math.trunc(Number(seed.value)) || 0), fields };
+    const body = { picks: [...picks.values()].map((pick) => ({ ...pick, ...strengthOf(pick) })), n: 10, samples: 32, seed: Math.max(0, Math.trunc(Number(seed.value)) || 0), fields };
     const found = await ask("/coldstart", body, signal);
     list.replaceChildren(...found.items.map((item) => h("li", { class: "item" }, h("span", { class: "rank" }, item.rank),
       h("div", {}, h("div", { class: "title" }, titleOf(item)), facts(item)), h("span", { class: "muted chance" }, percent(item.probability)))));
     shares.replaceChildren(...found.shares.map((share) => h("p", { class: "sentence" }, `${share.value}: ${percent(share.in_list)} of this list, ${percent(share.in_catalogue)} of the catalogue`)),
+      ...found.picks.filter((pick) => !chosen && pick.strength > 1).map((pick) => h("p", { class: "note" }, `${pick.value}: sampled at strength ${pick.strength}, which its list needs`)),
       ...found.picks.filter((pick) => pick.note).map((pick) => h("p", { class: "note" }, pick.note)));
   });
   const update = later(60, () => run());
