@@ -16,7 +16,7 @@ import msgspec
 from bundle.factors import FactorMap
 from bundle.manifest import encode as to_json
 from training.bench.task import Failure
-from training.decode.map import decode, with_guides
+from training.decode.map import decode
 from training.decode.options import DecodeOptions
 from training.errors import FitError, TrainingError
 from training.evaluate.control.coldstarts import Draws
@@ -131,11 +131,17 @@ def _map_of(task: ControlTask, loaded: LoadedRun) -> FactorMap:
     path = task.kept / f"{task.run.name}-{_key([_weights(run), code_digest(TRAINING / 'decode')])}.factors.json"
     if path.is_file():
         return msgspec.json.decode(path.read_bytes(), type=FactorMap)
-    conditions = loaded.info.conditions.values
-    decoded = decode(loaded.model, loaded.split, loaded.catalogue, DecodeOptions(), conditions=conditions)
-    found = with_guides(decoded.factors, loaded.info.guides)
-    run.write(path, to_json(found))
-    return found
+    info = loaded.info
+    decoded = decode(
+        loaded.model,
+        loaded.split,
+        loaded.catalogue,
+        DecodeOptions(),
+        conditions=info.conditions.values,
+        guides=info.guides,
+    )
+    run.write(path, to_json(decoded.factors))
+    return decoded.factors
 
 
 def _has_map(run: RunFolder) -> bool:

@@ -58,18 +58,18 @@ def decode_run(
         loaded.catalogue,
         options,
         conditions=loaded.info.conditions.values,
+        guides=loaded.info.guides,
         others=load_retrained(folders, loaded.split.train[_matched(loaded.split, options)]),
     )
-    factors = with_guides(decoded.factors, loaded.info.guides)
-    run.write(run.factors, to_json(factors))
+    run.write(run.factors, to_json(decoded.factors))
     run.write(run.latent_map, to_json(decoded.projection.latent_map()))
-    return factors
+    return decoded.factors
 
 
-def with_guides(found: FactorMap, guides: Sequence[Guide]) -> FactorMap:
-    """The map with what the first factors were tied to in training: the intention beside what came of it."""
-    tied = [msgspec.structs.replace(f, guide=g) for f, g in zip(found.factors, guides, strict=False)]
-    return msgspec.structs.replace(found, factors=(*tied, *found.factors[len(tied) :]))
+def with_guides(factors: Sequence[Factor], guides: Sequence[Guide]) -> tuple[Factor, ...]:
+    """The factors with what the first ones were tied to in training: the intention beside what came of it."""
+    tied = [msgspec.structs.replace(f, guide=g) for f, g in zip(factors, guides, strict=False)]
+    return (*tied, *factors[len(tied) :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +101,24 @@ def decode(
     options: DecodeOptions,
     *,
     conditions: tuple[str, ...] = (),
+    guides: Sequence[Guide] = (),
     others: Sequence[Retrained] = (),
 ) -> Decoded:
     """Decode a model (it is put into eval mode) that was trained on split.train; the catalogue is aligned with it.
 
-    others: its retrainings, with mu of the users of _matched; none = stability is not measured.
+    guides: what the first latents were tied to in training. others: its retrainings, with mu of the users of _matched;
+    none = stability is not measured.
     The same inputs and seed give the same map. Raises DecodeError when the parts do not fit together, when there is no
     user, or when the model gives numbers that are not finite.
     """
     _check(model, split, catalogue, conditions)
     axes = read_axes(model, split, catalogue, options)
-    posterior, table, stable = axes.posterior, axes.table, Stability(axes.factors, {})
+    posterior, table, factors = axes.posterior, axes.table, with_guides(axes.factors, guides)
+    stable = Stability(factors, {})
     if others:
         mu = posterior.mu[_matched(split, options)]
         ordered = Ordered.of(table)
-        stable = measure_stability(axes.factors, mu, others, ordered, at_least=options.min_stability)
+        stable = measure_stability(factors, mu, others, ordered, at_least=options.min_stability)
     latents = Latents(
         fitting=_probed(split, posterior, options),
         factors=stable.factors,

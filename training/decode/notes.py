@@ -96,6 +96,12 @@ def _crowded(factors: Sequence[Factor]) -> list[str]:
     silent = sum(f.status == "undecoded" for f in active)
     if 2 * silent <= len(active) or len(active) <= _FEW:
         return []
+    tied = sum(f.guide is not None for f in factors)
+    if tied:
+        return [
+            f"{tied} factors were tied to the items' attributes in training, the other {len(factors) - tied} are free: "
+            "they hold what the attributes do not say, and most of that has no name here."
+        ]
     return [
         f"Most of the {len(active)} active factors cannot be read. A smaller latent space is easier to read, often "
         f"at no cost to the lists: train with latent = {_FEW}, or with a larger beta_cap, and compare."

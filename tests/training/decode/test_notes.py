@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from bundle.factors import Factor, Reading
+from bundle.factors import Factor, Guide, Reading
 from training.decode.notes import _crowded
 
 
@@ -37,3 +38,9 @@ def test_crowded_latent_space_is_said_to_be_one_and_only_then(decoded, undecoded
     statuses = ["decoded"] * decoded + ["undecoded"] * undecoded
     notes = _crowded([factor(i, status) for i, status in enumerate(statuses)])
     assert bool(notes) == said
+
+
+def test_free_factors_of_a_guided_model_are_not_called_too_many():
+    tied = [msgspec.structs.replace(factor(0, "decoded"), guide=Guide(attribute="genre", value="Drama"))]
+    (note,) = _crowded(tied + [factor(i, "undecoded") for i in range(1, 30)])
+    assert "1 factors were tied" in note and "other 29 are free" in note
