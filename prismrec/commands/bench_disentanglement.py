@@ -138,7 +138,9 @@ def _synthetic(session: Session, asked: Asked) -> Part:
         data="synth",
         fingerprint=fingerprint,
         said=f"Known of a user: the tastes that the history was drawn from (`{USER_FACTORS_FILE}`). `prismrec data "
-        f"synth` with its defaults; trained with {', '.join(SETTINGS)}; guided by all attributes of the items.",
+        f"synth` with its defaults; trained with {', '.join(SETTINGS)}; guided by all attributes of the items. "
+        "A guided model ties a dimension to each value of genre, where one taste along a row of genres was planted: "
+        "several dimensions then tell of it, and its gap is small by design.",
         rows=_measured(session, tasks, asked),
     )
 
