@@ -110,6 +110,7 @@ def _definition(figures: Figures) -> str:
 
 def _goings(figures: Figures) -> str:
     steps = {one["figure"]: one for one in figures["going"]["steps"]}
+    neither = [one["figure"] for one in figures["going"]["epochs"] if _none(one) and _none(steps[one["figure"]])]
     cells = [["figure", "with epochs until active", "with optimiser steps until active"]]
     for one in figures["going"]["epochs"]:
         cells.append([one["figure"], _rho(one), _rho(steps[one["figure"]])])
@@ -119,7 +120,8 @@ def _goings(figures: Figures) -> str:
             (
                 f"Spearman's rank correlation over the {figures['n_data_sets']} data sets, with a 95 % bootstrap "
                 "interval over data sets. The right column takes the length of an epoch out: it is what the data, and "
-                "not their number of users, make of the time. An interval that holds 0 (not in bold) is no relation."
+                "not their number of users, make of the time. An interval that holds 0 (not bold) is no relation. "
+                f"Without a relation to either: {', '.join(neither) or 'none'}."
             ),
             markdown_table(cells),
         ]
@@ -127,8 +129,13 @@ def _goings(figures: Figures) -> str:
 
 
 def _rho(one: Figures) -> str:
-    held = "" if one["low"] <= 0.0 <= one["high"] else "**"
+    held = "" if _none(one) else "**"
     return f"{held}{one['rho']:+.2f}{held} ({one['low']:+.2f} to {one['high']:+.2f})"
+
+
+def _none(one: Figures) -> bool:
+    """Whether the interval of a correlation holds 0."""
+    return bool(one["low"] <= 0.0 <= one["high"])
 
 
 def _prediction(figures: Figures) -> str:
@@ -166,6 +173,7 @@ def _worst(by_family: Figures) -> str:
 
 def _warnings(figures: Figures) -> str:
     found = figures["warned"]
+    right, wrong = (1.0 - found["missed"]) * found["n_short"], found["false"] * found["n_enough"]
     return "\n\n".join(
         [
             "## What a warning is worth",
@@ -175,7 +183,7 @@ def _warnings(figures: Figures) -> str:
                 f"{', '.join(map(str, found['asked']))} epochs, with line and interval from the other families: "
                 f"**{found['false']:.1%} of the {found['n_enough']} runs that were long enough are warned of for "
                 f"nothing, {found['missed']:.0%} of the {found['n_short']} that were too short are not warned of.** "
-                "That is the trade: a warning is nearly always right, silence is no promise."
+                f"So {right / max(right + wrong, 1.0):.0%} of the warnings are right, and silence is no promise."
             ),
         ]
     )
