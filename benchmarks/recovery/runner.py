@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -15,12 +15,14 @@ from benchmarks.recovery.verdict import METHODS, judged
 from training.errors import FitError
 
 Say = Callable[[str], None]
-_UNITS_A_PROCESS = 40  # then it starts afresh: training leaves some memory behind each time
+_UNITS_A_PROCESS = 40
+"""Then it starts afresh: training leaves some memory behind each time. The pool's own way of doing that, its option
+max_tasks_per_child, comes to a standstill in Python 3.11."""
 
 
 def processes(jobs: int) -> Executor:
     """Fresh ones, `jobs` at a time."""
-    return ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn"), max_tasks_per_child=_UNITS_A_PROCESS)
+    return ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn"))
 
 
 def run_units(
@@ -43,21 +45,15 @@ def run_units(
     say(f"{len(found)} of {len(units)} units are there, {len(missing)} to do, {jobs} at a time")
     failures: list[tuple[Unit, Failure]] = []
     started = time.monotonic()
-    with workers(jobs) as pool:
-        futures = {pool.submit(run_unit, unit, folder): unit for unit in missing}
-        try:
-            for n, future in enumerate(as_completed(futures), start=1):
-                unit, came = futures[future], _result(future)
-                left = (time.monotonic() - started) / n * (len(missing) - n)
-                if isinstance(came, Failure):
-                    failures.append((unit, came))
-                    say(f"{unit.name}: failed, {came.message}")
-                else:
-                    found[unit.name] = came
-                    say(f"[{n}/{len(missing)}] {_line(came)}; about {left / 60:.1f} min left")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for unit, came in _done(missing, folder, jobs, workers):
+        if isinstance(came, Failure):
+            failures.append((unit, came))
+            say(f"{unit.name}: failed, {came.message}")
+            continue
+        found[unit.name] = came
+        n = len(found) + len(failures) - (len(units) - len(missing))
+        left = (time.monotonic() - started) / n * (len(missing) - n)
+        say(f"[{n}/{len(missing)}] {_line(came)}; about {left / 60:.1f} min left")
     if failures:
         unit, first = failures[0]
         raise FitError(
@@ -65,6 +61,21 @@ def run_units(
             hint=f"{first.hint}; what was done is kept",
         )
     return [found[unit.name] for unit in units]
+
+
+def _done(
+    missing: Sequence[Unit], folder: Path, jobs: int, workers: Callable[[int], Executor]
+) -> Iterator[tuple[Unit, Found | Failure]]:
+    """Each unit and what came of it, as they are done."""
+    step = jobs * _UNITS_A_PROCESS
+    for start in range(0, len(missing), step):
+        with workers(jobs) as pool:
+            futures = {pool.submit(run_unit, unit, folder): unit for unit in missing[start : start + step]}
+            try:
+                for future in as_completed(futures):
+                    yield futures[future], _result(future)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _result(future: Future[Found | Failure]) -> Found | Failure:

@@ -90,7 +90,7 @@ class Study:
     tuning: tuple[Contender, ...] = ()
 
     def units(self) -> list[Unit]:
-        """The default data first, then seed by seed, so that a study that is stopped has some of everything."""
+        """The default data first, then seed by seed, the last scenario at the end: what is there first says most."""
         first, *varied, last = self.scenarios
         order = [(first, seed) for seed in range(self.seeds)]
         order += [(scenario, seed) for seed in range(self.varied_seeds) for scenario in varied]
