@@ -103,8 +103,10 @@ class LatentModel(nn.Module, ABC):
         """A posterior of the trained coordinates, in those that are spoken of outside training."""
         if self.basis is None or self.training:
             return posterior
-        logvar = None if posterior.logvar is None else self.basis.turned_logvar(posterior.logvar)
-        return Posterior(self.basis.turned(posterior.mu), logvar, posterior.prior_std)
+        logvar, prior_std = posterior.logvar, posterior.prior_std
+        if logvar is not None:
+            logvar = self.basis.turned_logvar(logvar, prior_std=prior_std)
+        return Posterior(self.basis.turned(posterior.mu), logvar, prior_std)
 
     def trained(self, z: Tensor) -> Tensor:
         """A point [B, n_latent] in the coordinates that the layers were trained in."""

@@ -31,10 +31,14 @@ class Basis(nn.Module):
         """[B, n_latent] in the new coordinates."""
         return mu @ self.forward_matrix.T
 
-    def turned_logvar(self, logvar: Tensor) -> Tensor:
-        """Of the posterior's marginals in the new coordinates, where it is no longer diagonal: [B, n_latent]."""
-        variance = logvar.exp() @ self.forward_matrix.square().T
-        return variance.clamp(min=torch.finfo(variance.dtype).tiny).log()
+    def turned_logvar(self, logvar: Tensor, *, prior_std: float) -> Tensor:
+        """Of the posterior's marginals in the new coordinates, where it is no longer diagonal: [B, n_latent].
+
+        A coordinate that nothing leads to has the prior's variance: its KL is 0, as that of any other dead latent.
+        """
+        squares = self.forward_matrix.square().T
+        nothing = squares.sum(dim=0) == 0
+        return torch.where(nothing, prior_std**2, logvar.exp() @ squares).log()
 
     def back(self, z: Tensor) -> Tensor:
         """[B, n_latent] in the old coordinates."""
