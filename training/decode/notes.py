@@ -25,6 +25,7 @@ def map_notes(
             0, "The items have no attribute that can be decoded: no factor has a name. The model is unaffected."
         )
     notes += _inactive(factors)
+    notes += _came_to_nothing(factors)
     if table.columns:
         notes += _undecoded(factors, options)
         notes += _crowded(factors)
@@ -78,6 +79,20 @@ def _inactive(factors: Sequence[Factor]) -> list[str]:
     return [f"{len(dead)} of {len(factors)} dimensions are inactive and carry nothing: {_listed(dead)}."]
 
 
+def _came_to_nothing(factors: Sequence[Factor]) -> list[str]:
+    missed = [f.guide for f in factors if f.guide is not None and not f.active]
+    if not missed:
+        return []
+    named = _listed(
+        [guide.attribute if guide.value is None else f"{guide.attribute} = {guide.value}" for guide in missed]
+    )
+    were = "1 factor was" if len(missed) == 1 else f"{len(missed)} factors were"
+    return [
+        f"{were} tied to attributes in training of which the latents then said no more than chance could: {named}. "
+        "These factors are inactive; more users, fewer latents or fewer attributes may help."
+    ]
+
+
 def _undecoded(factors: Sequence[Factor], options: DecodeOptions) -> list[str]:
     silent = [f.factor for f in factors if f.active and f.status == "undecoded"]
     if not silent:
@@ -96,10 +111,11 @@ def _crowded(factors: Sequence[Factor]) -> list[str]:
     silent = sum(f.status == "undecoded" for f in active)
     if 2 * silent <= len(active) or len(active) <= _FEW:
         return []
-    tied = sum(f.guide is not None for f in factors)
+    tied = sum(f.guide is not None for f in active)
     if tied:
+        free = sum(f.guide is None for f in factors)
         return [
-            f"{tied} factors were tied to the items' attributes in training, the other {len(factors) - tied} are free: "
+            f"{tied} factors were tied to the items' attributes in training, the other {free} are free: "
             "they hold what the attributes do not say, and most of that has no name here."
         ]
     return [
