@@ -59,7 +59,7 @@ def document(study: Study, found: Sequence[Found], *, command: str, quick: bool)
         "quick": quick,
         "seeds": {"default": study.seeds, "variations": study.varied_seeds, "tuning": list(TUNING_SEEDS)},
         "contenders": {
-            c.name: {"kind": c.kind, "model": dict(c.model), "fit": dict(c.fit), "guide": list(c.guide)}
+            c.name: {"kind": c.kind, "model": dict(c.model), "fit": dict(c.fit), "guide": c.guide_config().model_dump()}
             for c in study.contenders
         },
         "scenarios": {s.name: s.config(0).model_dump(exclude={"seed"}) for s in study.scenarios},
@@ -69,6 +69,7 @@ def document(study: Study, found: Sequence[Found], *, command: str, quick: bool)
         "null": {name: null_figures(of) for name, of in (*of_model.items(), ("all", units))},
         "ran_on": machine(library_versions()),
         "libraries": library_versions(),
+        "units": len(found),
         "seconds": sum(one.seconds for one in found),
         "commits": sorted({str(one.commit) for one in found}),
         "code": sorted({"/".join(one.code) for one in found}),

@@ -6,14 +6,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.recovery.reading import DEFINITIONS, FACTORS_HEAD, GOAL, GOAL_OF, MECHANISMS, NULL_HEAD, REASONS
 from benchmarks.recovery.study import DEFAULT
 from benchmarks.recovery.verdict import METHODS
 from training.data.synth import FACTORS
+from training.guided.settings import NONE
 
 Figures = dict[str, Any]
+_DECODING: Final = ("top_k", "users", "samples", "permutations", "level", "tail", "active_kl", "seed")
+"""What of the decoding bears on the claims."""
 
 
 def write_page(stem: Path, figures: Figures) -> tuple[Path, Path]:
@@ -41,8 +44,8 @@ def _head(figures: Figures) -> str:
 Synthetic data (`prismrec data synth`) have three planted tastes: genre (strong), year, rating (weak). Each model is
 trained, its map decoded, and what the map says is compared with what was planted. {seeds["default"]} seeds of the
 default data, {seeds["variations"]} of each variation; a seed is that of the data, the split and the training alike.
-Intervals are 95 % (Wilson). {figures["seconds"] / 60:.0f} minutes in all, on {ran["processor"]}, one core at a time,
-torch {ran["torch"]}.
+Intervals are 95 % (Wilson). {figures["units"]} units of work, together {figures["seconds"] / 60:.0f} minutes of one core
+of {ran["processor"]}, torch {ran["torch"]}.
 """
 
 
@@ -171,9 +174,14 @@ def _settings(figures: Figures) -> str:
     for name, one in figures["contenders"].items():
         own = {key: value for key, value in {**one["model"], **one["fit"]}.items() if shared.get(key) != value}
         told = ", ".join([f"`{one['kind']}`", *([_listed(own)] if own else [])])
-        lines += [f"- {name}: {told}" + (f", guided by {', '.join(one['guide'])}" if one["guide"] else "") + "."]
-    lines += [f"- Decoding: {_listed(figures['decode'])}."]
-    lines += [f"- Made by commits {', '.join(figures['commits'])} (+ = with changes in the work tree)."]
+        guide = one["guide"]
+        guided = f", guided by {guide['attributes']}, weight {guide['weight']:g}, separation {guide['separation']:g}"
+        lines += [f"- {name}: {told}{'' if guide['attributes'] == NONE else guided}."]
+    lines += [f"- Decoding: {_listed({key: figures['decode'][key] for key in _DECODING})}."]
+    made = figures["commits"]
+    lines += [
+        f"- Made by commit {made[0]}." if len(made) == 1 else f"- Made by {len(made)} commits, listed in the JSON."
+    ]
     return "\n".join([*lines, ""])
 
 
