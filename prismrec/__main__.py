@@ -66,7 +66,8 @@ def options(
     context: typer.Context,
     *,
     config: Annotated[
-        Path | None, typer.Option("-c", "--config", metavar="FILE", help="TOML: [model] [fit] [guide] [protocol] [decode].")
+        Path | None,
+        typer.Option("-c", "--config", metavar="FILE", help="TOML: [model] [fit] [guide] [decode] ..."),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Of everything random but the split.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")] = False,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from prismrec.choices import SMALL_MODEL, SMALL_USERS, _patient, _sized
+from prismrec.choices import SMALL_MODEL, SMALL_USERS, SMALL_WEIGHT, TrainFlags, _patient, _sized, choose
+from prismrec.inputs import DataChoice, prepare
 from prismrec.session import Session
 
 QUIET = Session(quiet=True)
@@ -48,3 +51,17 @@ def test_small_model_is_said(capsys):
 )
 def test_patience_beside_a_linear_term_on_few_users_is_all_epochs_unless_it_was_said(kind, said, n_users, patience):
     assert _patient(kind, said, n_users).get("patience") == patience
+
+
+def test_guide_counts_more_on_small_data_unless_its_weight_is_said(tmp_path: Path) -> None:
+    from training.data.synth import SynthConfig, synthesise, write_synth
+
+    write_synth(synthesise(SynthConfig(n_users=60, n_items=40)), tmp_path / "few")
+    weights = {}
+    for said in ((), ("guide.weight=2",)):
+        chosen = choose(QUIET, TrainFlags(settings=said))
+        prepared = prepare(QUIET, DataChoice(tmp_path / "few", heldout=10), chosen.config)
+        options = chosen.fit_options(QUIET, prepared)
+        weights[said] = options.guide.weight
+    assert weights == {(): SMALL_WEIGHT, ("guide.weight=2",): 2.0}
+    assert options.model.model_dump()["latent"] == 16  # twice the six genres, the year and the rating
