@@ -44,8 +44,8 @@ def _head(figures: Figures) -> str:
 Synthetic data (`prismrec data synth`) have three planted tastes: genre (strong), year, rating (weak). Each model is
 trained, its map decoded, and what the map says is compared with what was planted. {seeds["default"]} seeds of the
 default data, {seeds["variations"]} of each variation; a seed is that of the data, the split and the training alike.
-Intervals are 95 % (Wilson). {figures["units"]} units of work, together {figures["seconds"] / 60:.0f} minutes of one core
-of {ran["processor"]}, torch {ran["torch"]}.
+Intervals are 95 % (Wilson). {figures["units"]} units of work, together {figures["seconds"] / 60:.0f} minutes of
+one core of {ran["processor"]}, torch {ran["torch"]}.
 """
 
 
