@@ -55,10 +55,12 @@ class FormerRun:
 
     def sections(self) -> dict[str, dict[str, Any]]:
         """What a TOML file would say to train it."""
+        from training.guided.settings import GuideConfig
+
         model = {"kind": self.info.kind, **self.info.config}
         if self.info.conditions.attribute is not None:
             model["condition"] = self.info.conditions.attribute
-        guide = dict(self.info.guide)
+        guide = GuideConfig.recorded(self.info.guide).model_dump()
         return {"model": model, "fit": dict(self.info.fit), "guide": guide, "protocol": self.protocol}
 
     def check(self, prepared: Prepared) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from training.errors import ConfigError
-from training.run_info import RunInfo
+from training.guided.settings import NONE, GuideConfig
+from training.run_info import RunInfo, Settings
 
 
 def check_resumable(before: RunInfo, now: RunInfo) -> None:
@@ -18,7 +19,7 @@ def check_resumable(before: RunInfo, now: RunInfo) -> None:
         ("model", before.config, now.config),
         ("training", before.fit, now.fit),
         ("seed", before.seeds, now.seeds),
-        ("guide", before.guide, now.guide),
+        ("guide", _guide(before), _guide(now)),
     ):
         open_ended = old.get("schedule", "constant") == "constant"
         keys = sorted((old.keys() | new.keys()) - ({"epochs"} if open_ended else set()))
@@ -29,6 +30,12 @@ def check_resumable(before: RunInfo, now: RunInfo) -> None:
                 f"the run was started with {what} {was!r}, and is asked to go on with {asked!r}",
                 hint="resume with the same data and settings, or start another run in a new folder",
             )
+
+
+def _guide(info: RunInfo) -> Settings:
+    """What guided the run; how firmly is said only where something did."""
+    found = GuideConfig.recorded(info.guide)
+    return {"attributes": NONE} if found.attributes == NONE else found.model_dump()
 
 
 def finished(before: RunInfo, *, epochs: int) -> bool:

@@ -167,3 +167,17 @@ def test_train_again_without_its_split_is_refused(odd, tmp_path, capsys):
 def test_train_again_with_words_on_the_split_makes_another(odd, tmp_path):
     assert main(["train", "-c", "odd/run.json", "-o", "again", "--heldout", "7", "--quiet"]) == 0
     assert len(RunFolder(tmp_path / "again").load_split().test.users) == 7
+
+
+def test_run_from_before_there_were_guided_latents_is_trained_again_and_gone_on_with_without(run, tmp_path):
+    unguided = ["train", "data", "--guide", "none", "--seed", "7", *QUICK]
+    assert main([*unguided, "-o", "old"]) == 0
+    old = RunFolder(tmp_path / "old")
+    old.save_info(msgspec.structs.replace(old.load_info(), guide={}))
+    assert main(["train", "-c", "old/run.json", "-o", "again", "--threads", "1", "--quiet"]) == 0
+    assert RunFolder(tmp_path / "again").load_info().guides == ()
+    assert numbers(RunFolder(tmp_path / "again")) == numbers(old) != numbers(run)
+    more = ["--resume", "--set", "fit.epochs=3", "--set", "patience=2", "-o", "old"]
+    assert main([*unguided, *more]) == 0
+    assert len(numbers(old)) == 3
+    assert main(["train", "data", "--guide", "genre", "--seed", "7", *QUICK, *more]) == 2

@@ -24,7 +24,7 @@ from bundle.manifest import encode
 from training.decode.options import DecodeOptions
 from training.epochs import EpochFigures
 from training.errors import FitError, TrainingError
-from training.guided.settings import NONE, GuideConfig
+from training.guided.settings import GuideConfig
 from training.models.registry import config_for
 from training.options import CONDITION, FitOptions, RunOptions, fit_config
 from training.provenance import code_digest
@@ -59,10 +59,7 @@ Say = Callable[[Said], None]
 
 
 def options_of(info: RunInfo, *, seed: int, threads: int | None = None, resume: bool = False) -> FitOptions:
-    """The options that train the run again with another seed: everything from its run.json, on one device.
-
-    A run from before there were guided latents says nothing of a guide: it had none.
-    """
+    """The options that train the run again with another seed: everything from its run.json, on one device."""
     return FitOptions(
         name=info.name,
         data_name=info.data.name,
@@ -78,7 +75,7 @@ def options_of(info: RunInfo, *, seed: int, threads: int | None = None, resume: 
             progress="none",
             resume=resume,
         ),
-        guide=GuideConfig(**info.guide) if info.guide else GuideConfig(attributes=NONE),  # type: ignore[arg-type]
+        guide=GuideConfig.recorded(info.guide),
         condition=info.conditions.attribute or CONDITION,
         reading=info.reading,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field
 
 from training.models.base import ModelConfig
@@ -33,6 +36,11 @@ class GuideConfig(ModelConfig):
         description="how far tied latents are made independent of each other: 0 = each reads its taste as well as it "
         "can, 1 = no two are correlated",
     )
+
+    @classmethod
+    def recorded(cls, settings: Mapping[str, Any]) -> GuideConfig:
+        """As a run.json has it. One from before there were guided latents says nothing of a guide: it had none."""
+        return cls(**settings) if settings else cls(attributes=NONE)
 
     @property
     def named(self) -> tuple[str, ...]:
