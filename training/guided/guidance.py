@@ -55,6 +55,10 @@ def guidance_of(
     if config.attributes in (None, NONE):
         return None
     named = None if config.attributes == AUTO else config.named
+    if named == ():
+        raise ConfigError(
+            f"--guide {config.attributes!r} names no attribute", hint="name some with commas between them, or say none"
+        )
     table = _table(catalogue, named)
     tastes = table.of(train)
     users = _users_with(table, train)
@@ -83,7 +87,7 @@ def _table(catalogue: Catalogue, named: tuple[str, ...] | None) -> TasteTable:
     except KeyError as error:
         there = ", ".join(a.name for a in catalogue.attributes) or "none"
         raise ConfigError(
-            f"the items have no attribute {error.args[0]!r} to guide by, or none with at least two values",
+            f"the items have no attribute {error.args[0]!r} to guide by, or it has one value, or too many",
             hint=f"the attributes are: {there}; name some of them, or say auto or none",
         ) from error
 

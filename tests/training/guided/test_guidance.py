@@ -93,6 +93,11 @@ def test_unknown_attribute_is_refused_with_those_there_are() -> None:
     assert "genre" in error.value.hint
 
 
+def test_list_of_no_names_is_refused_and_does_not_mean_none() -> None:
+    with pytest.raises(ConfigError, match="names no attribute"):
+        guided(" , ")
+
+
 def test_items_without_attributes_are_not_guided() -> None:
     assert guided("auto", msgspec.structs.replace(GENRES, attributes=())) is None
     assert guided("none") is None
