@@ -33,7 +33,7 @@ RIDGE = 0.01
 LEAST = 0.01
 """Of the variance of one tied axis: directions among them with less have no reading."""
 CARRIED = 3.0
-"""Times d / n, the share of variance that a reading of n users with d latents finds in a taste by chance: one that finds
+"""Times d / n, the variance that a reading of n users with d latents finds in a taste by chance: one that finds
 less of it has no axis, and its latent stays at 0."""
 
 Floats = NDArray[np.float64]

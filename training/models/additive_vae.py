@@ -43,6 +43,7 @@ from torch.nn import functional
 from training.data.split import HeldOut
 from training.evaluate.measure import ndcg_of, users_at_once
 from training.models.base import SparseRows
+from training.models.following import regression
 from training.models.linear_term import LinearSettings, closed_form, most_popular, quantised
 from training.models.mult_vae import MultVAE, MultVAEConfig
 from training.rows import sparse_rows
@@ -57,8 +58,6 @@ TEMPERATURES = tuple(2.0**k for k in range(-3, 7))
 likelihood is flat enough for steps of two."""
 FOLLOWED = 3000
 """Training users over whom the linear term is regressed on z."""
-RIDGE = 0.01
-"""Of the mean variance of mu: a dead dimension's noise gets no weight."""
 SATISFIED = 1.0 - 1e-3
 """So much of the condition an item must have: n times 1/n is not always 1 in float32."""
 COLUMNS = 2048
@@ -200,20 +199,13 @@ class AdditiveVAE(MultVAE):
         return True
 
     def _follow(self, train: sparse.csr_matrix) -> None:
-        """Set linear_along: ridge regression of the linear term on mu, O(FOLLOWED * n_latent * m)."""
-        sample = _sample(train, FOLLOWED)
-        size, n = users_at_once(self.n_items), sample.shape[0]
-        parts = [sparse_rows(sample[start : start + size]).to(self.scale.device) for start in range(0, n, size)]
-        mu = [self.encode(rows).mu.double() for rows in parts]
-        center = torch.cat(mu).mean(dim=0)
-        together = torch.zeros_like(self.linear_along, dtype=torch.float64)
-        for part, rows in zip(mu, parts, strict=True):
-            linear = self.linear(rows, scale=1.0)[:, self.linear_items].double()
-            together += (part - center).T @ linear
-        covariance = (torch.cat(mu) - center).T @ (torch.cat(mu) - center)
-        ridge = RIDGE * covariance.diagonal().mean().clamp(min=1e-9)
-        covariance.diagonal().add_(ridge)
-        self.linear_along.copy_(torch.linalg.solve(covariance, together))
+        """Set linear_along, over FOLLOWED training users; O(FOLLOWED * n_latent * m)."""
+        sample, size = _sample(train, FOLLOWED), users_at_once(self.n_items)
+        starts = range(0, sample.shape[0], size)
+        rows = [sparse_rows(sample[start : start + size]).to(self.scale.device) for start in starts]
+        mu = torch.cat([self.encode(part).mu.double() for part in rows])
+        terms = (self.linear(part, scale=1.0)[:, self.linear_items] for part in rows)
+        self.linear_along.copy_(regression(terms, mu))
 
     def _likelihoods(self, fold_in: sparse.csr_matrix, target: sparse.csr_matrix) -> NDArray[np.float64]:
         """Log-likelihood of these users' targets among the items they have not seen, for each of TEMPERATURES."""
