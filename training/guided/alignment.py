@@ -10,7 +10,8 @@ other (separation 1: not at all; symmetric, so that no order of the tastes decid
 has next to no variance are no directions: shares that sum to one have one taste less than values.
 Free axes. The directions of z that are uncorrelated with all tied ones, turned to their principal components, largest
 first. They carry nothing of the tastes that a linear reading could find. If the tied axes have fewer dimensions than
-numbers, as many of the smallest components are given up; nothing else is lost.
+numbers, as many free ones are given up, those in which the latents, mean included, are smallest; A then has no inverse,
+and the way back is the linear map that misses least of the training users' latents. Nothing else is lost.
 
 Every axis has length 1 in the old coordinates, so the prior of each z'_i is again N(0, 1); it is no longer independent
 of the others. The idea that only supervision can say which axes are meant: Locatello et al. 2019, arXiv 1811.12359.
@@ -67,9 +68,12 @@ def axes(mu: Floats, tastes: Floats, *, separation: float) -> Axes:
     ridge = RIDGE * max(float(np.trace(covariance)) / d, 1e-12)
     read = np.linalg.solve(covariance + ridge * np.eye(d), centred.T @ tastes / n)
     tied, n_dimensions = _tied(read, covariance, separation, least=CARRIED * d / n)
-    free = _free(tied, covariance, n_free=d - tied.shape[1], n_tied=n_dimensions)
+    moment = mu.T @ mu / n
+    free = _free(tied, (covariance, moment), n_free=d - tied.shape[1], n_tied=n_dimensions)
     forward = np.vstack([tied.T, free])
-    return Axes(forward, np.linalg.pinv(forward, rcond=1e-8))
+    if n_dimensions == tied.shape[1]:
+        return Axes(forward, np.linalg.inv(forward))
+    return Axes(forward, moment @ forward.T @ np.linalg.pinv(forward @ moment @ forward.T, rcond=1e-12, hermitian=True))
 
 
 def _tied(read: Floats, covariance: Floats, separation: float, *, least: float) -> tuple[Floats, int]:
@@ -85,10 +89,20 @@ def _tied(read: Floats, covariance: Floats, separation: float, *, least: float) 
     return apart / np.where(length > 0, length, 1.0), int(kept.sum())
 
 
-def _free(tied: Floats, covariance: Floats, *, n_free: int, n_tied: int) -> Floats:
-    """[n_free, d]: orthonormal rows c, c'S tied = 0, principal components first; the largest loading is positive."""
+def _free(tied: Floats, moments: tuple[Floats, Floats], *, n_free: int, n_tied: int) -> Floats:
+    """[n_free, d]: orthonormal rows c, c'S tied = 0, principal components first; the largest loading is positive.
+
+    moments: the latents' covariance S, and their second moments about 0.
+    """
+    covariance, about_zero = moments
     away = np.linalg.svd((covariance @ tied).T, full_matrices=True)[2][n_tied:]
-    values, vectors = np.linalg.eigh(away @ covariance @ away.T)
-    rows = vectors[:, np.argsort(-values, kind="stable")[:n_free]].T @ away
+    away = _largest(about_zero, away, n_free)
+    rows = _largest(covariance, away, n_free)
     largest = rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)]
     return np.asarray(rows * np.where(largest < 0, -1.0, 1.0)[:, None])
+
+
+def _largest(moment: Floats, rows: Floats, n: int) -> Floats:
+    """The n directions in the span of orthonormal rows [k, d] with the largest moment [d, d], largest first."""
+    values, vectors = np.linalg.eigh(rows @ moment @ rows.T)
+    return np.asarray(vectors[:, np.argsort(-values, kind="stable")[:n]].T @ rows)

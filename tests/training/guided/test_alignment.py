@@ -66,6 +66,7 @@ def test_shares_that_sum_to_one_keep_an_axis_each_and_give_up_the_least_of_the_f
     back = mu @ found.forward.T @ found.backward.T - mu
     lost = back.var(axis=0).sum() / mu.var(axis=0).sum()
     assert 0 < lost < 0.06  # one dimension of eight, the smallest: 0.16 of 3.9
+    assert np.abs(back.mean(axis=0)).max() < 0.02
     step = found.backward[:, 0]  # moving one axis alone stays among the users: no larger than an axis is long
     assert np.linalg.norm(step) < 2.0
 
@@ -77,3 +78,14 @@ def test_taste_that_the_latents_do_not_carry_has_no_axis() -> None:
     found = axes(mu, np.column_stack([sources[:, 0], stranger / stranger.std()]), separation=0.25)
     assert np.abs(found.forward[1]).max() == 0.0
     assert np.abs(found.forward[0]).max() > 0.1
+
+
+def test_direction_that_hardly_varies_but_lies_far_from_zero_is_not_given_up() -> None:
+    mu, sources = users()
+    far = np.linalg.eigh(np.cov(mu.T))[1][:, 0]  # what varies least ...
+    mu = mu + 5.0 * far  # ... is most of every point
+    three = np.column_stack([sources[:, 0], sources[:, 1], -sources[:, 0] - sources[:, 1]])
+    found = axes(mu, three / three.std(axis=0), separation=0.25)
+    missed = mu @ found.forward.T @ found.backward.T - mu
+    assert np.square(missed).mean() < 0.05 * mu.var(axis=0).mean() * 8
+    assert np.abs(missed @ far).mean() < 0.2  # of 5
