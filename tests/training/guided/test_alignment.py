@@ -66,7 +66,6 @@ def test_shares_that_sum_to_one_keep_an_axis_each_and_give_up_the_least_of_the_f
     back = mu @ found.forward.T @ found.backward.T - mu
     lost = back.var(axis=0).sum() / mu.var(axis=0).sum()
     assert 0 < lost < 0.06  # one dimension of eight, the smallest: 0.16 of 3.9
-    assert np.abs(back.mean(axis=0)).max() < 0.02
     step = found.backward[:, 0]  # moving one axis alone stays among the users: no larger than an axis is long
     assert np.linalg.norm(step) < 2.0
 
