@@ -23,7 +23,8 @@ def disentanglement_ranking(
 
     codes        S tables [n, d] of the same users, row by row
     informative  S masks [d]: the dimensions whose KL exceeds 0.01 nats; the others are left out
-    S (S - 1) / 2 pairs; of 200 dimensions and 600 users, a second each by the lasso.
+    S (S - 1) / 2 pairs; of 200 dimensions and 600 users, a second each by the lasso. A pair is regressed one
+    way, the earlier training on the later, and its likeness counts for both.
     """
     if len(codes) < 2:
         raise ValueError(f"one training has nothing to be compared with; {len(codes)} came, expected two or more")
