@@ -50,8 +50,9 @@ class UserSpace:
         """mu float32 [B, n_latent] of histories [B, n_items], without a condition."""
         device = next(self.model.parameters()).device
         with torch.inference_mode():
-            mu: NDArray[np.float32] = self.model.encode(sparse_rows(histories).to(device)).mu.float().cpu().numpy()
-        return mu
+            mu = self.model.trained(self.model.encode(sparse_rows(histories).to(device)).mu)  # distances as trained
+        points: NDArray[np.float32] = mu.float().cpu().numpy()
+        return points
 
     def nearest(self, histories: sparse.csr_matrix, k: int) -> Nearest:
         """The min(k, n_users) nearest users of each history, of equally near ones the first; B * n_users * n_latent

@@ -33,9 +33,8 @@ RIDGE = 0.01
 """Of the mean variance of mu, as in decode/directions.py: a dead dimension's noise gets no weight."""
 LEAST = 0.01
 """Of the variance of one tied axis: directions among them with less have no reading."""
-CARRIED = 3.0
-"""Times d / n, the variance that a reading of n users with d latents finds in a taste by chance: one that finds
-less of it has no axis, and its latent stays at 0."""
+SURELY = 3.0
+"""Standard deviations of chance that a reading must be beyond its mean: else the taste has no axis, its latent stays at 0."""
 
 Floats = NDArray[np.float64]
 
@@ -67,13 +66,21 @@ def axes(mu: Floats, tastes: Floats, *, separation: float) -> Axes:
     covariance = centred.T @ centred / n
     ridge = RIDGE * max(float(np.trace(covariance)) / d, 1e-12)
     read = np.linalg.solve(covariance + ridge * np.eye(d), centred.T @ tastes / n)
-    tied, n_dimensions = _tied(read, covariance, separation, least=CARRIED * d / n)
+    tied, n_dimensions = _tied(read, covariance, separation, least=_by_chance(covariance, ridge, n))
     moment = mu.T @ mu / n
     free = _free(tied, (covariance, moment), n_free=d - tied.shape[1], n_tied=n_dimensions)
     forward = np.vstack([tied.T, free])
     if n_dimensions == tied.shape[1]:
         return Axes(forward, np.linalg.inv(forward))
     return Axes(forward, moment @ forward.T @ np.linalg.pinv(forward @ moment @ forward.T, rcond=1e-12, hermitian=True))
+
+
+def _by_chance(covariance: Floats, ridge: float, n: int) -> float:
+    """More variance than the reading of a taste has that the latents of n users do not carry: its mean is the effective
+    number of latents (of the ridge) over n, and it scatters about that as a chi-square of so many degrees."""
+    values = np.linalg.eigvalsh(covariance)
+    expected = float(np.square(values / (values + ridge)).sum()) / n
+    return expected + SURELY * (2.0 * expected / n) ** 0.5
 
 
 def _tied(read: Floats, covariance: Floats, separation: float, *, least: float) -> tuple[Floats, int]:

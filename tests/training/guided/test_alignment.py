@@ -88,3 +88,14 @@ def test_direction_that_hardly_varies_but_lies_far_from_zero_is_not_given_up() -
     missed = mu @ found.forward.T @ found.backward.T - mu
     assert np.square(missed).mean() < 0.05 * mu.var(axis=0).mean() * 8
     assert np.abs(missed @ far).mean() < 0.2  # of 5
+
+
+def test_tastes_are_carried_by_few_users_with_many_latents() -> None:
+    """A reading of 60 latents from 120 users finds half of anything; what is there stands out all the same."""
+    mu, sources = users(120, 60)
+    strangers = np.random.default_rng(3).standard_normal((120, 40))
+    strangers = (strangers - strangers.mean(axis=0)) / strangers.std(axis=0)
+    found = axes(mu, np.column_stack([sources[:, :2], strangers[:, :2]]), separation=0.25)
+    assert (np.abs(found.forward[:2]).max(axis=1) > 0).all()
+    alone = [np.abs(axes(mu, strangers[:, [k]], separation=0.25).forward[0]).max() > 0 for k in range(40)]
+    assert sum(alone) <= 4  # most strangers have no axis
