@@ -17,6 +17,11 @@ from training.guided.settings import NONE
 Figures = dict[str, Any]
 _DECODING: Final = ("top_k", "users", "samples", "permutations", "level", "tail", "active_kl", "seed")
 """What of the decoding bears on the claims."""
+_BY_SCENARIO: Final = {
+    "relative": "Relative 3 of 3",
+    "absolute": "Absolute 3 of 3, right half",
+    "relative_pure": "Relative 3 of 3, pure",
+}
 
 
 def write_page(stem: Path, figures: Figures) -> tuple[Path, Path]:
@@ -73,7 +78,7 @@ def _varied(figures: Figures) -> str:
         f"The default data have noise {synth['noise']:g}, correlation of the tastes {synth['correlation']:g} and "
         f"popularity skew {synth['popularity_skew']:g}; one is changed at a time.",
     ]
-    for key, title in (("relative", "Relative 3 of 3"), ("absolute", "Absolute 3 of 3, right half")):
+    for key, title in _BY_SCENARIO.items():
         cells = {(row["scenario"], row["model"]): _share(row[key]) for row in figures["recovery"]}
         lines += ["", f"**{title}**", "", *_table(("", *models))]
         lines += [_line((s, *(cells.get((s, model), "") for model in models))) for s in figures["scenarios"]]

@@ -46,9 +46,10 @@ REASONS: Final = {
 
 MECHANISMS: Final = """What to expect: the likelihood does not care about axes (Locatello et al. 2019,
 arXiv 1811.12359); those of an autoencoder lie anyhow. The diagonal posterior of a VAE prefers axes along which the
-strengths differ and is indifferent between equal ones (Rolinek et al. 2019, arXiv 1812.06775): see *equal strengths*. A
-larger beta leaves fewer latents worth their KL, at last not that of the weakest taste: see the betas below. Means over
-the default data:
+strengths differ and is indifferent between equal ones (Rolinek et al. 2019, arXiv 1812.06775): see how pure the claims
+are at *equal strengths*. A larger beta leaves fewer latents worth their KL, at last not that of the weakest taste: see
+the betas below. The absolute method draws from half of one latent's spectrum, all others at 0; the relative one goes to
+its end: what is *faint* is missed by the absolute method first. Means over the default data:
 """
 
 NULL_HEAD: Final = """## False positives
