@@ -90,7 +90,7 @@ class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     mean, sd    of mu_i over training users
     kl          mean KL of q(z_i|x) from the prior in nats; 0 for a model without a posterior; active: kl > 0.01
     half        the half with the stronger effect; status/attribute/value repeat that half's reading
-    examples_*  external ids of the items that gain most at that end of the spectrum
+    examples_*  external ids of the items whose weight in lists is multiplied most at that end of the spectrum
     stability   that of the reading it repeats: share of retrainings whose matched dimension decodes to the same value
     match       mean |correlation| of mu_i with the matched dimension of the retrainings, 0 for one without a match;
                 None = not measured, or inactive

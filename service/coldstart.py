@@ -14,7 +14,7 @@ from service.candidates import members_of
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
-from service.picks import Pick, ResolvedPick, resolve_picks, sample_points
+from service.picks import Pick, ResolvedPick, guided_value, resolve_picks, sample_points
 from service.query import Condition, FloatArray, Query, RankedItem
 
 MERGED_BY = "mean over the samples of the softmax over the catalogue"
@@ -116,15 +116,18 @@ def _merged(
 
 
 def _shares(loaded: LoadedBundle, picks: Sequence[ResolvedPick], listed: list[int]) -> tuple[AttributeShare, ...]:
-    """One entry for each value that was picked or that a picked half decodes to, in order, each once."""
+    """One entry for each value that was picked, that a picked half decodes to, or that an undecoded one was tied to."""
     found: dict[tuple[str, str], AttributeShare] = {}
     for pick in picks:
-        attribute = loaded.catalogue.attribute(pick.attribute) if pick.attribute is not None else None
-        if attribute is None or pick.value is None or pick.value not in attribute.values:
+        name, value = pick.attribute, pick.value
+        if name is None and pick.factor is not None and pick.half is not None:
+            name, value = guided_value(loaded.factors.factors[pick.factor], pick.half) or (None, None)
+        attribute = loaded.catalogue.attribute(name) if name is not None else None
+        if attribute is None or value is None or value not in attribute.values:
             continue
-        has = members_of(loaded, attribute.name, pick.value)
+        has = members_of(loaded, attribute.name, value)
         in_list = float(has[listed].mean()) if listed else 0.0
-        found[attribute.name, pick.value] = AttributeShare(attribute.name, pick.value, in_list, float(has.mean()))
+        found[attribute.name, value] = AttributeShare(attribute.name, value, in_list, float(has.mean()))
     return tuple(found.values())
 
 
@@ -139,11 +142,11 @@ class _Listed:
 
 
 def _noted(loaded: LoadedBundle, pick: ResolvedPick, listed: _Listed) -> ResolvedPick:
-    """The pick; if it named a value and the list hardly holds it, with that in its note.
+    """The pick; if it named a value, or its half is read as one, and the list hardly holds it, with that in its note.
 
-    Where nothing else shaped the list and it holds less of the value than the catalogue, it is "undecoded" too.
+    Where nothing else shaped the list and it holds less of a named value than the catalogue, it is "undecoded" too.
     """
-    if pick.share is None or pick.attribute is None or pick.value is None:
+    if pick.attribute is None or pick.value is None or pick.value not in _values_of(loaded, pick.attribute):
         return pick
     has = members_of(loaded, pick.attribute, pick.value)
     in_list, in_catalogue = float(has[listed.items].mean()), float(has.mean())
@@ -153,6 +156,10 @@ def _noted(loaded: LoadedBundle, pick: ResolvedPick, listed: _Listed) -> Resolve
         return dataclasses.replace(pick, note=_joined(pick.note, "no item that may be listed has this value"))
     if in_list >= WEAK_SHARE * possible and not below:
         return pick
+    if pick.share is None:  # a half by its number: the map's reading stands, and is about people who are moved there
+        why = "" if listed.shaped_by_more else "sampling this half alone hardly brings what moving people to it does: "
+        note = f"{why}{100 * in_list:.0f} % of the list has {pick.value}, {100 * in_catalogue:.0f} % of the catalogue"
+        return dataclasses.replace(pick, note=_joined(pick.note, note))
     weak, why = pick.share < WEAK_SHARE, ""
     if weak and (pick.via == "factor" or pick.note is None):  # a direction's note says so already
         why = "the model's latents carry this value weakly: "
@@ -164,6 +171,11 @@ def _noted(loaded: LoadedBundle, pick: ResolvedPick, listed: _Listed) -> Resolve
         status="undecoded" if below and not listed.shaped_by_more else pick.status,
         note=_joined(pick.note, note + _surer_way(loaded, pick, listed.condition)),
     )
+
+
+def _values_of(loaded: LoadedBundle, name: str) -> tuple[str, ...]:
+    attribute = loaded.catalogue.attribute(name)
+    return () if attribute is None else attribute.values
 
 
 def _joined(*notes: str | None) -> str:

@@ -201,12 +201,21 @@ def _by_value(
     )
 
 
+def guided_value(factor: Factor, half: Half) -> tuple[str, str] | None:
+    """The attribute and value that the half was tied to in training; None: it was not, or to a number."""
+    if factor.guide is None or factor.guide.value is None or half != "positive":
+        return None
+    return factor.guide.attribute, factor.guide.value
+
+
 def half_note(factor: Factor, half: Half) -> str | None:
     """Why a half is not plainly decoded: rivals, trainings with other seeds that read it otherwise, or (there being
     neither) the two methods, which name different values."""
     reading = factor.reading(half)
     if reading.status == "undecoded":
-        return "this half is undecoded: what its items have in common is not known"
+        tied = guided_value(factor, half)
+        known = ": what its items have in common is not known"
+        return "this half is undecoded" + (known if tied is None else f"; in training it was tied to {' '.join(tied)}")
     if reading.status == "decoded":
         return None
     if reading.rivals:

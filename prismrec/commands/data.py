@@ -109,7 +109,7 @@ def describe(
     expected = _expected(figures["n_training_users"], figures["n_items"])
     cells = [(name, _short(value)) for name, value in rows]
     cells.append(
-        ("expected epochs until the latents are active", "{epochs:.3g} ({low:.3g} to {high:.3g})".format(**expected))
+        ("expected epochs until the latents carry tastes", "{epochs:.3g} ({low:.3g} to {high:.3g})".format(**expected))
     )
     session.result(
         {

@@ -186,11 +186,15 @@ def _top_item(loaded: LoadedBundle, history: tuple[str, ...]) -> str:
 
 
 def _pick(factors: FactorMap) -> str:
-    """The decoded half with the largest effect, as a pick of /coldstart; the first factor when none is decoded."""
+    """A decoded half as a pick of /coldstart: one read as it was tied, the largest effect; factor 0 when none is."""
     halves = [(factor, half) for factor in factors.factors for half in (factor.negative, factor.positive)]
-    decoded = [(half.effect, factor.factor, half) for factor, half in halves if half.status == "decoded"]
+    decoded = [
+        (factor.guide is not None and half.value == factor.guide.value, half.effect, factor.factor, half)
+        for factor, half in halves
+        if half.status == "decoded"
+    ]
     if not decoded:
         return '{"factor": 0, "half": "positive"}'
-    _, number, reading = max(decoded, key=lambda found: found[0])
+    *_, number, reading = max(decoded, key=lambda found: found[:2])
     half = "negative" if factors.factors[number].negative is reading else "positive"
     return f'{{"factor": {number}, "half": "{half}"}}'

@@ -57,7 +57,7 @@ class CarrierFound(Wire):
     value: str
     """Its value."""
     better: Literal["axis", "direction", "neither"]
-    """The way to use; neither: the latent space does not carry the value."""
+    """Which tells more of the value, the axis when close; neither: it is not carried. To steer, compare the gains."""
     axis: CarriedFound | None
     direction: CarriedFound | None
 

@@ -82,9 +82,9 @@ class FactorFound(Wire):
     positive: ReadingFound
     """What the upper half encodes."""
     examples_negative: list[Example]
-    """Items that gain most at the lower end."""
+    """Items whose weight in lists is multiplied most at the lower end."""
     examples_positive: list[Example]
-    """Items that gain most at the upper end."""
+    """Items whose weight in lists is multiplied most at the upper end."""
     stability: float | None
     """Share of retrainings that decode it alike; null = not measured."""
     match: float | None

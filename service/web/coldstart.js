@@ -42,9 +42,11 @@ export async function coldstartView(view) {
     return node;
   };
   const active = map.items.filter((factor) => factor.active);
+  // First what is read as it was tied, then what is read surely: those lists hold what the chip says.
+  const rank = ({ factor, half }) => (factor[half].status === "decoded" ? 1 : 0) + (factor.guide && factor[half].value === factor.guide.value ? 1 : 0);
   const halves = (wanted) => active.flatMap((factor) => ["positive", "negative"].map((half) => ({ factor, half })))
     .filter(({ factor, half }) => (factor[half].status !== "undecoded") === wanted)
-    .sort((a, b) => b.factor[b.half].effect - a.factor[a.half].effect)
+    .sort((a, b) => rank(b) - rank(a) || b.factor[b.half].effect - a.factor[a.half].effect)
     .map(({ factor, half }) => chip(`${half === "positive" ? "+" : "-"} ${factor.factor}`, { factor: factor.factor, half }, label(factor, half)));
   const values = map.directions.map((d) => chip(`value ${d.attribute}:${d.value}`, { attribute: d.attribute, value: d.value }, `${d.value}`));
   const undecoded = halves(false);

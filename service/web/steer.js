@@ -4,7 +4,10 @@ import { h } from "/web/api.js";
 
 const SHOWN = 6;
 
-const end = (reading) => (reading.value ? h("span", {}, reading.value + (reading.status === "ambiguous" ? "?" : "")) : h("span", { class: "unnamed" }, "not decoded"));
+const end = (reading, tied) => (reading.value ? h("span", {}, `${tied && tied.value === null ? `${tied.attribute} ` : ""}${reading.value}${reading.status === "ambiguous" ? "?" : ""}`)
+  : h("span", { class: "unnamed" }, tied ? `${tied.positive ? "more" : "less"} ${tied.value ?? tied.attribute}` : "not decoded"));
+// What a factor was tied to in training names an end of which nothing is proved.
+const ends = (f) => [end(f.negative, f.guide && { ...f.guide, positive: false }), end(f.positive, f.guide && { ...f.guide, positive: true })];
 
 export function steerCard(map, onChange) {
   const factors = new Map();
@@ -25,8 +28,9 @@ export function steerCard(map, onChange) {
   };
 
   const effect = (f) => Math.max(f.negative.effect, f.positive.effect);
-  const named = map.items.filter((f) => f.active && f.status !== "undecoded").sort((a, b) => effect(b) - effect(a))
-    .map((f) => slider(factors, String(f.factor), [end(f.negative), end(f.positive)], `factor ${f.factor}, in standard deviations`));
+  const tied = (f) => (f.guide ? 1 : 0); // those are whole tastes; of the others one half may be
+  const named = map.items.filter((f) => f.active && (f.guide || f.status !== "undecoded")).sort((a, b) => tied(b) - tied(a) || effect(b) - effect(a))
+    .map((f) => slider(factors, String(f.factor), ends(f), `factor ${f.factor}, in standard deviations`));
   const reset = h("button", { class: "plain", type: "button", onclick: () => {
     for (const store of [factors, attributes]) store.clear();
     for (const { input, output } of sliders) { input.value = "0"; output.textContent = "0"; }

@@ -93,7 +93,7 @@ def test_describe_tells_the_epochs_until_latents_are_active(tmp_path, capsys):
     capsys.readouterr()
     assert main(["data", "describe", "tiny"]) == 0
     said = capsys.readouterr()
-    assert "expected epochs until the latents are active" in said.out
+    assert "expected epochs until the latents carry tastes" in said.out
     assert "docs/results/complexity.md" in said.err
     assert main(["data", "describe", "tiny", "--json"]) == 0
     expected = json.loads(capsys.readouterr().out)["expected_epochs"]

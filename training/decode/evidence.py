@@ -54,6 +54,7 @@ def half_records(
     users = Bootstrap(len(measured.baseline.z), options.bootstraps, rng)
     points = Bootstrap(options.samples, options.bootstraps, rng)
     before = measured.baseline.ig.mean(axis=0, dtype=np.float64)
+    weights = measured.baseline.lists.mean_weights()
     records = []
     for at, cell in enumerate(measured.cells):
         intervals = _Intervals(
@@ -66,7 +67,7 @@ def half_records(
                 half=cell.change.half,
                 claims=claims,
                 reading=read_half(claims, options) if claims else _NOTHING,
-                examples=_examples(cell, ids, options.examples),
+                examples=_examples(cell, weights, ids, options.examples),
             )
         )
     return tuple(records)
@@ -115,9 +116,14 @@ def _claim(column: Column, a: int, at: int, measured: Measurements, intervals: _
     return Claim(evidence, excess, methods_agree(growth, lift, ordered=column.ordered), share=after)
 
 
-def _examples(cell: Cell, ids: tuple[str, ...], n: int) -> tuple[str, ...]:
-    gain = cell.change.item_gain
-    order = np.argsort(-gain, kind="stable")[:n]
+def _examples(cell: Cell, before: NDArray[np.float32], ids: tuple[str, ...], n: int) -> tuple[str, ...]:
+    """The items whose weight in the lists is multiplied most; the largest gains would be the most popular items again.
+
+    before [n_items]: their weights before the move. A tenth of an average listed item's is added to both sides, so
+    that one which nobody was listed before does not come first for a trace.
+    """
+    gain, trace = cell.change.item_gain, 0.1 / cell.change.lists.items.shape[1]
+    order = np.argsort(-(before + gain + trace) / (before + trace), kind="stable")[:n]
     return tuple(ids[i] for i in order.tolist() if gain[i] > 0)
 
 

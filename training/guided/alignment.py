@@ -34,7 +34,7 @@ RIDGE = 0.01
 LEAST = 0.01
 """Of the variance of one tied axis: directions among them with less have no reading."""
 SURELY = 3.0
-"""Standard deviations of chance that a reading must be beyond its mean: else the taste has no axis, its latent stays at 0."""
+"""Standard deviations that a reading must be above chance: else the taste has no axis, and its latent stays at 0."""
 
 Floats = NDArray[np.float64]
 
