@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import numpy as np
 import pytest
 
+from bundle.factors import Factor, Guide
 from service.coldstart import Pick, sample_coldstart
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
@@ -181,3 +184,35 @@ def test_sample_coldstart_longer_list_than_the_value_has_items_is_not_called_wea
     found = sample_coldstart(loaded, [COMEDY], n=50)
     assert found.shares[0].in_list < 0.5
     assert found.picks[0].note is None
+
+
+def with_factor(loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch, factor: Factor) -> None:
+    """Put another factor in the place of the one with its number."""
+    factors = tuple(factor if f.factor == factor.factor else f for f in loaded.factors.factors)
+    changed = msgspec.structs.replace(loaded.factors, factors=factors)
+    monkeypatch.setattr(loaded, "bundle", dataclasses.replace(loaded.bundle, factors=changed))
+
+
+def test_sample_coldstart_undecoded_half_says_what_it_was_tied_to_and_how_much_of_it_is_listed(
+    loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pick, free = [Pick(factor=3, half="positive")], sample_coldstart(loaded, [Pick(factor=3, half="positive")])
+    assert free.shares == () and "not known" in (free.picks[0].note or "")
+    guide = Guide(attribute="genre", value="Drama")
+    with_factor(loaded, monkeypatch, msgspec.structs.replace(loaded.factors.factors[3], guide=guide))
+    found = sample_coldstart(loaded, pick)
+    assert "tied to genre Drama" in (found.picks[0].note or "")
+    assert [share.value for share in found.shares] == ["Drama"]
+    assert sample_coldstart(loaded, [Pick(factor=3, half="negative")]).shares == ()  # only the positive half was tied
+
+
+def test_sample_coldstart_half_by_number_says_when_its_list_lacks_what_it_is_read_as(
+    loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pick = [Pick(factor=0, half="positive")]
+    assert sample_coldstart(loaded, pick).picks[0].note is None
+    wrong = msgspec.structs.replace(loaded.factors.factors[0].positive, value="Horror")
+    with_factor(loaded, monkeypatch, msgspec.structs.replace(loaded.factors.factors[0], positive=wrong))
+    found = sample_coldstart(loaded, pick)
+    assert "of the list has Horror" in (found.picks[0].note or "")
+    assert found.picks[0].status == "decoded"  # the map's, which is about people who are moved
