@@ -19,6 +19,8 @@ from prismrec.session import session_of, table_of
 if TYPE_CHECKING:
     from bundle.factors import FactorMap
 
+MANY = 64
+"""Factors from which on a table of all halves is a wall of lines that say nothing."""
 COLUMNS = (">factor", "half", "status", "reads as", ">effect", ">95 %", ">q")
 
 
@@ -82,11 +84,13 @@ def counts(factors: FactorMap) -> dict[str, int]:
 
 
 def _rows(factors: FactorMap) -> Iterator[tuple[Any, ...]]:
-    """Both halves of every factor that is active or decoded; the others are counted in the notes."""
+    """Both halves of every factor that is active or decoded; the others are counted in the notes. Of more than MANY
+    factors a free one's undecoded halves are left out, too."""
+    many = len(factors.factors) > MANY
     for factor in factors.factors:
         for half in ("negative", "positive"):
             reading = factor.reading(half)
-            if reading.status == "undecoded" and not factor.active:
+            if reading.status == "undecoded" and (not factor.active or (many and factor.guide is None)):
                 continue
             says = f"{reading.attribute} = {reading.value}" if reading.attribute else "-"
             interval = f"{reading.effect_low:.4f} .. {reading.effect_high:.4f}"
