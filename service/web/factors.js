@@ -13,9 +13,9 @@ const examples = (items) => h("div", { class: "muted" }, items.slice(0, 3).map((
 
 const HEADINGS = ["z", "negative half", "positive half", "KL", "", "stability"];
 const cell = (name, ...content) => h("td", { class: "number", "data-name": name }, ...content);
-const tied = (guide) => (guide ? h("div", { class: "muted" }, `guided: ${guide.attribute}${guide.value === null ? "" : ` ${guide.value}`}`) : null);
-const row = (factor) => h("tr", {}, cell("z", factor.factor, tied(factor.guide)),
-  h("td", {}, half(factor.negative), examples(factor.examples_negative)), h("td", {}, half(factor.positive), examples(factor.examples_positive)),
+const tied = (guide) => (guide ? h("div", { class: "muted" }, `tied to ${guide.attribute}${guide.value === null ? "" : ` ${guide.value}`}`) : null);
+const row = (factor) => h("tr", {}, cell("z", factor.factor),
+  h("td", {}, half(factor.negative), examples(factor.examples_negative)), h("td", {}, half(factor.positive), tied(factor.guide), examples(factor.examples_positive)),
   cell("KL", figure(factor.kl, 2)), h("td", { class: "state" }, factor.active ? "active" : h("span", { class: "muted" }, "inactive")),
   cell("stability", factor.stability === null ? "–" : figure(factor.stability, 2), factor.match === null ? null : h("div", { class: "muted" }, `match ${figure(factor.match, 2)}`)));
 const table = (factors) => h("div", { class: "wide" }, h("table", { class: "factors" }, h("thead", {}, h("tr", {}, HEADINGS.map((name) => h("th", {}, name)))), h("tbody", {}, factors.map(row))));

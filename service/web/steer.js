@@ -4,10 +4,13 @@ import { h } from "/web/api.js";
 
 const SHOWN = 6;
 
-const end = (reading, tied) => (reading.value ? h("span", {}, `${tied && tied.value === null ? `${tied.attribute} ` : ""}${reading.value}${reading.status === "ambiguous" ? "?" : ""}`)
-  : h("span", { class: "unnamed" }, tied ? `${tied.positive ? "more" : "less"} ${tied.value ?? tied.attribute}` : "not decoded"));
-// What a factor was tied to in training names an end of which nothing is proved.
-const ends = (f) => [end(f.negative, f.guide && { ...f.guide, positive: false }), end(f.positive, f.guide && { ...f.guide, positive: true })];
+const end = (reading) => (reading.value ? h("span", {}, reading.value + (reading.status === "ambiguous" ? "?" : "")) : h("span", { class: "unnamed" }, "not decoded"));
+// A factor that was tied to a value is a slider for that value, whatever else an end of it may read as.
+const ends = (f) => {
+  if (!f.guide) return [end(f.negative), end(f.positive)];
+  if (f.guide.value === null) return [f.negative, f.positive].map((reading, at) => h("span", {}, reading.attribute === f.guide.attribute ? `${f.guide.attribute} ${reading.value}` : `${["less", "more"][at]} ${f.guide.attribute}`));
+  return ["less", "more"].map((word) => h("span", {}, `${word} ${f.guide.value}`));
+};
 
 export function steerCard(map, onChange) {
   const factors = new Map();
