@@ -9,7 +9,7 @@ import pytest
 
 from prismrec.__main__ import main
 from prismrec.commands import bench_disentanglement
-from training.bench import space_runner
+from training.bench import measuring
 
 TINY = ("hidden=16", "latent=4", "epochs=1")
 
@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(space_runner, "ProcessPoolExecutor", lambda **_: ThreadPoolExecutor(1))
+    monkeypatch.setattr(measuring, "ProcessPoolExecutor", lambda **_: ThreadPoolExecutor(1))
     monkeypatch.setattr(bench_disentanglement, "SYNTHETIC", ("mult-vae",))
     monkeypatch.setattr(bench_disentanglement, "GUIDED", ("mult-vae",))
     monkeypatch.setattr(bench_disentanglement, "SETTINGS", TINY)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
 
 from bundle.factors import FactorMap
 from bundle.manifest import encode as to_json
+from training.bench.measuring import Reach, measured
 from training.bench.task import Failure
 from training.decode.map import decode
 from training.decode.options import DecodeOptions
@@ -57,32 +55,14 @@ def measure_control(
     *,
     jobs: int,
     note: Callable[[str], None],
-    reach: Callable[[int], None] = lambda _: None,
+    reach: Reach = lambda _: None,
 ) -> list[ControlRow]:
-    """A row for each model, in the order of the tasks. What an earlier call found is used again.
+    """A row for each model, in the order of the tasks. What an earlier call found is used again; see `measured`."""
 
-    A task that fails does not keep the others from being done; after them FitError names the first.
-    """
-    found: dict[ControlTask, Control] = {}
-    failures: list[tuple[ControlTask, Failure]] = []
-    with ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        running = {pool.submit(made, task): task for task in tasks}
-        for done in as_completed(running):
-            task = running[done]
-            try:
-                result = done.result()
-            except BrokenProcessPool:
-                result = Failure(message="its process was killed, most likely for want of memory", hint="use --jobs 1")
-            if isinstance(result, Failure):
-                failures.append((task, result))
-            else:
-                found[task] = result
-                note(f"{task.model}, seed {result.seed}: {len(result.responses)} ways to steer, {result.seconds:.0f} s")
-            reach(len(found) + len(failures))
-    if failures:
-        task, failure = failures[0]
-        more = f" (and {len(failures) - 1} more failed)" if failures[1:] else ""
-        raise FitError(f"{task.run}: {failure.message}{more}", hint=f"{failure.hint}; what was done is kept")
+    def told(task: ControlTask, result: Control) -> None:
+        note(f"{task.model}, seed {result.seed}: {len(result.responses)} ways to steer, {result.seconds:.0f} s")
+
+    found = measured(tasks, made, jobs=jobs, told=told, reach=reach)
     rows = []
     for model in dict.fromkeys(task.model for task in tasks):
         mine = sorted((found[task] for task in tasks if task.model == model), key=lambda one: one.seed)
@@ -167,12 +147,3 @@ def _digest(path: Path) -> str:
 
 def _key(parts: Sequence[object]) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
-
-
-def _one_thread() -> None:
-    """Several processes share the cores: more threads would only wait for each other."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(1)
-    threadpool_limits(1)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 
 from training.bench.kept import read_outcome
+from training.bench.measuring import Reach, measured, processes
 from training.bench.spaces import Measured, SpaceTask, kept_files, kept_measured, measure_controls, measure_run
 from training.bench.task import Failure
 from training.bench.worker import run_task
 from training.errors import FitError, TrainingError
 from training.measures.udr import disentanglement_ranking
-
-Reach = Callable[[int], None]
-"""Told how many runs are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +41,14 @@ class Row:
 def measure_all(
     tasks: Sequence[SpaceTask], *, jobs: int, note: Callable[[str], None], reach: Reach = lambda _: None
 ) -> list[Row]:
-    """A row for each model, best mean R2 first, then the controls. What an earlier call found is used again.
+    """A row for each model, best mean R2 first, then the controls. What an earlier call found is used again; see
+    `measured`."""
 
-    A task that fails does not keep the others from being done; after them FitError names the first.
-    """
-    found: list[Measured] = []
-    failures: list[tuple[SpaceTask, Failure]] = []
-    with ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        running = {pool.submit(_made, task): task for task in tasks}
-        for done in as_completed(running):
-            task = running[done]
-            try:
-                result = done.result()
-            except BrokenProcessPool:
-                result = Failure(message="its process was killed, most likely for want of memory", hint="use --jobs 1")
-            if isinstance(result, Failure):
-                failures.append((task, result))
-            else:
-                found.append(result)
-                note(f"{task.model}, seed {result.seed}: R2 {result.figures['r2']:.3f}")
-            reach(len(found) + len(failures))
-        if failures:
-            task, failure = failures[0]
-            raise FitError(
-                f"{task.run}: {failure.message}{f' (and {len(failures) - 1} more failed)' if failures[1:] else ''}",
-                hint=f"{failure.hint}; what was done is kept",
-            )
+    def told(task: SpaceTask, result: Measured) -> None:
+        note(f"{task.model}, seed {result.seed}: R2 {result.figures['r2']:.3f}")
+
+    found = list(measured(tasks, _made, jobs=jobs, told=told, reach=reach).values())
+    with processes(1) as pool:
         controls = pool.submit(measure_controls, tasks[0]).result()
     rows = [_row(model, tasks, found) for model in dict.fromkeys(task.model for task in tasks)]
     rows.sort(key=lambda row: -float(np.mean(row.by_seed("r2"))))
@@ -107,12 +84,3 @@ def _made(task: SpaceTask) -> Measured | Failure:
         return kept_measured(task) or measure_run(task)
     except TrainingError as error:
         return Failure(message=error.message, hint=error.hint)
-
-
-def _one_thread() -> None:
-    """Several processes share the cores: more threads would only wait for each other."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(1)
-    threadpool_limits(1)
