@@ -73,13 +73,41 @@ def write_control(stem: Path, rows: Sequence[ControlRow], provenance: Provenance
     pages = stem.with_name(f"{stem.name}.md"), stem.with_name(f"{stem.name}.json")
     stem.parent.mkdir(parents=True, exist_ok=True)
     pages[0].write_text(_markdown(rows, provenance), encoding="utf-8")
-    twin = json.dumps(document(rows, provenance), indent=1, ensure_ascii=False, allow_nan=False)
+    twin = json.dumps(_short(document(rows, provenance)), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     pages[1].write_text(f"{twin}\n", encoding="utf-8")
     return pages
 
 
+def _short(value: Any) -> Any:
+    """Numbers to four digits: there are tens of thousands of them."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, list | tuple):
+        return [_short(part) for part in value]
+    return {name: _short(part) for name, part in value.items()} if isinstance(value, dict) else value
+
+
+def _by_value(seeds: Sequence[Control]) -> list[dict[str, Any]]:
+    """The cold starts of each value in each way, means over the seeds."""
+    found: dict[tuple[str, str, str], list[Sampled]] = {}
+    for one in seeds:
+        for cold in one.cold:
+            found.setdefault((cold.attribute, cold.value, cold.way), []).append(cold)
+    return [
+        {
+            "attribute": attribute,
+            "value": value,
+            "way": way,
+            "n_items": same[0].n_items,
+            "precision": sum(cold.precision for cold in same) / len(same),
+            "distinct": sum(cold.distinct for cold in same) / len(same),
+        }
+        for (attribute, value, way), same in found.items()
+    ]
+
+
 def document(rows: Sequence[ControlRow], provenance: Provenance) -> dict[str, Any]:
-    """What the twin holds: the page's figures, and each run's."""
+    """What the twin holds: the page's figures, each run's of steering, and each value's cold starts."""
     return {
         **asdict(provenance),
         "doses": list(DOSES),
@@ -92,7 +120,8 @@ def document(rows: Sequence[ControlRow], provenance: Provenance) -> dict[str, An
                 "steering": [asdict(found) for by in STEER_BY if (found := steering(row, by)) is not None],
                 "locks": [asdict(lock) for by in STEER_BY for lock in locks(row, by)],
                 "cold": [asdict(cold) for cold in cold_starts(row)],
-                "runs": [msgspec.to_builtins(one) for one in row.seeds],
+                "cold_by_value": _by_value(row.seeds),
+                "runs": [{**msgspec.to_builtins(one), "cold": None} for one in row.seeds],
             }
             for row in rows
         ],

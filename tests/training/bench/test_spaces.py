@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from tests.training.boards import options
-from training.bench import space_runner
+from training.bench import measuring
 from training.bench.space_figures import NOISE, PERFECT, Axes
 from training.bench.space_page import Part, Provenance, write_spaces
 from training.bench.space_runner import Row, measure_all
@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def threads(monkeypatch):
     """The pool without processes of its own, and without the seconds of their imports."""
-    monkeypatch.setattr(space_runner, "ProcessPoolExecutor", lambda **_: ThreadPoolExecutor(1))
+    monkeypatch.setattr(measuring, "ProcessPoolExecutor", lambda **_: ThreadPoolExecutor(1))
 
 
 def task(folder: Path, name: str = "mult-vae-0", **more) -> SpaceTask:
