@@ -17,6 +17,9 @@ from service.limits import LIMITS
 from service.picks import Pick, ResolvedPick, guided_value, resolve_picks, sample_points
 from service.query import Condition, FloatArray, Query, RankedItem
 
+DIVERSITY = 0.0
+"""Where a request names none."""
+
 MERGED_BY = "mean over the samples of the softmax over the catalogue"
 MAX_SEED = 2**63 - 1
 WEAK_SHARE = 0.5
@@ -34,85 +37,121 @@ class AttributeShare:
 
 
 @dataclass(frozen=True, slots=True)
+class JointShare:
+    """in_list: share of the list's items that have every value of the shares; in_catalogue: the same of all items."""
+
+    in_list: float
+    in_catalogue: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """samples: points drawn; seed: of the draws; diversity 0..1: see service.merging."""
+
+    samples: int = 32
+    seed: int = 0
+    diversity: float = DIVERSITY
+
+
+@dataclass(frozen=True, slots=True)
 class ColdStart:
-    """probability of an item: mean over the samples of the softmax over the catalogue; score: its natural logarithm."""
+    """probability of an item: mean over the samples of the softmax over the catalogue; score: its natural logarithm.
+
+    joint is None with fewer than two shares.
+    """
 
     items: tuple[RankedItem, ...]
     picks: tuple[ResolvedPick, ...]
     shares: tuple[AttributeShare, ...]
-    samples: int
-    seed: int
+    joint: JointShare | None
+    draws: Draws
     requested: int
     condition_satisfied: float | None
-    short_reason: str | None = None
-    merged_by: str = MERGED_BY
+    short_reason: str | None
+    merged_by: str
+
+
+NOBODY = Query(history=())
 
 
 def sample_coldstart(
-    loaded: LoadedBundle,
-    picks: Sequence[Pick],
-    *,
-    n: int = 10,
-    samples: int = 32,
-    seed: int = 0,
-    condition: Condition | None = None,
-    exclude: frozenset[int] = frozenset(),
+    loaded: LoadedBundle, picks: Sequence[Pick], *, query: Query = NOBODY, draws: Draws | None = None
 ) -> ColdStart:
-    """n items for the picks; see service.picks for how they are resolved and sampled.
+    """query.n items for the picks; see service.picks for how they are resolved and sampled.
 
-    All of a sample is a shift, as in steering, from z = 0: a linear term follows it. A soft condition moves every
-    sample by what it does to an empty history (encode({}, c) - encode({})); that is no taste, so no term follows it,
-    but the linear graph, where there is one, raises the items that satisfy it. A strict condition masks. The same
-    arguments give the same answer. Cost: one decoder run of `samples` rows, and one for the trials of named values.
-    A named value that the list hardly holds is noted in its pick.
-    Raises InvalidRequestError (bounds, unknown or contradictory picks) and NonFiniteScoreError.
+    query: a history, if there is one, puts the user where the samples are drawn around, mu(history); without one they
+    are drawn around z = 0. What is drawn is a shift, as in steering: a linear term follows it, and counts the history.
+    A soft condition without a history moves every sample by what it does to an empty one (encode({}, c) - encode({}));
+    that is no taste, so no term follows it, but the linear graph, where there is one, raises the items that satisfy it.
+    A strict condition masks. The same arguments give the same answer, in whatever order the picks come. Cost: one
+    decoder run of `samples` rows, and one for the trials of named values. A named value that the list hardly holds is
+    noted in its pick. Raises InvalidRequestError (bounds, unknown or contradictory picks) and NonFiniteScoreError.
     """
-    query = Query(history=(), n=n, condition=condition, exclude=exclude)
+    draws = draws or Draws()
     loaded.check(query)
-    if not 1 <= samples <= LIMITS.samples:
-        raise InvalidRequestError.field("/samples", f"must be between 1 and {LIMITS.samples}")
-    if not 0 <= seed <= MAX_SEED:
-        raise InvalidRequestError.field("/seed", f"must be between 0 and {MAX_SEED}")
+    _check_draws(draws)
     resolved = resolve_picks(loaded, picks)
-    shift = sample_points(loaded, resolved, samples=samples, seed=seed)
-    mu = np.zeros(loaded.n_latent, dtype=np.float32)
-    if condition is not None and condition.is_soft:
-        mu = loaded.encode((), condition) - loaded.encode(())
-    merged = _merged(loaded, shift, mu=mu, condition=condition)
+    shift = sample_points(loaded, resolved, samples=draws.samples, seed=draws.seed)
+    merged = _merged(loaded, shift, mu=_around(loaded, query), query=query)
     allowed = loaded.allowed(query)
-    listed = [int(ix) for ix in ranking.top_n(merged, allowed, n)]
+    listed = [int(ix) for ix in ranking.top_n(merged, allowed, query.n)]
     if listed:
-        rest = len(picks) > 1 or condition is not None
-        resolved = tuple(_noted(loaded, pick, _Listed(listed, allowed, condition, rest)) for pick in resolved)
+        rest = len(picks) > 1 or query.condition is not None
+        resolved = tuple(_noted(loaded, pick, _Listed(listed, allowed, query.condition, rest)) for pick in resolved)
+    shares = _shares(loaded, resolved, listed)
     return ColdStart(
         items=tuple(
             RankedItem(item_ix=ix, rank=rank, score=float(merged[ix]), probability=float(np.exp(merged[ix])))
             for rank, ix in enumerate(listed, start=1)
         ),
         picks=resolved,
-        shares=_shares(loaded, resolved, listed),
-        samples=samples,
-        seed=seed,
-        requested=n,
-        condition_satisfied=loaded.satisfied(condition, listed),
-        short_reason=ranking.shortage(len(listed), n, 0),
+        shares=shares,
+        joint=_joint(loaded, shares, listed),
+        draws=draws,
+        requested=query.n,
+        condition_satisfied=loaded.satisfied(query.condition, listed),
+        short_reason=ranking.shortage(len(listed), query.n, 0),
+        merged_by=MERGED_BY,
     )
 
 
-def _merged(
-    loaded: LoadedBundle, shift: FloatArray, *, mu: FloatArray, condition: Condition | None
-) -> NDArray[np.float64]:
+def _check_draws(draws: Draws) -> None:
+    if not 1 <= draws.samples <= LIMITS.samples:
+        raise InvalidRequestError.field("/samples", f"must be between 1 and {LIMITS.samples}")
+    if not 0 <= draws.seed <= MAX_SEED:
+        raise InvalidRequestError.field("/seed", f"must be between 0 and {MAX_SEED}")
+    if not 0 <= draws.diversity <= 1:
+        raise InvalidRequestError.field("/diversity", "must be between 0 and 1")
+
+
+def _around(loaded: LoadedBundle, query: Query) -> FloatArray:
+    """float32 [n_latent]: where the history puts the user; without one 0, and what a soft condition does to nobody."""
+    if query.history:
+        return loaded.encode(query.history, query.condition)
+    if query.condition is not None and query.condition.is_soft:
+        return loaded.encode((), query.condition) - loaded.encode(())
+    return np.zeros(loaded.n_latent, dtype=np.float32)
+
+
+def _merged(loaded: LoadedBundle, shift: FloatArray, *, mu: FloatArray, query: Query) -> NDArray[np.float64]:
     """[n_items]: the logarithm of the mean of the samples' probabilities.
 
     Added up as logarithms: what does not satisfy a condition may have a probability too small for a float64, and still
     has its place in the list behind what does.
     """
     total = np.full(loaded.n_items, -np.inf)
-    for scores in loaded.scores_many(mu[None, :], [()], condition, shift=shift):
+    for scores in loaded.scores_many(mu[None, :], [query.history], query.condition, shift=shift):
         chances = scores - ranking.log_normaliser(scores)[:, None]
         peak = chances.max(axis=0)
         total = np.logaddexp(total, peak + np.log(np.exp(chances - peak).sum(axis=0)))
     return np.asarray(total - np.log(len(shift)), dtype=np.float64)
+
+
+def _joint(loaded: LoadedBundle, shares: Sequence[AttributeShare], listed: list[int]) -> JointShare | None:
+    if len(shares) < 2:
+        return None
+    has = np.logical_and.reduce([members_of(loaded, share.attribute, share.value) for share in shares])
+    return JointShare(float(has[listed].mean()) if listed else 0.0, float(has.mean()))
 
 
 def _shares(loaded: LoadedBundle, picks: Sequence[ResolvedPick], listed: list[int]) -> tuple[AttributeShare, ...]:
@@ -192,4 +231,4 @@ def _surer_way(loaded: LoadedBundle, pick: ResolvedPick, condition: Condition | 
     return "; a soft `condition` on it is the surer way"
 
 
-__all__ = ["AttributeShare", "ColdStart", "Pick", "ResolvedPick", "sample_coldstart"]
+__all__ = ["AttributeShare", "ColdStart", "Draws", "JointShare", "Pick", "ResolvedPick", "sample_coldstart"]

@@ -7,19 +7,21 @@ from dataclasses import asdict
 from fastapi import Request
 from starlette.responses import Response
 
-from service.asking import condition_of
-from service.coldstart import ColdStart, sample_coldstart
+from service.asking import condition_of, history_of
+from service.coldstart import Draws, sample_coldstart
 from service.engine import LoadedBundle
+from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
 from service.picks import Pick
-from service.schemas.coldstart import ColdStartReply, ColdStartRequest, PickFound, ShareFound
+from service.query import Query
+from service.schemas.coldstart import ColdStartReply, ColdStartRequest, JointFound, PickFound, ShareFound
 from service.schemas.recommend import ListedItem
 from service.showing import fields_of
 from service.state import state_of
 
 router = resource("coldstart")
-ERRORS = errors("no-bundle", "overloaded", "deadline", "non-finite-score")
+ERRORS = errors("no-bundle", "overloaded", "storage-unavailable", "deadline", "non-finite-score")
 
 
 @router.post("/coldstart", response_model=ColdStartReply, responses=ERRORS)
@@ -28,25 +30,29 @@ async def coldstart(request: Request, asked: ColdStartRequest) -> Response:
     state = state_of(request)
     loaded = state.slot.require()
     request.scope["prismrec.bundle_id"] = loaded.bundle_id
-    found = await state.compute.run(_sampled, loaded, asked)
-    state.metrics.observe_list("coldstart")
+    # somebody whom the store does not know is who a cold start is for: they have no history yet, which is no error
+    history = await history_of(state, asked.user_id, asked.history or ())
+    found = await state.compute.run(_sampled, loaded, asked, history)
+    state.metrics.observe_list("coldstart", unknown_items=len(found.unknown_items))
     return reply(found)
 
 
-def _sampled(loaded: LoadedBundle, asked: ColdStartRequest) -> ColdStartReply:
+def _sampled(loaded: LoadedBundle, asked: ColdStartRequest, history: tuple[str, ...]) -> ColdStartReply:
     show = fields_of(loaded.catalogue, asked.fields)
     picks = [
         Pick(factor=pick.factor, half=pick.half, attribute=pick.attribute, value=pick.value, strength=pick.strength)
         for pick in asked.picks
     ]
-    found: ColdStart = sample_coldstart(
-        loaded,
-        picks,
+    known, excluded = loaded.catalogue.idmap.split(history), loaded.catalogue.idmap.split(asked.exclude_items)
+    older = known.indices[: -LIMITS.history]
+    query = Query(
+        history=tuple(known.indices[-LIMITS.history :]),
         n=asked.n,
-        samples=asked.samples,
-        seed=asked.seed,
         condition=condition_of(loaded, asked.condition),
+        exclude=frozenset((*excluded.indices, *older)),
     )
+    draws = Draws(samples=asked.samples, seed=asked.seed, diversity=asked.diversity)
+    found = sample_coldstart(loaded, picks, query=query, draws=draws)
     ids = loaded.catalogue.ids
     return ColdStartReply(
         items=[
@@ -61,11 +67,16 @@ def _sampled(loaded: LoadedBundle, asked: ColdStartRequest) -> ColdStartReply:
         ],
         picks=[PickFound(**asdict(pick)) for pick in found.picks],
         shares=[ShareFound(**asdict(share)) for share in found.shares],
-        samples=found.samples,
-        seed=found.seed,
+        joint=None if found.joint is None else JointFound(**asdict(found.joint)),
+        merged_by=found.merged_by,
+        diversity=found.draws.diversity,
+        samples=found.draws.samples,
+        seed=found.draws.seed,
         requested=found.requested,
         returned=len(found.items),
         short_reason=found.short_reason,
         condition_satisfied=found.condition_satisfied,
+        history_used=len(query.history),
+        unknown_items=list(dict.fromkeys((*known.unknown, *excluded.unknown))),
         bundle_id=loaded.bundle_id,
     )

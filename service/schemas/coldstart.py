@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from bundle.factors import Half, Status
 from service.limits import LIMITS
-from service.schemas.base import N, Name, Wire
-from service.schemas.recommend import ConditionAsked, Fields, ListedItem
+from service.schemas.base import ItemId, N, Name, UserId, Wire
+from service.schemas.recommend import ConditionAsked, Fields, History, ListedItem
 
 
 class PickAsked(Wire):
@@ -40,7 +40,8 @@ class PickAsked(Wire):
 
 
 class ColdStartRequest(Wire):
-    """A list for someone without a history. The same request and seed give the same reply, byte for byte."""
+    """A list for someone without a history, or with a short one. The same request and seed give the same reply, byte
+    for byte, and the order of the picks does not matter to the list."""
 
     picks: Annotated[list[PickAsked], Field(min_length=1, max_length=LIMITS.picks)]
     """What is known of the taste."""
@@ -49,8 +50,16 @@ class ColdStartRequest(Wire):
     """Points drawn from the picks, whose lists are averaged."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     """Seed of the samples."""
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """0: the items that the samples like best on average; towards 1, every sample gets items of its own."""
     condition: ConditionAsked | None = None
     """What the items should be."""
+    history: History | None = None
+    """A few items liked, which the samples are drawn around; not listed."""
+    user_id: UserId | None = None
+    """A stored user, whose history comes before `history`; one that the store does not know has none."""
+    exclude_items: Annotated[list[ItemId], Field(max_length=LIMITS.exclude)] = Field(default_factory=list)
+    """Ids that must not be listed."""
     fields: Fields = Field(default_factory=lambda: ["title"])
     """Fields of the catalogue to show beside each item."""
 
@@ -92,6 +101,15 @@ class ShareFound(Wire):
     """Share of the catalogue, 0 to 1."""
 
 
+class JointFound(Wire):
+    """Share of the list, and of the whole catalogue, that has every value of `shares`."""
+
+    in_list: float
+    """Share of this list, 0 to 1."""
+    in_catalogue: float
+    """Share of the catalogue, 0 to 1."""
+
+
 class ColdStartReply(Wire):
     """probability: mean over the samples; score: its logarithm."""
 
@@ -101,6 +119,12 @@ class ColdStartReply(Wire):
     """What each pick became."""
     shares: list[ShareFound]
     """How the values of the picks are represented."""
+    joint: JointFound | None
+    """How items that have all of these values are; null with fewer than two."""
+    merged_by: str
+    """How the samples became one list, in words."""
+    diversity: float
+    """As asked, or as it is by default."""
     samples: int
     """How many points were drawn."""
     seed: int
@@ -113,5 +137,7 @@ class ColdStartReply(Wire):
     """Why the list is shorter than n."""
     condition_satisfied: float | None
     """Share of the list that satisfies the condition."""
+    history_used: Annotated[int, Field(description="Items of the history that the model knows.")]
+    unknown_items: Annotated[list[str], Field(description="Ids of the request and history that the model lacks.")]
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""

@@ -24,11 +24,12 @@ from service.candidates import (
     points_of,
     try_all,
 )
-from service.coldstart import Pick, sample_coldstart
 from service.engine import LoadedBundle
 from service.limits import LIMITS
 from service.loader import load_bundle
+from service.picks import Pick
 from tests.builders import BuilderModel, builder_model, make_payload
+from tests.service.core.cold import started
 
 COMEDY = Pick(attribute="genre", value="Comedy")
 ASKED = Asked("genre", "Comedy", 1.0)
@@ -96,14 +97,14 @@ def planted(tmp_path: Path) -> Callable[[Edit], LoadedBundle]:
 
 def _share(loaded: LoadedBundle, pick: Pick) -> float:
     """Of Comedy in the ten listed."""
-    found = sample_coldstart(loaded, [pick], n=10, seed=1)
+    found = started(loaded, [pick], n=10, seed=1)
     has = loaded.catalogue.attributes[0].members[:, 0]
     return float(has[[item.item_ix for item in found.items]].mean())
 
 
 def test_coldstart_misleading_axis_loses_to_the_direction(planted) -> None:
     loaded = planted(_misleading_axis)
-    (pick,) = sample_coldstart(loaded, [COMEDY]).picks
+    (pick,) = started(loaded, [COMEDY]).picks
     assert (pick.via, pick.factor, pick.status, pick.note) == ("direction", None, "decoded", None)
     misled, right, _ = (one.share for one in try_all(loaded, [ASKED])[0])
     assert pick.share == right > 0.6 > 0.4 > misled
@@ -114,33 +115,33 @@ def test_coldstart_misleading_axis_loses_to_the_direction(planted) -> None:
 
 def test_coldstart_misleading_direction_loses_to_the_axis(planted) -> None:
     loaded = planted(_misleading_direction)
-    (pick,) = sample_coldstart(loaded, [COMEDY]).picks
+    (pick,) = started(loaded, [COMEDY]).picks
     assert (pick.via, pick.factor, pick.half, pick.status) == ("factor", 0, "positive", "ambiguous")
     assert _share(loaded, COMEDY) > 0.8
 
 
 def test_coldstart_value_that_nothing_carries_is_undecoded_and_names_the_surer_way(planted) -> None:
     loaded = planted(_nothing_carries)
-    (pick,) = sample_coldstart(loaded, [COMEDY]).picks
+    (pick,) = started(loaded, [COMEDY]).picks
     assert pick.status == "undecoded"
     assert "latents carry this value weakly: only" in (pick.note or "")
     assert "% of the list has it" in (pick.note or "")
     assert "soft `condition`" in (pick.note or "")
     # the surer way is one: the same pick with it, and then it is not advised again
-    asked = sample_coldstart(loaded, [COMEDY], condition=loaded.condition(["Comedy"]))
+    asked = started(loaded, [COMEDY], condition=loaded.condition(["Comedy"]))
     assert (asked.condition_satisfied or 0) >= 0.7 > 0.5 > _share(loaded, COMEDY)
     assert "soft `condition`" not in (asked.picks[0].note or "")
 
 
 def test_coldstart_model_without_conditions_is_not_said_to_have_one(planted) -> None:
-    (pick,) = sample_coldstart(planted(_nothing_carries, n_conditions=0), [COMEDY]).picks
+    (pick,) = started(planted(_nothing_carries, n_conditions=0), [COMEDY]).picks
     assert "latents carry this value weakly" in (pick.note or "")
     assert "condition" not in (pick.note or "")
 
 
 def test_coldstart_probe_that_is_a_filter_is_sampled_by_its_pattern(planted) -> None:
     loaded = planted(_filter)
-    (pick,) = sample_coldstart(loaded, [COMEDY]).picks
+    (pick,) = started(loaded, [COMEDY]).picks
     assert pick.via == "pattern"
     assert _share(loaded, COMEDY) > 0.8
     along, pattern = (one.share for one in try_all(loaded, [ASKED])[0])
@@ -189,10 +190,10 @@ def test_try_all_value_that_needs_strength_gets_the_first_that_is_enough(planted
     assert by_strength[1.0].listed < ENOUGH
     enough = [s for s in STRENGTHS if by_strength[s].listed >= ENOUGH]
     assert tried == by_strength[enough[0] if enough else max(STRENGTHS, key=lambda s: by_strength[s].listed)]
-    (pick,) = sample_coldstart(loaded, [COMEDY]).picks
+    (pick,) = started(loaded, [COMEDY]).picks
     assert pick.strength == tried.strength > 1.0
     assert _share(loaded, COMEDY) > _share(loaded, Pick(attribute="genre", value="Comedy", strength=1.0))
-    (half,) = sample_coldstart(loaded, [Pick(factor=0, half="positive")]).picks
+    (half,) = started(loaded, [Pick(factor=0, half="positive")]).picks
     assert half.strength == 1.0
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from bundle.factors import Factor, Guide
-from service.coldstart import Pick, sample_coldstart
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
-from service.picks import half_note, resolve_picks, sample_points
+from service.picks import Pick, half_note, resolve_picks, sample_points
 from tests.builders import BuilderModel
+from tests.service.core.cold import started
 
 COMEDY = Pick(attribute="genre", value="Comedy")
 HORROR = Pick(attribute="genre", value="Horror", strength=3.0)
@@ -45,14 +45,14 @@ def test_sample_points_strength_scales_the_distance_from_the_median(loaded: Load
 def test_sample_coldstart_half_moves_the_list_to_its_genre(loaded: LoadedBundle) -> None:
     """Both halves, so that each is the other's control."""
     for half, value in (("positive", "Comedy"), ("negative", "Horror")):
-        found = sample_coldstart(loaded, [Pick(factor=0, half=half)], n=10, seed=1)
+        found = started(loaded, [Pick(factor=0, half=half)], n=10, seed=1)
         (share,) = found.shares
         assert (share.attribute, share.value) == ("genre", value)
         assert share.in_list > 0.8 > share.in_catalogue
 
 
 def test_sample_coldstart_equals_the_twin(loaded: LoadedBundle, twin: BuilderModel) -> None:
-    found = sample_coldstart(loaded, [COMEDY], n=5, samples=8, seed=4)
+    found = started(loaded, [COMEDY], n=5, samples=8, seed=4)
     z = sample_points(loaded, found.picks, samples=8, seed=4).astype(float)
     logits = twin.logits(z)
     merged = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).mean(0)
@@ -62,24 +62,24 @@ def test_sample_coldstart_equals_the_twin(loaded: LoadedBundle, twin: BuilderMod
 
 
 def test_sample_coldstart_same_seed_is_identical_and_another_is_not(loaded: LoadedBundle) -> None:
-    first, again, other = (sample_coldstart(loaded, [COMEDY], seed=seed, samples=4) for seed in (7, 7, 8))
+    first, again, other = (started(loaded, [COMEDY], seed=seed, samples=4) for seed in (7, 7, 8))
     assert first == again
     assert first.items != other.items
 
 
 def test_sample_coldstart_attribute_takes_the_decoded_half_and_says_so(loaded: LoadedBundle) -> None:
-    (pick,) = sample_coldstart(loaded, [COMEDY]).picks
+    (pick,) = started(loaded, [COMEDY]).picks
     assert (pick.via, pick.factor, pick.half, pick.status, pick.note) == ("factor", 0, "positive", "decoded", None)
 
 
 def test_sample_coldstart_attribute_whose_factor_is_taken_goes_by_its_direction(loaded: LoadedBundle) -> None:
-    found = sample_coldstart(loaded, [Pick(factor=0, half="negative"), COMEDY])
+    found = started(loaded, [Pick(factor=0, half="negative"), COMEDY])
     assert [(p.via, p.factor) for p in found.picks] == [("factor", 0), ("direction", None)]
     assert [s.value for s in found.shares] == ["Horror", "Comedy"]
 
 
 def test_sample_coldstart_undecoded_and_ambiguous_picks_are_answered_and_flagged(loaded: LoadedBundle) -> None:
-    found = sample_coldstart(loaded, [Pick(factor=3, half="positive"), Pick(factor=2, half="positive")])
+    found = started(loaded, [Pick(factor=3, half="positive"), Pick(factor=2, half="positive")])
     undecoded, ambiguous = found.picks
     assert undecoded.status == "undecoded"
     assert "not known" in (undecoded.note or "")
@@ -90,7 +90,7 @@ def test_sample_coldstart_undecoded_and_ambiguous_picks_are_answered_and_flagged
 
 def test_sample_coldstart_strict_condition_and_exclusions_hold(loaded: LoadedBundle) -> None:
     condition = loaded.condition(["Horror"], mode="strict")
-    found = sample_coldstart(loaded, [COMEDY], n=50, condition=condition, exclude=frozenset({2, 5}))
+    found = started(loaded, [COMEDY], n=50, condition=condition, exclude=frozenset({2, 5}))
     items = {item.item_ix for item in found.items}
     assert not items & {2, 5}
     assert found.condition_satisfied == 1.0
@@ -99,8 +99,8 @@ def test_sample_coldstart_strict_condition_and_exclusions_hold(loaded: LoadedBun
 
 def test_sample_coldstart_soft_condition_moves_the_samples(loaded: LoadedBundle) -> None:
     pick = [Pick(factor=1, half="positive")]
-    plain = sample_coldstart(loaded, pick, n=10)
-    soft = sample_coldstart(loaded, pick, n=10, condition=loaded.condition(["Horror"]))
+    plain = started(loaded, pick, n=10)
+    soft = started(loaded, pick, n=10, condition=loaded.condition(["Horror"]))
     assert plain.items != soft.items
     assert (soft.condition_satisfied or 0) > 0.8
 
@@ -130,18 +130,18 @@ def test_sample_coldstart_soft_condition_moves_the_samples(loaded: LoadedBundle)
 )
 def test_sample_coldstart_bad_picks_name_the_field_and_the_way_out(loaded, picks, pointer, says) -> None:
     with pytest.raises(InvalidRequestError, match=says) as caught:
-        sample_coldstart(loaded, picks)
+        started(loaded, picks)
     assert caught.value.errors[0].pointer == pointer
 
 
 @pytest.mark.parametrize(("samples", "seed"), [(0, 0), (LIMITS.samples + 1, 0), (1, -1), (1, 2**63)])
 def test_sample_coldstart_past_a_limit_is_refused(loaded: LoadedBundle, samples: int, seed: int) -> None:
     with pytest.raises(InvalidRequestError):
-        sample_coldstart(loaded, [COMEDY], samples=samples, seed=seed)
+        started(loaded, [COMEDY], samples=samples, seed=seed)
 
 
 def test_sample_coldstart_at_every_limit_answers(loaded: LoadedBundle) -> None:
-    found = sample_coldstart(loaded, [COMEDY], n=LIMITS.n, samples=LIMITS.samples, seed=2**63 - 1)
+    found = started(loaded, [COMEDY], n=LIMITS.n, samples=LIMITS.samples, seed=2**63 - 1)
     assert len(found.items) == 50
     assert "50 of 500" in (found.short_reason or "")
 
@@ -169,19 +169,19 @@ def test_sample_coldstart_ambiguous_half_without_rivals_gives_the_true_reason(lo
 
 def test_sample_coldstart_list_pulled_elsewhere_by_another_pick_says_so(loaded: LoadedBundle) -> None:
     """The pick itself is good: alone it has no note."""
-    found = sample_coldstart(loaded, [COMEDY, Pick(factor=2, half="positive", strength=3.0), HORROR], n=10)
-    alone = sample_coldstart(loaded, [COMEDY], n=10)
+    found = started(loaded, [COMEDY, Pick(factor=2, half="positive", strength=3.0), HORROR], n=10)
+    alone = started(loaded, [COMEDY], n=10)
     assert alone.picks[0].note is None
     assert found.shares[0].in_list < 0.5
     assert "rest of the request" in (found.picks[0].note or "")
     assert found.picks[0].status == "decoded"
-    masked = sample_coldstart(loaded, [COMEDY], condition=loaded.condition(["Horror"], mode="strict"))
+    masked = started(loaded, [COMEDY], condition=loaded.condition(["Horror"], mode="strict"))
     assert "no item that may be listed" in (masked.picks[0].note or "")
     assert masked.picks[0].status == "decoded"
 
 
 def test_sample_coldstart_longer_list_than_the_value_has_items_is_not_called_weak(loaded: LoadedBundle) -> None:
-    found = sample_coldstart(loaded, [COMEDY], n=50)
+    found = started(loaded, [COMEDY], n=50)
     assert found.shares[0].in_list < 0.5
     assert found.picks[0].note is None
 
@@ -196,23 +196,23 @@ def with_factor(loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch, factor: F
 def test_sample_coldstart_undecoded_half_says_what_it_was_tied_to_and_how_much_of_it_is_listed(
     loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pick, free = [Pick(factor=3, half="positive")], sample_coldstart(loaded, [Pick(factor=3, half="positive")])
+    pick, free = [Pick(factor=3, half="positive")], started(loaded, [Pick(factor=3, half="positive")])
     assert free.shares == () and "not known" in (free.picks[0].note or "")
     guide = Guide(attribute="genre", value="Drama")
     with_factor(loaded, monkeypatch, msgspec.structs.replace(loaded.factors.factors[3], guide=guide))
-    found = sample_coldstart(loaded, pick)
+    found = started(loaded, pick)
     assert "tied to genre Drama" in (found.picks[0].note or "")
     assert [share.value for share in found.shares] == ["Drama"]
-    assert sample_coldstart(loaded, [Pick(factor=3, half="negative")]).shares == ()  # only the positive half was tied
+    assert started(loaded, [Pick(factor=3, half="negative")]).shares == ()  # only the positive half was tied
 
 
 def test_sample_coldstart_half_by_number_says_when_its_list_lacks_what_it_is_read_as(
     loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pick = [Pick(factor=0, half="positive")]
-    assert sample_coldstart(loaded, pick).picks[0].note is None
+    assert started(loaded, pick).picks[0].note is None
     wrong = msgspec.structs.replace(loaded.factors.factors[0].positive, value="Horror")
     with_factor(loaded, monkeypatch, msgspec.structs.replace(loaded.factors.factors[0], positive=wrong))
-    found = sample_coldstart(loaded, pick)
+    found = started(loaded, pick)
     assert "of the list has Horror" in (found.picks[0].note or "")
     assert found.picks[0].status == "decoded"  # the map's, which is about people who are moved

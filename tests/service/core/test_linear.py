@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.coldstart import Pick, sample_coldstart
 from service.engine import LoadedBundle
 from service.graphs import GraphRunner
 from service.limits import LIMITS
 from service.loader import load_bundle
-from service.picks import resolve_picks, sample_points
+from service.picks import Pick, resolve_picks, sample_points
 from service.query import Condition, Query, Ranking
 from tests.builders import BuilderModel, builder_model, make_bundle
+from tests.service.core.cold import started
 
 HISTORY = (4, 7, 13, 20, 31)
 N = 50
@@ -177,22 +177,22 @@ def test_recommend_steering_moves_the_latents_alone(direct, direct_twin, history
 def test_sample_coldstart_under_a_soft_condition_adds_its_gain(direct, direct_twin, match, weight) -> None:
     asked = direct.condition(["Comedy", "Drama"], match=match)
     picks = [Pick(factor=0, half="negative")]  # the opposite of what is asked
-    found = sample_coldstart(direct, picks, n=N, samples=8, seed=4, condition=asked)
+    found = started(direct, picks, n=N, samples=8, seed=4, condition=asked)
     z = sample_points(direct, found.picks, samples=8, seed=4).astype(float)
     z = z + direct_twin.encode((), (0, 1), weight=weight) - direct_twin.encode(())
     scores = direct_twin.logits(z) + direct_twin.linear.scores((), weight * np.array([1.0, 1.0, 0.0]))
     merged = (np.exp(scores) / np.exp(scores).sum(1, keepdims=True)).mean(0)
     assert [item.item_ix for item in found.items] == best(merged, n=N)
     assert np.allclose([item.score for item in found.items], np.sort(np.log(merged))[::-1], atol=1e-3)
-    three = sample_coldstart(direct, picks, n=3, samples=8, seed=4, condition=asked)  # so many have both
-    without = sample_coldstart(direct, picks, n=3, samples=8, seed=4)
+    three = started(direct, picks, n=3, samples=8, seed=4, condition=asked)  # so many have both
+    without = started(direct, picks, n=3, samples=8, seed=4)
     assert three.condition_satisfied == 1.0 > (direct.satisfied(asked, [i.item_ix for i in without.items]) or 0)
 
 
 def test_sample_coldstart_orders_what_does_not_satisfy_even_below_the_smallest_probability(direct, monkeypatch) -> None:
     """A gain of thousands makes those probabilities 0 in float64; their order stays that of the scores."""
     asked = direct.condition(["Comedy"])
-    mild = sample_coldstart(direct, [Pick(factor=1, half="positive")], n=N, samples=4, condition=asked)
+    mild = started(direct, [Pick(factor=1, half="positive")], n=N, samples=4, condition=asked)
     good = direct._graphs.scores
     satisfying = direct.catalogue.attribute("genre").members[:, 0]
 
@@ -201,7 +201,7 @@ def test_sample_coldstart_orders_what_does_not_satisfy_even_below_the_smallest_p
             yield chunk + 4096 * satisfying.astype(np.float32)
 
     monkeypatch.setattr(direct._graphs, "scores", extreme)
-    found = sample_coldstart(direct, [Pick(factor=1, half="positive")], n=N, samples=4, condition=asked)
+    found = started(direct, [Pick(factor=1, half="positive")], n=N, samples=4, condition=asked)
     rest = [item for item in found.items if not satisfying[item.item_ix]]
     assert rest and all(item.probability == 0.0 and np.isfinite(item.score) for item in rest)
     assert [i.item_ix for i in rest] == [i.item_ix for i in mild.items if not satisfying[i.item_ix]]

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from service import candidates
-from service.coldstart import Pick, sample_coldstart
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
 from service.loader import load_bundle
+from service.picks import Pick
 from service.steer import NOTHING_LEFT, _projected_out, shift_of
 from tests.builders import make_bundle
+from tests.service.core.cold import started
 from training.evaluate.control import sampling, ways
 from training.evaluate.control.sampling import Sampler, Source
 
@@ -67,7 +68,7 @@ def test_cold_start_by_name_is_the_services(plain, change, halves):
         has = candidates.members_of(loaded, "genre", value)
         chosen = sampler.choose("genre", value, has)
         for seed in (0, 7):
-            found = sample_coldstart(loaded, [Pick(attribute="genre", value=value)], n=10, samples=32, seed=seed)
+            found = started(loaded, [Pick(attribute="genre", value=value)], n=10, samples=32, seed=seed)
             (pick,) = found.picks
             half = None if chosen.source.factor is None else chosen.source.half
             assert (pick.via, pick.half, pick.strength) == (chosen.source.via, half, chosen.strength)
@@ -81,7 +82,7 @@ def test_cold_start_by_name_is_the_services(plain, change, halves):
 def test_cold_start_by_half_is_the_services(plain):
     sampler = sampler_of(plain)
     for strength in (1.0, 2.0):
-        found = sample_coldstart(plain, [Pick(factor=0, half="negative", strength=strength)], samples=16, seed=3)
+        found = started(plain, [Pick(factor=0, half="negative", strength=strength)], samples=16, seed=3)
         source = Source("factor", plain.factors.factors[0], "negative")
         ours = sampler.top(source, strength=strength, samples=16, seed=3)
         assert ours.tolist() == [item.item_ix for item in found.items]
@@ -91,7 +92,7 @@ def test_cold_start_by_half_is_the_services(plain):
 
 def test_value_without_anything_to_sample_is_refused_there_and_nothing_here(plain):
     with pytest.raises(InvalidRequestError):
-        sample_coldstart(plain, [Pick(attribute="year", value="1980s")])
+        started(plain, [Pick(attribute="year", value="1980s")])
     assert sampler_of(plain).choose("year", "1980s", candidates.members_of(plain, "year", "1980s")) is None
 
 
