@@ -10,7 +10,8 @@ from service.engine import LoadedBundle
 from service.errors import UnknownItemError, UnknownUserError
 from service.limits import LIMITS
 from service.query import Condition, FloatArray, Query
-from service.schemas.recommend import ConditionAsked, RecommendRequest, Steer
+from service.schemas.recommend import ConditionAsked, RecommendRequest
+from service.schemas.steering import Steer
 from service.state import State
 from service.steer import shift_of
 

@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field, model_validator
 from bundle.factors import Half, Status
 from service.limits import LIMITS
 from service.schemas.base import SOMEONE, ItemId, UserId, Wire
-from service.schemas.recommend import ConditionAsked, History, Steer
+from service.schemas.recommend import ConditionAsked, History
+from service.schemas.steering import Steer, SteeredBy
 
 TopFactors = Annotated[int, Field(ge=1, le=LIMITS.top_factors, description="How many factors are told apart.")]
 
@@ -33,7 +34,9 @@ class ExplainRequest(Wire):
     condition: ConditionAsked | None = None
     """What the items should be."""
     steer: Steer | None = None
-    """A push in the latent space."""
+    """A push in the latent space; null = the stored preferences of `user_id`, if there are any; {} = none."""
+    preferences: bool = True
+    """Whether the stored preferences of `user_id` steer where `steer` is null."""
     top_factors: TopFactors | None = None
     """How many factors are told apart; null = all."""
     counterfactual: bool = False
@@ -194,6 +197,8 @@ class ItemExplained(Wire):
     """Null = not asked for, or no history to order."""
     sentence: str
     """The same in plain words, made from these figures and nothing else."""
+    steered_by: SteeredBy | None = None
+    """What steered: the request's `steer`, or the stored preferences; null = nothing did."""
     history_used: int
     """Items of the history that the model knows."""
     unknown_items: list[str]
@@ -249,6 +254,8 @@ class ProfileFound(Wire):
     """History items tried: the newest, where the history is long."""
     sentence: str
     """The same in plain words, made from these figures and nothing else."""
+    steered_by: SteeredBy | None = None
+    """What steered: the request's `steer`, or the stored preferences; null = nothing did."""
     history_used: int
     """Items of the history that the model knows."""
     unknown_items: list[str]

@@ -11,9 +11,8 @@ from service.limits import LIMITS
 from service.query import Match, Mode, Source
 from service.schemas.base import SOMEONE, ItemId, N, Name, Shown, UserId, Wire
 from service.schemas.problem import Problem
+from service.schemas.steering import Steer, SteeringFound
 
-Strength = Annotated[float, Field(ge=-LIMITS.steer_strength, le=LIMITS.steer_strength)]
-FactorName = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,5})$")]
 History = Annotated[list[ItemId], Field(max_length=LIMITS.history)]
 Fields = Annotated[list[Name], Field(max_length=32)]
 RESERVED = frozenset({"item_id", "rank", "score", "probability", "similarity", "reasons", "popularity", "bundle_id"})
@@ -27,21 +26,6 @@ class ConditionAsked(Wire):
     """Values that /conditions lists."""
     match: Annotated[Match, Field(description="Whether an item must have any or all of them.")] = "any"
     mode: Annotated[Mode, Field(description="soft: the model's input; strict: a mask; both.")] = "soft"
-
-
-class Steer(Wire):
-    """A push in the latent space, in standard deviations of each factor or direction.
-
-    lock: attributes that should stay as they are; their directions are projected out of the push.
-    """
-
-    factors: Annotated[dict[FactorName, Strength], Field(max_length=LIMITS.steer_terms)] = Field(default_factory=dict)
-    """Number of a factor -> strength."""
-    attributes: Annotated[
-        dict[Name, Strength], Field(max_length=LIMITS.steer_terms, description='"attribute:value" -> strength')
-    ] = Field(default_factory=dict)
-    lock: Annotated[list[Name], Field(max_length=LIMITS.steer_terms)] = Field(default_factory=list)
-    """Attributes that should stay as they are."""
 
 
 class RecommendRequest(Wire):
@@ -65,7 +49,9 @@ class RecommendRequest(Wire):
     candidates: Annotated[list[ItemId], Field(max_length=LIMITS.candidates)] | None = None
     """Only these may be listed; null = the whole catalogue."""
     steer: Steer | None = None
-    """A push in the latent space."""
+    """A push in the latent space; null = the stored preferences of `user_id`, if there are any; {} = none."""
+    preferences: bool = True
+    """Whether the stored preferences of `user_id` steer where `steer` is null."""
     explain: bool = False
     """Whether each item comes with its reasons."""
     fields: Fields = Field(default_factory=lambda: ["title"])
@@ -151,6 +137,8 @@ class Recommendation(Wire):
     condition_satisfied: Annotated[float | None, Field(description="Share of the list that satisfies the condition.")]
     history_used: Annotated[int, Field(description="Items of the history that the model knows.")]
     unknown_items: Annotated[list[str], Field(description="Ids of the request and history that the model lacks.")]
+    steering: SteeringFound | None = None
+    """What the steering changed; null = nothing steered."""
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""
 

@@ -56,14 +56,16 @@ class UserFound(Wire):
     n_items: int
     """How many items the user's history has."""
     history: list[HistoryEntry]
-    """The oldest first."""
+    """The oldest first; empty of a user of whom only preferences are stored."""
+    preferences: bool = False
+    """Whether preferences are stored, too."""
 
 
 class UserEntry(Wire):
     user_id: str
     """The user."""
     n_items: int
-    """How many items the user's history has."""
+    """How many items the user's history has; 0: only preferences are stored."""
 
 
 class UserList(Wire):
