@@ -1,4 +1,4 @@
-"""Users' histories. `open_store(url)` gives the engine that the URL names."""
+"""Users' histories and preferences. `open_store(url)` gives the engine that the URL names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from service.errors import StorageUnavailableError
 from service.settings import SQLITE
 from service.store.broken import BrokenStore
-from service.store.protocol import Interaction, Loaded, Receipt, Source, Store, UserCount, Write
+from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, Store, UserCount, Write
 from service.store.sqlite import SqliteStore
 
 
@@ -42,7 +42,9 @@ def open_or_degrade(url: str, *, clock: Callable[[], float] = time.time) -> Stor
 __all__ = [
     "BrokenStore",
     "Interaction",
+    "Known",
     "Loaded",
+    "Preferences",
     "Receipt",
     "Source",
     "Store",

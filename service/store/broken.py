@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from service.errors import StorageUnavailableError
 from service.store.bulk import RowsOfMany
-from service.store.protocol import Interaction, Loaded, Receipt, Source, UserCount, Write
+from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
 
 
 class BrokenStore:
@@ -27,7 +27,16 @@ class BrokenStore:
     def interactions(self, user_id: str) -> tuple[Interaction, ...] | None:
         self._refuse()
 
+    def known(self, user_id: str) -> Known | None:
+        self._refuse()
+
     def append(self, write: Write) -> Receipt:
+        self._refuse()
+
+    def put_preferences(self, user_id: str, steer: str, bundle_id: str) -> Preferences:
+        self._refuse()
+
+    def erase_preferences(self, user_id: str) -> bool:
         self._refuse()
 
     def load_many(

@@ -1,4 +1,4 @@
-"""What the service needs of a store of users' histories; every engine passes tests/service/store_contract.py."""
+"""What the service needs of a store of users; every engine passes tests/service/store_contract.py."""
 
 from __future__ import annotations
 
@@ -40,7 +40,31 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """How a user wants to be steered. The store keeps the text as it is and never looks into it.
+
+    steer      JSON, as the service wrote it
+    bundle_id  the bundle it was written for: numbers of factors mean nothing in another
+    updated    when it was last changed, seconds since 1970
+    """
+
+    steer: str
+    bundle_id: str
+    updated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a list for a user needs: item ids, oldest first (empty when only preferences are stored), preferences."""
+
+    history: tuple[str, ...]
+    preferences: Preferences | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UserCount:
+    """n_items: 0 of a user of whom only preferences are stored."""
+
     user_id: str
     n_items: int
 
@@ -63,10 +87,10 @@ class Loaded:
 
 
 class Store(Protocol):
-    """Users' histories. All calls are synchronous; after `append` and `erase` return, their effect is durable.
+    """Users' histories and preferences. All calls are synchronous; when a write returns, its effect is durable.
 
-    A history holds one entry an item and at most `max_history` of them, the latest. Every method raises StorageError
-    when the engine cannot do it, and KeyReusedError when a key comes with another write.
+    A history holds one entry an item and at most `max_history` of them, the latest. Every method raises
+    StorageUnavailableError or StorageFullError when the engine cannot do it; `append` also ConflictError.
     `quick` says that reads are so short that they may run on the event loop.
     """
 
@@ -78,8 +102,18 @@ class Store(Protocol):
     def interactions(self, user_id: str) -> tuple[Interaction, ...] | None:
         """The user's history with its times, oldest first; None for a user without any."""
 
+    def known(self, user_id: str) -> Known | None:
+        """History and preferences together, as every list for a user needs both; None for a user without either."""
+
     def append(self, write: Write) -> Receipt:
-        """Add to a history, all or nothing, once per key."""
+        """Add to a history, all or nothing, once per key. ConflictError when the key came with another write."""
+
+    def put_preferences(self, user_id: str, steer: str, bundle_id: str) -> Preferences:
+        """Keep preferences in place of those before; the last write wins. The same again changes nothing, not even
+        `updated`."""
+
+    def erase_preferences(self, user_id: str) -> bool:
+        """Remove the preferences, traces in logs of the engine included; False = there were none."""
 
     def load_many(
         self,
@@ -97,10 +131,16 @@ class Store(Protocol):
         """The data sets that were loaded, oldest first."""
 
     def erase(self, user_id: str) -> bool:
-        """Remove all that is known of a user, keys and traces in logs of the engine included; False = unknown user."""
+        """Remove all that is known of a user: history, preferences, keys, and traces in logs of the engine.
+
+        False = unknown user.
+        """
 
     def users(self, limit: int, after: str = "") -> Sequence[UserCount]:
-        """Up to `limit` users whose id sorts after `after`, in the order of their ids."""
+        """Up to `limit` users whose id sorts after `after`, in the order of their ids.
+
+        All of whom anything is kept, or nobody could find them to erase it: preferences alone count, too.
+        """
 
     def ping(self) -> bool:
         """Whether the store answers and takes writes."""

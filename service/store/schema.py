@@ -28,6 +28,11 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE sources (fingerprint TEXT PRIMARY KEY, name TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE preferences (
+        user_id TEXT PRIMARY KEY, steer TEXT NOT NULL, bundle_id TEXT NOT NULL, at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 """One script a version; version n of the file (PRAGMA user_version) has had the first n. Only ever append."""
 

@@ -9,11 +9,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from service.errors import ConflictError, StorageFullError, StorageUnavailableError
 from service.limits import LIMITS
 from service.store.bulk import RowsOfMany, load_rows
-from service.store.protocol import Interaction, Loaded, Receipt, Source, UserCount, Write
+from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
 from service.store.schema import connect, migrate
 
 KEY_LIFE_SECONDS = 24 * 3600
@@ -23,6 +24,21 @@ READ_BUSY_MS = 50
 WRITE_BUSY_MS = 1000
 _TRIM = """DELETE FROM history WHERE user_id = ?1 AND item_id IN
            (SELECT item_id FROM history WHERE user_id = ?1 ORDER BY at DESC, seq DESC LIMIT -1 OFFSET ?2)"""
+
+_USERS = """SELECT user_id, sum(n_items) FROM (
+              SELECT * FROM (SELECT user_id, count(*) AS n_items FROM history WHERE user_id > ?1
+                             GROUP BY user_id ORDER BY user_id LIMIT ?2)
+              UNION ALL
+              SELECT * FROM (SELECT user_id, 0 FROM preferences WHERE user_id > ?1 ORDER BY user_id LIMIT ?2))
+            GROUP BY user_id ORDER BY user_id LIMIT ?2"""
+"""The first of either table are enough for the first of both: a page reads a page, however many users there are."""
+
+_PREFER = """INSERT INTO preferences VALUES (?, ?, ?, ?) ON CONFLICT (user_id)
+             DO UPDATE SET steer = excluded.steer, bundle_id = excluded.bundle_id, at = excluded.at
+             WHERE steer <> excluded.steer OR bundle_id <> excluded.bundle_id"""
+_ERASE = ("DELETE FROM history WHERE user_id = ?", "DELETE FROM writes WHERE user_id = ?")
+_ERASE_PREFERENCES = "DELETE FROM preferences WHERE user_id = ?"
+_PREFERENCES = "SELECT steer, bundle_id, at FROM preferences WHERE user_id = ?"
 
 
 class SqliteStore:
@@ -61,12 +77,22 @@ class SqliteStore:
         return tuple(Interaction(item_id, at) for item_id, at in rows) or None
 
     def users(self, limit: int, after: str = "") -> Sequence[UserCount]:
-        rows = self._read(
-            "SELECT user_id, count(*) FROM history WHERE user_id > ? GROUP BY user_id ORDER BY user_id LIMIT ?",
-            after,
-            limit,
-        )
-        return [UserCount(user_id, n_items) for user_id, n_items in rows]
+        return [UserCount(user_id, n_items) for user_id, n_items in self._read(_USERS, after, limit)]
+
+    def known(self, user_id: str) -> Known | None:
+        history = self.history(user_id) or ()
+        rows = self._read(_PREFERENCES, user_id)
+        if not history and not rows:
+            return None
+        return Known(history, Preferences(*rows[0]) if rows else None)
+
+    def put_preferences(self, user_id: str, steer: str, bundle_id: str) -> Preferences:
+        with self._transaction() as db:
+            db.execute(_PREFER, (user_id, steer, bundle_id, int(self._clock())))
+            return Preferences(*db.execute(_PREFERENCES, (user_id,)).fetchone())
+
+    def erase_preferences(self, user_id: str) -> bool:
+        return self._erase(user_id, [_ERASE_PREFERENCES])
 
     def append(self, write: Write) -> Receipt:
         fingerprint = _fingerprint(write)
@@ -106,14 +132,7 @@ class SqliteStore:
         return [Source(name, str(fingerprint)) for name, fingerprint in rows]
 
     def erase(self, user_id: str) -> bool:
-        with self._transaction() as db:
-            erased = db.execute("DELETE FROM history WHERE user_id = ?", (user_id,)).rowcount
-            db.execute("DELETE FROM writes WHERE user_id = ?", (user_id,))
-        if erased:
-            with self._lock, _translated():
-                # The log still holds the old pages; moving it into the file and cutting it leaves no trace.
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return erased > 0
+        return self._erase(user_id, [*_ERASE, _ERASE_PREFERENCES])
 
     def ping(self) -> bool:
         try:
@@ -132,6 +151,16 @@ class SqliteStore:
                 connection.close()
             self._readers.clear()
 
+    def _erase(self, user_id: str, statements: Sequence[str]) -> bool:
+        """Delete the user's rows, and what the log holds of them; whether there were any."""
+        with self._transaction() as db:
+            erased = [db.execute(statement, (user_id,)).rowcount for statement in statements]
+        if any(erased):
+            with self._lock, _translated():
+                # The log still holds the old pages; moving it into the file and cutting it leaves no trace.
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return any(erased)
+
     def _insert(self, db: sqlite3.Connection, write: Write, now: int) -> int:
         (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM history WHERE user_id = ?", (write.user_id,)).fetchone()
         rows = [
@@ -142,7 +171,7 @@ class SqliteStore:
         db.execute(_TRIM, (write.user_id, self._max_history))
         return stored
 
-    def _read(self, statement: str, *values: str | int) -> list[tuple[str, int]]:
+    def _read(self, statement: str, *values: str | int) -> list[tuple[Any, ...]]:
         with _translated():
             reader = getattr(self._local, "reader", None)
             if reader is None:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from service.errors import ConflictError, StorageUnavailableError
-from service.store.protocol import Interaction, Receipt, Source, Store, Write
+from service.store.protocol import Interaction, Known, Preferences, Receipt, Source, Store, Write
 
 NOW = 1_700_000_000
 MAX_HISTORY = 5
@@ -99,6 +99,54 @@ class StoreContract:
         assert [(user.user_id, user.n_items) for user in page] == [("1", 2), ("10", 2)]
         assert [user.user_id for user in store.users(2, page[-1].user_id)] == ["2"]
 
+    def test_users_with_preferences_alone_are_listed_too_with_no_items(self, store: Store) -> None:
+        for user in ("1", "3"):
+            store.append(write(user, "a", key=user))
+        for user in ("2", "3", "4"):
+            store.put_preferences(user, "{}", "b")
+        pages = [store.users(3), store.users(3, "3")]
+        assert [[(user.user_id, user.n_items) for user in page] for page in pages] == [
+            [("1", 1), ("2", 0), ("3", 1)],
+            [("4", 0)],
+        ]
+
+    def test_preferences_are_kept_as_they_came_and_the_last_write_wins(self, store: Store) -> None:
+        odd = '{"attributes": {"genre:É\'; --": 1.5}}'
+        assert store.known("1") is None
+        first = store.put_preferences("1", odd, "bundle")
+        assert first == Preferences(odd, "bundle", NOW)
+        assert store.known("1") == Known((), first)
+        second = store.put_preferences("1", "{}", "other")
+        assert store.known("1") == Known((), second)
+        assert (second.steer, second.bundle_id) == ("{}", "other")
+
+    def test_preferences_and_history_leave_each_other_alone(self, store: Store) -> None:
+        store.append(write("1", "b", "a", key="one"))
+        assert store.known("1") == Known(("b", "a"), None)
+        kept = store.put_preferences("1", "{}", "b")
+        store.load_many([("1", "c", NOW + 9), ("2", "c", NOW)])
+        assert store.known("1") == Known(("b", "a", "c"), kept)
+        assert store.known("2") == Known(("c",), None)
+        assert store.history("1") == ("b", "a", "c")
+        assert store.erase_preferences("1")
+        assert not store.erase_preferences("1")
+        assert store.known("1") == Known(("b", "a", "c"), None)
+
+    def test_user_with_preferences_alone_has_no_history(self, store: Store) -> None:
+        store.put_preferences("1", "{}", "b")
+        assert store.history("1") is None
+        assert store.interactions("1") is None
+
+    def test_erase_forgets_preferences_with_and_without_a_history(self, store: Store) -> None:
+        store.append(write("1", "a"))
+        for user in ("1", "2", "3"):
+            store.put_preferences(user, "{}", "b")
+        for user in ("1", "2"):
+            assert store.erase(user)
+            assert store.known(user) is None
+            assert not store.erase(user)
+        assert store.known("3") is not None
+
     def test_odd_ids_are_only_text(self, store: Store) -> None:
         odd = ("x'; DROP TABLE history; --", "é" * 20, "%", "a b")
         store.append(write("u", *odd))
@@ -126,3 +174,7 @@ class StoreContract:
             store.history("1")
         with pytest.raises(StorageUnavailableError):
             store.append(write("1", "a"))
+        with pytest.raises(StorageUnavailableError):
+            store.known("1")
+        with pytest.raises(StorageUnavailableError):
+            store.put_preferences("1", "{}", "b")

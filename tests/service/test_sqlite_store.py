@@ -14,7 +14,7 @@ import pytest
 
 from service.errors import ServiceError, StorageFullError, StorageUnavailableError
 from service.store import BrokenStore, open_or_degrade, open_store
-from service.store.protocol import Interaction, Source, Store, Write
+from service.store.protocol import Interaction, Known, Preferences, Source, Store, Write
 from service.store.schema import APPLICATION_ID, MIGRATIONS
 from service.store.sqlite import KEY_LIFE_SECONDS, SqliteStore
 from tests.service.store_contract import MAX_HISTORY, NOW, StoreContract, write
@@ -68,6 +68,35 @@ def test_erased_user_leaves_no_trace_in_the_files(tmp_path: Path) -> None:
     assert not _found(tmp_path, b"secret-")
 
 
+def test_erased_preferences_leave_no_trace_in_the_files(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW)
+    for number in range(40):  # those before are overwritten: they must not stay behind, either
+        store.put_preferences("secret-user", f"secret-steer-{number}" * number, "secret-bundle")
+    store.put_preferences("only-these", "secret-alone", "b")
+    store.put_preferences("other", "kept", "b")
+    assert _found(tmp_path, b"secret-"), "positive control: the search finds what is there"
+    assert store.erase("secret-user")
+    assert store.erase_preferences("only-these")
+    assert not _found(tmp_path, b"secret-")
+    assert not _found(tmp_path, b"only-these")
+    assert _found(tmp_path, b"kept")
+    store.close()
+    assert not _found(tmp_path, b"secret-")
+
+
+def test_same_preferences_again_change_nothing_not_even_their_time(tmp_path: Path) -> None:
+    now = [NOW]
+    store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: now[0])
+    first = store.put_preferences("1", "{}", "b")
+    now[0] += 60
+    assert store.put_preferences("1", "{}", "b") == first
+    assert store.put_preferences("1", "{}", "c").updated == NOW + 60
+    store.close()
+    again = SqliteStore(tmp_path / "store.sqlite", clock=lambda: now[0])
+    assert again.known("1") == Known((), Preferences("{}", "c", NOW + 60))
+    again.close()
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"x" * 4096, b"SQLite format 3\x00" + b"\xff" * 4080], ids=["empty", "text", "head"]
 )
@@ -96,6 +125,23 @@ def test_store_of_the_first_schema_keeps_its_histories_and_learns_of_sources(tmp
     assert store.history("1") == ("a",)
     store.load_many([("1", "b", NOW)], source=Source("films", "0123"))
     assert [source.name for source in store.sources()] == ["films"]
+    store.close()
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_store_of_an_older_schema_takes_preferences(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "store.sqlite"
+    with sqlite3.connect(path) as db:
+        scripts = "".join(MIGRATIONS[:version])
+        db.executescript(f"PRAGMA application_id = {APPLICATION_ID};{scripts}PRAGMA user_version = {version};")
+        db.execute("INSERT INTO history VALUES ('1', 'a', 0, 1)")
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            db.execute("SELECT * FROM preferences")
+    db.close()
+    store = open_store(f"sqlite:///{path}")
+    kept = store.put_preferences("1", "{}", "b")
+    assert store.known("1") == Known(("a",), kept)
+    assert [(user.user_id, user.n_items) for user in store.users(9)] == [("1", 1)]
     store.close()
 
 
