@@ -29,6 +29,13 @@ from service.errors import (
 MEDIA_TYPE = "application/problem+json"
 MAX_FIELD_ERRORS = 20
 _SHOULD = re.compile(r"^\w+ should")
+_COUNTED = re.compile(r" after validation, not [\w ]+$")
+_SHAPES = {
+    "model_attributes_type": "must be an object",
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+}
 _PLAIN_NAME = re.compile(r"[a-z][a-z_]{0,31}")
 
 
@@ -161,4 +168,6 @@ def _reason(error: Mapping[str, Any]) -> str:
         return "this is needed" if len(error["loc"]) > 1 else "a JSON body is needed"
     if kind in {"finite_number", "float_type"}:
         return "must be a finite number"
-    return _SHOULD.sub("must", str(error["msg"]).removeprefix("Value error, "))
+    if kind in _SHAPES:
+        return _SHAPES[kind]
+    return _COUNTED.sub("", _SHOULD.sub("must", str(error["msg"]).removeprefix("Value error, ")))
