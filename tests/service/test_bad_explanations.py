@@ -1,4 +1,4 @@
-"""Bad input to what explains, steers or starts cold: refused with the field and what it allows, or answered and flagged.
+"""Bad input to what explains, steers or starts cold: refused with the field and what it allows, or flagged.
 
 Every refused request stands beside a good one that differs from it in the field at fault alone: the good one is the
 control. Whatever is unknown in a bad one is called SECRET, and no reply may repeat that.
@@ -59,11 +59,11 @@ STEER = {
     "attribute-unknown": steered(
         {"attributes": {f"{SECRET}:Comedy": 1}},
         "/attributes",
-        "genre:Comedy",
-        "year:1970s",
+        "genre",
+        "year",
         good={"attributes": {"genre:Comedy": 1}},
     ),
-    "value-unknown": steered({"attributes": {f"genre:{SECRET}": 1}}, "/attributes", "genre:Comedy", "genre:Drama"),
+    "value-unknown": steered({"attributes": {f"genre:{SECRET}": 1}}, "/attributes", "Comedy", "Horror", "Drama"),
     "value-left-out": steered({"attributes": {"genre": 1}}, "/attributes", "genre:Comedy"),
     "lock-unknown": steered({"lock": ["year", SECRET]}, "/lock/1", "genre, year", good={"lock": ["year"]}),
     "steered-and-locked": steered(
