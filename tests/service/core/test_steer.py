@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -28,6 +29,13 @@ def with_directions(loaded: LoadedBundle, *directions: tuple[str, str, list[floa
     )
     factors = msgspec.structs.replace(loaded.factors, directions=made)
     return LoadedBundle(dataclasses.replace(loaded.bundle, factors=factors), loaded._graphs)
+
+
+def refused(loaded: LoadedBundle, **asked: Any) -> list[tuple[str, str]]:
+    """(pointer, detail) of each fault of a steering that is refused."""
+    with pytest.raises(InvalidRequestError) as caught:
+        shift_of(loaded, **asked)
+    return [(fault.pointer, fault.detail) for fault in caught.value.errors]
 
 
 def test_shift_of_factors_and_attributes_is_their_sum_in_sd(loaded: LoadedBundle) -> None:
@@ -114,31 +122,74 @@ def test_shift_of_at_the_limit_is_taken(loaded: LoadedBundle, t: float) -> None:
 
 
 @pytest.mark.parametrize("t", [3.001, -3.001, float("nan"), float("inf")])
-@pytest.mark.parametrize("kind", ["factors", "attributes"])
-def test_shift_of_past_the_limit_names_the_field(loaded: LoadedBundle, kind: str, t: float) -> None:
-    with pytest.raises(InvalidRequestError, match="between -3 and 3") as caught:
-        shift_of(loaded, **{kind: {"0" if kind == "factors" else "genre:Comedy": t}})
-    assert caught.value.errors[0].pointer == f"/steer/{kind}"
+@pytest.mark.parametrize(("kind", "name"), [("factors", "0"), ("attributes", "genre:Comedy")])
+def test_shift_of_past_the_limit_points_to_the_entry(loaded: LoadedBundle, kind: str, name: str, t: float) -> None:
+    assert refused(loaded, **{kind: {name: t}}) == [(f"/steer/{kind}/{name}", "must be between -3 and 3 sd")]
 
 
 @pytest.mark.parametrize("name", ["4", "-1", "x", "", "1.0", "²", "9" * 5000])
-def test_shift_of_an_unknown_factor_names_the_allowed_ones(loaded: LoadedBundle, name: str) -> None:
-    with pytest.raises(InvalidRequestError, match="0 to 3"):
-        shift_of(loaded, factors={name: 1.0})
+def test_shift_of_an_unknown_factor_names_its_place_and_the_allowed_ones(loaded: LoadedBundle, name: str) -> None:
+    ((pointer, detail),) = refused(loaded, factors={"0": 1.0, name: 1.0})
+    assert pointer == "/steer/factors"
+    assert detail == "entry 2: no such factor; factors are numbered 0 to 3"
 
 
-@pytest.mark.parametrize("name", ["genre:Western", "colour:red", "genre", ":", ""])
-def test_shift_of_an_unknown_attribute_names_the_allowed_ones(loaded: LoadedBundle, name: str) -> None:
-    with pytest.raises(InvalidRequestError, match="genre:Comedy") as caught:
-        shift_of(loaded, attributes={name: 1.0})
-    assert "Western" not in caught.value.detail
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("genre:Western", "genre:Comedy, genre:Horror, genre:Drama"),
+        ("genre", "genre:Comedy, genre:Horror, genre:Drama"),
+        ("year:1066s", "year:2010s, year:1970s"),
+        ("colour:red", "genre:Comedy, genre:Horror, year:2010s, year:1970s, genre:Drama"),
+        (":", "genre:Comedy, genre:Horror, year:2010s, year:1970s, genre:Drama"),
+        ("", "genre:Comedy, genre:Horror, year:2010s, year:1970s, genre:Drama"),
+    ],
+)
+def test_shift_of_an_unknown_attribute_names_what_can_be_steered(loaded: LoadedBundle, name: str, allowed: str) -> None:
+    found = refused(loaded, attributes={"genre:Drama": 1.0, name: 1.0})
+    assert found == [("/steer/attributes", f"entry 2 cannot be steered; can steer {allowed}")]
+
+
+def test_shift_of_several_faults_names_each_and_what_is_allowed_once(loaded: LoadedBundle) -> None:
+    faults = refused(
+        loaded,
+        factors={"0": 4.0, "7": 1.0},
+        attributes={"genre:Western": 1.0, "genre:Comedy": -9.0, "genre:War": 1.0},
+        lock=["colour", "year"],
+    )
+    assert [pointer for pointer, _ in faults] == [
+        "/steer/factors/0",
+        "/steer/factors",
+        "/steer/attributes",
+        "/steer/attributes/genre:Comedy",
+        "/steer/attributes",
+        "/steer/lock/0",
+    ]
+    assert sum("genre:Horror" in detail for _, detail in faults) == 1
+    assert "Western" not in str(faults) and "War" not in str(faults)
+
+
+def test_shift_of_a_name_with_a_slash_points_to_it_escaped(loaded: LoadedBundle) -> None:
+    odd = with_directions(loaded, ("genre", "a/b~c", [1, 0, 0, 0]))
+    ((pointer, _),) = refused(odd, attributes={"genre:a/b~c": 9.0})
+    assert pointer == "/steer/attributes/genre:a~1b~0c"
 
 
 def test_shift_of_an_unknown_or_steered_lock_is_refused(loaded: LoadedBundle) -> None:
-    with pytest.raises(InvalidRequestError, match="can lock genre, year"):
-        shift_of(loaded, factors={"0": 1.0}, lock=["colour"])
-    with pytest.raises(InvalidRequestError, match="steered and locked"):
-        shift_of(loaded, attributes={"genre:Comedy": 1.0}, lock=["genre"])
+    assert refused(loaded, factors={"0": 1.0}, lock=["year", "colour"]) == [
+        ("/steer/lock/1", "no such attribute; can lock genre, year")
+    ]
+    assert refused(loaded, attributes={"genre:Comedy": 1.0}, lock=["genre"]) == [
+        ("/steer/lock/0", "an attribute cannot be steered and locked at once")
+    ]
+    still = shift_of(loaded, factors={"1": 1.0}, attributes={"genre:Comedy": 0.0}, lock=["genre"])
+    assert still is not None, "a strength of 0 steers nothing"
+
+
+def test_shift_of_a_value_asked_for_in_two_ways_adds_up(loaded: LoadedBundle) -> None:
+    both = shift_of(loaded, factors={"0": 3.0}, attributes={"genre:Comedy": 3.0})
+    assert both is not None
+    assert both.tolist() == pytest.approx([3.0 * loaded.factors.factors[0].sd + 3.0, 0, 0, 0])
 
 
 def test_shift_of_too_many_terms_is_refused(loaded: LoadedBundle) -> None:
