@@ -47,6 +47,11 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """[n_items, n_values]: whether the item has the value at all."""
         return self.shares > 0
 
+    @cached_property
+    def column(self) -> NDArray[np.float64]:
+        """[n_items] the numbers of a numeric attribute, NaN where missing; empty for the others."""
+        return np.array([np.nan if number is None else number for number in self.numbers], dtype=np.float64)
+
     def shown(self, item_ix: int) -> list[str] | str | float | None:
         """The item's value as the API shows it: a list for multi-label, else one value; None when missing.
 

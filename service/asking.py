@@ -3,49 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bundle.idmap import IdMap
 from service.engine import LoadedBundle
 from service.errors import UnknownItemError, UnknownUserError
 from service.limits import LIMITS
+from service.preferences import apply, terms_of
 from service.query import Condition, FloatArray, Query
 from service.schemas.recommend import ConditionAsked, RecommendRequest
-from service.schemas.steering import Steer
+from service.schemas.steering import SteeredBy
 from service.state import State
-from service.steer import shift_of
+from service.steer import Terms, shift_of
+from service.store.protocol import Known, Preferences
 
 NO_HISTORY = "the store has no history of this user; send their items in `history`, or ask /coldstart"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Steering:
+    """What steers a query and where it comes from. shift None: nothing does, as all of it had to be ignored."""
+
+    source: SteeredBy
+    terms: Terms
+    shift: FloatArray | None
+    ignored: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query, and the ids of the request that the bundle does not know."""
+    """A query, the ids of the request that the bundle does not know, and what steers it (None: nothing was asked)."""
 
     query: Query
     unknown_items: list[str]
+    steering: Steering | None = None
+
+    @property
+    def unsteered(self) -> Query | None:
+        """The same query without its shift; None when it has none."""
+        return None if self.query.shift is None else replace(self.query, shift=None)
+
+    @property
+    def steered_by(self) -> SteeredBy | None:
+        """Where the query's shift comes from; None when it has none."""
+        return None if self.steering is None or self.query.shift is None else self.steering.source
 
 
-async def history_of(state: State, user_id: str | None, given: Sequence[str] | None) -> tuple[str, ...]:
-    """The stored history followed by the given one, each item once (where it came last).
+async def known_of(state: State, user_id: str | None, given: Sequence[str] | None) -> Known:
+    """The stored history followed by the given one, each item once (where it came last), and stored preferences.
 
-    More than LIMITS.history of them are possible: `query_of` scores the latest and only masks the rest. Raises
-    UnknownUserError when there is neither.
+    More than LIMITS.history items are possible: `query_of` scores the latest and only masks the rest. Raises
+    UnknownUserError when nothing is stored and nothing given.
     """
     stored = None
     if user_id is not None:
-        stored = await state.read(state.store.history, user_id)
+        stored = await state.read(state.store.known, user_id)
         if stored is None and given is None:
             raise UnknownUserError(NO_HISTORY)
-    latest_first = dict.fromkeys(reversed((*(stored or ()), *(given or ()))))
-    return tuple(reversed(latest_first))
+    stored = stored or Known(())
+    latest_first = dict.fromkeys(reversed((*stored.history, *(given or ()))))
+    return Known(tuple(reversed(latest_first)), stored.preferences)
 
 
-def query_of(loaded: LoadedBundle, request: RecommendRequest, history: Sequence[str]) -> Asked:
+async def history_of(state: State, user_id: str | None, given: Sequence[str] | None) -> tuple[str, ...]:
+    """The history of `known_of`, for what no preferences steer."""
+    return (await known_of(state, user_id, given)).history
+
+
+def query_of(
+    loaded: LoadedBundle, request: RecommendRequest, history: Sequence[str], *, stored: Preferences | None = None
+) -> Asked:
     """The query of a request for a list. Raises InvalidRequestError with pointers into the request.
 
     Of the known items of the history the latest LIMITS.history are scored; older ones are seen all the same.
+    stored: the user's preferences, which steer where the request says nothing of steering.
     """
+    steering = steering_of(loaded, request, stored)
     idmap = loaded.catalogue.idmap
     taken = idmap.split(history)
     excluded = idmap.split(request.exclude_items)
@@ -60,9 +93,9 @@ def query_of(loaded: LoadedBundle, request: RecommendRequest, history: Sequence[
         exclude=frozenset((*excluded.indices, *older)),
         exclude_seen=request.exclude_seen,
         candidates=None if candidates is None else tuple(candidates.indices),
-        shift=steering_of(loaded, request.steer),
+        shift=None if steering is None else steering.shift,
     )
-    return Asked(query, list(dict.fromkeys(unknown)))
+    return Asked(query, list(dict.fromkeys(unknown)), steering)
 
 
 def condition_of(loaded: LoadedBundle, asked: ConditionAsked | None) -> Condition | None:
@@ -70,11 +103,21 @@ def condition_of(loaded: LoadedBundle, asked: ConditionAsked | None) -> Conditio
     return None if asked is None else loaded.condition(asked.genres, match=asked.match, mode=asked.mode)
 
 
-def steering_of(loaded: LoadedBundle, asked: Steer | None) -> FloatArray | None:
-    """The shift in the latent space that a request asks for, or None."""
-    if asked is None:
+def steering_of(loaded: LoadedBundle, request: RecommendRequest, stored: Preferences | None) -> Steering | None:
+    """What steers: the request's `steer` ({}: nothing, this time), else the preferences unless it declines them.
+
+    None when nothing is moved and nothing that was wished for is left out.
+    """
+    if request.steer is not None:
+        terms = terms_of(request.steer)
+        shift = shift_of(loaded, factors=terms.factors, attributes=terms.attributes, lock=terms.lock)
+        return None if shift is None else Steering("request", terms, shift)
+    if stored is None or not request.preferences:
         return None
-    return shift_of(loaded, factors=asked.factors, attributes=asked.attributes, lock=asked.lock)
+    applied = apply(loaded, stored)
+    if applied.shift is None and not applied.ignored:
+        return None
+    return Steering("preferences", applied.terms, applied.shift, applied.ignored)
 
 
 def item_index(idmap: IdMap, item_id: str) -> int:

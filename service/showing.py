@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from bundle.catalogue import Attribute, Catalogue
+from service.asking import Steering
+from service.engine import LoadedBundle
 from service.errors import FieldError, InvalidRequestError
+from service.outcome import outcome_of
+from service.query import Ranking
 from service.schemas.base import Shown
 from service.schemas.recommend import RESERVED
+from service.schemas.steering import LockedDrift, MeanMoved, ShareMoved, SteeringFound
 
 TITLE = "title"
 Fields = Callable[[int], dict[str, Any]]
@@ -40,6 +46,26 @@ def fields_of(catalogue: Catalogue, names: Sequence[str]) -> Fields:
         }
 
     return show
+
+
+def steering_found(
+    loaded: LoadedBundle, steering: Steering | None, before: Ranking | None, after: Ranking
+) -> SteeringFound | None:
+    """What a steering changed. before: the list without it; None when nothing was moved, so that there is no other."""
+    if steering is None:
+        return None
+    found, ids = outcome_of(loaded, steering.terms, before or after, after), loaded.catalogue.ids
+    return SteeringFound(
+        source=steering.source,
+        compared_with=found.compared_with,
+        items_in=[ids[ix] for ix in found.items_in],
+        items_out=[ids[ix] for ix in found.items_out],
+        shares=[ShareMoved(**asdict(share)) for share in found.shares],
+        means=[MeanMoved(**asdict(mean)) for mean in found.means],
+        locked=[LockedDrift(**asdict(drift)) for drift in found.locked],
+        ignored=list(steering.ignored),
+        note=found.note if before is not None else "nothing of the stored preferences can be followed by this bundle",
+    )
 
 
 def _plain(value: list[str] | str | float | None) -> Shown:

@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from bundle.catalogue import Catalogue
-from service.asking import Asked, history_of, item_index, query_of
+from service.asking import Asked, item_index, known_of, query_of
 from service.counterfactual import Counterfactual
 from service.engine import LoadedBundle
 from service.explain import Extras, explain_item
@@ -35,6 +35,7 @@ from service.schemas.explain import (
 from service.schemas.recommend import RecommendRequest
 from service.showing import title_of
 from service.state import state_of
+from service.store.protocol import Known
 
 router = resource("explain")
 ERRORS = errors(
@@ -58,6 +59,7 @@ async def explain_user(
     counterfactual: Annotated[bool, TrueOrFalse] = False,
     fidelity: Annotated[bool, TrueOrFalse] = True,
     n: Annotated[int, Field(ge=1, le=LIMITS.n), WholeNumber] = 10,
+    preferences: Annotated[bool, TrueOrFalse] = True,
 ) -> Response:
     """The same for the history of a stored user."""
     asked = ExplainRequest(
@@ -67,6 +69,7 @@ async def explain_user(
         counterfactual=counterfactual,
         fidelity=fidelity,
         n=n,
+        preferences=preferences,
     )
     return reply(await _explain(request, asked))
 
@@ -76,13 +79,15 @@ async def _explain(request: Request, asked: ExplainRequest) -> Explained:
     loaded = state.slot.require()
     request.scope["prismrec.bundle_id"] = loaded.bundle_id
     item_ix = None if asked.item_id is None else item_index(loaded.catalogue.idmap, asked.item_id)
-    history = await history_of(state, asked.user_id, asked.history)
-    return await state.compute.run(_told, loaded, asked, history, item_ix)
+    known = await known_of(state, asked.user_id, asked.history)
+    return await state.compute.run(_told, loaded, asked, known, item_ix)
 
 
-def _told(loaded: LoadedBundle, asked: ExplainRequest, history: tuple[str, ...], item_ix: int | None) -> Explained:
-    wanted = RecommendRequest(history=[], n=asked.n, condition=asked.condition, steer=asked.steer)
-    put = query_of(loaded, wanted, history)
+def _told(loaded: LoadedBundle, asked: ExplainRequest, known: Known, item_ix: int | None) -> Explained:
+    wanted = RecommendRequest(
+        history=[], n=asked.n, condition=asked.condition, steer=asked.steer, preferences=asked.preferences
+    )
+    put = query_of(loaded, wanted, known.history, stored=known.preferences)
     if item_ix is None:
         return _profile(loaded, put, profile(loaded, put.query))
     extras = Extras(counterfactual=asked.counterfactual, fidelity_k=_fidelity_k(put) if asked.fidelity else None)
@@ -163,6 +168,7 @@ def _profile(loaded: LoadedBundle, put: Asked, found: Profile) -> ProfileFound:
 
 def _common(loaded: LoadedBundle, put: Asked) -> dict[str, Any]:
     return {
+        "steered_by": put.steered_by,
         "history_used": len(put.query.history),
         "unknown_items": put.unknown_items,
         "bundle_id": loaded.bundle_id,

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from service.asking import Asked, history_of, query_of
+from service.asking import Asked, known_of, query_of
 from service.engine import LoadedBundle
 from service.errors import ServiceError
 from service.explain import explain_list
@@ -33,8 +33,9 @@ from service.schemas.recommend import (
     RecommendRequest,
     Refused,
 )
-from service.showing import fields_of, title_of
+from service.showing import fields_of, steering_found, title_of
 from service.state import State, state_of
+from service.store.protocol import Known
 
 router = resource("recommend")
 ERRORS = errors("unknown-user", "no-bundle", "overloaded", "storage-unavailable", "deadline", "non-finite-score")
@@ -47,7 +48,7 @@ async def recommend(request: Request, asked: RecommendRequest) -> Response:
 
 
 @router.get("/recommend/{user_id}", response_model=Recommendation, responses=ERRORS)
-async def recommend_user(
+async def recommend_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
     request: Request,
     user_id: Annotated[UserId, Path()],
     n: Annotated[N, WholeNumber] = 10,
@@ -56,10 +57,13 @@ async def recommend_user(
     match: Match = "any",
     mode: Mode = "soft",
     explain: Annotated[bool, TrueOrFalse] = False,
+    preferences: Annotated[bool, TrueOrFalse] = True,
 ) -> Response:
     """The same for a stored user, with parameters; repeat `genres` for several of them."""
     condition = None if genres is None else ConditionAsked(genres=genres, match=match, mode=mode)
-    asked = RecommendRequest(user_id=user_id, n=n, offset=offset, condition=condition, explain=explain)
+    asked = RecommendRequest(
+        user_id=user_id, n=n, offset=offset, condition=condition, explain=explain, preferences=preferences
+    )
     return reply(await _recommend(request, asked))
 
 
@@ -69,11 +73,11 @@ async def recommend_batch(request: Request, asked: BatchRequest) -> Response:
     state = state_of(request)
     loaded = state.slot.require()
     request.scope["prismrec.bundle_id"] = loaded.bundle_id
-    histories: list[tuple[str, ...] | ServiceError] = []
+    known: list[Known | ServiceError] = []
     for entry in asked.requests:
-        histories.append(await _history_or_error(state, entry))
+        known.append(await _known_or_error(state, entry))
     request_id = request.scope["prismrec.request_id"]
-    results = await state.compute.run(_batch, loaded, asked.requests, histories, request_id)
+    results = await state.compute.run(_batch, loaded, asked.requests, known, request_id)
     for result in results:
         if result.result is not None:
             state.metrics.observe_list(result.result.source, unknown_items=len(result.result.unknown_items))
@@ -84,26 +88,29 @@ async def _recommend(request: Request, asked: RecommendRequest) -> Recommendatio
     state = state_of(request)
     loaded = state.slot.require()
     request.scope["prismrec.bundle_id"] = loaded.bundle_id
-    history = await history_of(state, asked.user_id, asked.history)
+    known = await known_of(state, asked.user_id, asked.history)
     if asked.explain:
-        found = await state.compute.run(_listed, loaded, asked, history)
+        found = await state.compute.run(_listed, loaded, asked, known)
     else:
-        found = _listed(loaded, asked, history)
+        found = _listed(loaded, asked, known)
     state.metrics.observe_list(found.source, unknown_items=len(found.unknown_items))
     return found
 
 
-def _listed(loaded: LoadedBundle, asked: RecommendRequest, history: tuple[str, ...]) -> Recommendation:
-    put = query_of(loaded, asked, history)
+def _listed(loaded: LoadedBundle, asked: RecommendRequest, known: Known) -> Recommendation:
+    put = query_of(loaded, asked, known.history, stored=known.preferences)
     fields_of(loaded.catalogue, asked.fields)
-    return _shown(loaded, asked, put, loaded.recommend(put.query))
+    # One by one, not as a batch of two: then a score is to the last bit what /explain takes apart.
+    ranking = loaded.recommend(put.query)
+    before = None if put.unsteered is None else loaded.recommend(put.unsteered)
+    return _shown(loaded, asked, put, (before, ranking))
 
 
-async def _history_or_error(state: State, entry: RecommendRequest | Refused) -> tuple[str, ...] | ServiceError:
+async def _known_or_error(state: State, entry: RecommendRequest | Refused) -> Known | ServiceError:
     if isinstance(entry, Refused):
         return invalid_request(entry.errors)
     try:
-        return await history_of(state, entry.user_id, entry.history)
+        return await known_of(state, entry.user_id, entry.history)
     except ServiceError as error:
         return error
 
@@ -111,24 +118,30 @@ async def _history_or_error(state: State, entry: RecommendRequest | Refused) -> 
 def _batch(
     loaded: LoadedBundle,
     entries: list[RecommendRequest],
-    histories: list[tuple[str, ...] | ServiceError],
+    known: list[Known | ServiceError],
     request_id: str,
 ) -> list[BatchResult]:
-    """One result an entry; those that can be asked are ranked in one run of the graphs."""
+    """One result an entry; those that can be asked are ranked in one run of the graphs, with and without steering."""
     answers: dict[int, Recommendation | ServiceError] = {}
     put: dict[int, Asked] = {}
-    for i, (entry, history) in enumerate(zip(entries, histories, strict=True)):
+    for i, (entry, one) in enumerate(zip(entries, known, strict=True)):
         try:
-            if isinstance(history, ServiceError):
-                answers[i] = history
+            if isinstance(one, ServiceError):
+                answers[i] = one
             else:
                 fields_of(loaded.catalogue, entry.fields)
-                put[i] = query_of(loaded, entry, history)
+                put[i] = query_of(loaded, entry, one.history, stored=one.preferences)
         except ServiceError as error:
             answers[i] = error
-    rankings = loaded.recommend_batch([asked.query for asked in put.values()])
-    for (i, asked), ranking in zip(put.items(), rankings, strict=True):
-        answers[i] = ranking if isinstance(ranking, ServiceError) else _shown(loaded, entries[i], asked, ranking)
+    unsteered = {i: asked.unsteered for i, asked in put.items() if asked.unsteered is not None}
+    rankings = loaded.recommend_batch([*(asked.query for asked in put.values()), *unsteered.values()])
+    before = dict(zip(unsteered, rankings[len(put) :], strict=True))
+    for (i, asked), ranking in zip(put.items(), rankings[: len(put)], strict=True):
+        was = before.get(i)
+        if isinstance(ranking, ServiceError):
+            answers[i] = ranking
+        else:
+            answers[i] = was if isinstance(was, ServiceError) else _shown(loaded, entries[i], asked, (was, ranking))
     return [_result(answers[i], request_id) for i in range(len(entries))]
 
 
@@ -138,7 +151,11 @@ def _result(answer: Recommendation | ServiceError, request_id: str) -> BatchResu
     return BatchResult(status="ok", result=answer)
 
 
-def _shown(loaded: LoadedBundle, asked: RecommendRequest, put: Asked, ranking: Ranking) -> Recommendation:
+def _shown(
+    loaded: LoadedBundle, asked: RecommendRequest, put: Asked, lists: tuple[Ranking | None, Ranking]
+) -> Recommendation:
+    """The reply. lists: without steering (None: there is none), and the list asked for."""
+    before, ranking = lists
     show = fields_of(loaded.catalogue, asked.fields)
     reasons: tuple[ItemReasons | None, ...] = (None,) * ranking.returned
     if asked.explain:
@@ -164,6 +181,7 @@ def _shown(loaded: LoadedBundle, asked: RecommendRequest, put: Asked, ranking: R
         condition_satisfied=ranking.condition_satisfied,
         history_used=len(put.query.history),
         unknown_items=put.unknown_items,
+        steering=steering_found(loaded, put.steering, before, ranking),
         bundle_id=loaded.bundle_id,
     )
 

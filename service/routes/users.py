@@ -1,17 +1,20 @@
-"""/users: stored histories."""
+"""/users: stored histories and preferences."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import Header, Path, Request
+from pydantic import ValidationError
 from starlette.responses import Response
 
 from service.cursors import decode_cursor, encode_cursor
-from service.errors import UnknownUserError
+from service.errors import StorageUnavailableError, UnknownUserError
 from service.openapi import errors
 from service.operation import reply, resource
+from service.preferences import UNREADABLE
 from service.schemas.base import PageCursor, PageLimit, UserId
+from service.schemas.steering import PreferencesFound, PreferencesRequest, Steer
 from service.schemas.users import (
     Erased,
     HistoryEntry,
@@ -23,9 +26,11 @@ from service.schemas.users import (
 )
 from service.showing import title_of
 from service.state import state_of
-from service.store.protocol import Interaction, Write
+from service.steer import shift_of
+from service.store.protocol import Interaction, Preferences, Write
 
 router = resource("users")
+NOTHING_STORED = "the store has no history and no preferences of this user"
 STORE_ERRORS = ("storage-unavailable", "overloaded", "deadline")
 Key = Annotated[
     str,
@@ -45,7 +50,7 @@ async def list_users(
     limit: PageLimit = 20,
     cursor: PageCursor = None,
 ) -> Response:
-    """The users with a history, in the order of their ids."""
+    """The users of whom anything is stored, in the order of their ids."""
     state = state_of(request)
     after = "" if cursor is None else decode_cursor(cursor, "users")
     found = await state.storage.run(state.store.users, limit + 1, after)
@@ -61,20 +66,21 @@ async def list_users(
 
 @router.get("/users/{user_id}", response_model=UserFound, responses=errors("unknown-user", "no-bundle", *STORE_ERRORS))
 async def get_user(request: Request, user_id: Annotated[UserId, Path()]) -> Response:
-    """A user's history, oldest first."""
+    """A user's history, oldest first, and whether preferences are stored."""
     state = state_of(request)
     catalogue = state.slot.require().catalogue
-    found = await state.read(state.store.interactions, user_id)
-    if found is None:
-        raise UnknownUserError("the store has no history of this user")
+    known = await state.read(state.store.known, user_id)
+    if known is None:
+        raise UnknownUserError(NOTHING_STORED)
     entries = []
-    for taken in found:
+    for taken in await state.read(state.store.interactions, user_id) or ():
         ix = catalogue.idmap.index(taken.item_id)
         title = None if ix is None else title_of(catalogue, ix)
         entries.append(
             HistoryEntry(item_id=taken.item_id, title=title, timestamp=taken.timestamp or 0, known=ix is not None)
         )
-    return reply(UserFound(user_id=user_id, n_items=len(entries), history=entries))
+    has = known.preferences is not None
+    return reply(UserFound(user_id=user_id, n_items=len(entries), history=entries, preferences=has))
 
 
 @router.post(
@@ -101,8 +107,64 @@ async def append_interactions(
 
 @router.delete("/users/{user_id}", response_model=Erased, responses=errors("unknown-user", *STORE_ERRORS))
 async def erase_user(request: Request, user_id: Annotated[UserId, Path()]) -> Response:
-    """Remove everything that is known of a user."""
+    """Remove everything that is known of a user, preferences included."""
     state = state_of(request)
     if not await state.storage.run(state.store.erase, user_id):
-        raise UnknownUserError("the store has no history of this user")
+        raise UnknownUserError(NOTHING_STORED)
     return reply(Erased(erased=True))
+
+
+@router.get(
+    "/users/{user_id}/preferences", response_model=PreferencesFound, responses=errors("unknown-user", *STORE_ERRORS)
+)
+async def get_preferences(request: Request, user_id: Annotated[UserId, Path()]) -> Response:
+    """What steers this user's lists where a request does not say. `unknown-user` where nothing was put."""
+    state = state_of(request)
+    known = await state.read(state.store.known, user_id)
+    if known is None or known.preferences is None:
+        raise _no_preferences()
+    return reply(_preferences_found(user_id, known.preferences))
+
+
+@router.put(
+    "/users/{user_id}/preferences",
+    response_model=PreferencesFound,
+    responses=errors("storage-full", "no-bundle", *STORE_ERRORS),
+)
+async def put_preferences(request: Request, user_id: Annotated[UserId, Path()], asked: PreferencesRequest) -> Response:
+    """Keep how this user wants to be steered, in place of what was kept; no history is needed.
+
+    Checked as in a request, against the bundle that is served. The answer comes once the write is durable; the last
+    write wins, and the same again changes nothing.
+    """
+    state = state_of(request)
+    loaded = state.slot.require()
+    request.scope["prismrec.bundle_id"] = loaded.bundle_id
+    steer = asked.steer
+    shift_of(loaded, factors=steer.factors, attributes=steer.attributes, lock=steer.lock)
+    text = steer.model_dump_json()
+    kept = await state.storage.run(state.store.put_preferences, user_id, text, loaded.bundle_id)
+    return reply(_preferences_found(user_id, kept))
+
+
+@router.delete("/users/{user_id}/preferences", response_model=Erased, responses=errors("unknown-user", *STORE_ERRORS))
+async def erase_preferences(request: Request, user_id: Annotated[UserId, Path()]) -> Response:
+    """Remove a user's preferences; the history stays. `unknown-user` where nothing was put."""
+    state = state_of(request)
+    if not await state.storage.run(state.store.erase_preferences, user_id):
+        raise _no_preferences()
+    return reply(Erased(erased=True))
+
+
+def _no_preferences() -> UnknownUserError:
+    return UnknownUserError(
+        "no preferences of this user are stored", hint="PUT them first; lists for the user's history need none"
+    )
+
+
+def _preferences_found(user_id: str, kept: Preferences) -> PreferencesFound:
+    try:
+        steer = Steer.model_validate_json(kept.steer)
+    except ValidationError as error:
+        raise StorageUnavailableError(UNREADABLE, hint="PUT or DELETE the preferences") from error
+    return PreferencesFound(user_id=user_id, steer=steer, bundle_id=kept.bundle_id, updated=kept.updated)

@@ -49,7 +49,7 @@ class HistoryEntry(Wire):
 
 
 class UserFound(Wire):
-    """A user's history, oldest first."""
+    """A user's history, oldest first, and whether preferences are stored."""
 
     user_id: str
     """The user."""
@@ -75,7 +75,7 @@ class UserList(Wire):
 
 
 class Erased(Wire):
-    """Nothing of the user is left."""
+    """Nothing of what was to be erased is left: the user, or the user's preferences."""
 
     erased: bool
-    """Always true: an unknown user is a problem."""
+    """Always true: where there was nothing is a problem."""

@@ -61,6 +61,7 @@ GETS = {
     "health_ready": "/health/ready",
     "get_problem": "/problems/unknown-user",
 }
+PREFERENCES = {"steer": {"factors": {"2": -0.5}, "attributes": {"genre:Comedy": 1.0}, "lock": ["year"]}}
 INTERACTIONS = {"interactions": [{"item_id": "m1", "timestamp": 1_700_000_000}, {"item_id": "new"}]}
 
 
@@ -74,6 +75,10 @@ def make(client: AppClient) -> dict[str, Any]:
         found[name] = {"reply": _answer(client.get(path))}
     written = client.post("/users/7/interactions", INTERACTIONS, headers={"Idempotency-Key": "one"})
     found["append_interactions"] = {"request": INTERACTIONS, "reply": _answer(written)}
+    put = client.request("PUT", "/users/7/preferences", json=PREFERENCES)
+    found["put_preferences"] = {"request": PREFERENCES, "reply": _answer(put)}
+    found["get_preferences"] = {"reply": _answer(client.get("/users/7/preferences"))}
+    found["erase_preferences"] = {"reply": _answer(client.request("DELETE", "/users/7/preferences"))}
     found["erase_user"] = {"reply": _answer(client.request("DELETE", "/users/7"))}
     found["list_problems"] = {"reply": {"items": [found["get_problem"]["reply"]], "next_cursor": None}}
     found["list_factors"]["reply"]["items"] = found["list_factors"]["reply"]["items"][:1]

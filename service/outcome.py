@@ -1,0 +1,255 @@
+"""What a steering changed in a list: items in and out, shares of what was asked for, drift of what was locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.catalogue import Attribute
+from bundle.factors import Half
+from service.engine import LoadedBundle
+from service.limits import LIMITS
+from service.query import Ranking, Source
+from service.steer import Terms, directions_of
+
+LITTLE = 0.05
+"""A share that moves less than this, and could move further, is said to have hardly moved."""
+
+WEAK_GAIN = 0.1 / LIMITS.steer_strength
+"""A value whose direction moves its share of a list by less than this per sd: the strongest push is hardly one item in
+ten, so that it does not follow a slider (bundle.carriers.Steered.gain)."""
+
+NAME = "name"
+"""Who asks for a value by its name; else it is a factor."""
+
+SMALL = 0.5
+"""sd: a push so small may well move nothing."""
+
+CANCELLED = 1e-9
+"""Strengths that sum to less ask for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Share of the items that have a value: of the list before (without steering), after, and of the catalogue."""
+
+    attribute: str
+    value: str
+    before: float
+    after: float
+    catalogue: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """Mean of a numeric attribute over the items that have it; None where none has."""
+
+    attribute: str
+    before: float | None
+    after: float | None
+    catalogue: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Total variation between a locked attribute's shares before and after, 0..1 (see drift_of)."""
+
+    attribute: str
+    drift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """before and after are the same places (offset, n) of the list without the shift and with it.
+
+    compared_with         what made the list before
+    items_in, items_out   item indices listed only after, only before; each in the order of its list
+    shares, means         of steered values, and of what steered factors' halves are read as or were tied to
+    locked                one for each locked attribute
+    note                  what to know of it: nothing changed, a share went the other way or hardly followed; None
+    """
+
+    compared_with: Source
+    items_in: tuple[int, ...]
+    items_out: tuple[int, ...]
+    shares: tuple[Share, ...] = ()
+    means: tuple[Mean, ...] = ()
+    locked: tuple[Drift, ...] = ()
+    note: str | None = None
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is expected of a value: the sum of the strengths that ask for it, and whose they are; by nobody: nothing."""
+
+    strength: float = 0.0
+    by: list[str] = field(default_factory=list)
+
+
+def outcome_of(loaded: LoadedBundle, terms: Terms, before: Ranking, after: Ranking) -> Outcome:
+    """What moving by `terms` made of the list `before`. Pure counting: O(n * values), no run of a graph.
+
+    before, after  answers to the same query without and with the shift of the terms, so that they are equally long
+    """
+    was, now = [item.item_ix for item in before.items], [item.item_ix for item in after.items]
+    live = _live(terms)
+    asked = _asked_values(loaded, live)
+    shares = tuple(_share(loaded, attribute, value, was, now) for attribute, value in asked)
+    means = tuple(_mean(loaded, name, was, now) for name in _asked_numbers(loaded, live))
+    locked = tuple(Drift(name, _drift(loaded, name, was, now)) for name in dict.fromkeys(terms.lock))
+    return Outcome(
+        compared_with=before.source,
+        items_in=tuple(ix for ix in now if ix not in set(was)),
+        items_out=tuple(ix for ix in was if ix not in set(now)),
+        shares=shares,
+        means=means,
+        locked=locked,
+        note=_note(loaded, live, (was, now), list(zip(shares, asked.values(), strict=True))),
+    )
+
+
+def drift_of(attribute: Attribute, before: Sequence[int], after: Sequence[int]) -> float:
+    """Total variation between the shares of the attribute's values in two lists of items, 0..1; 0 for empty lists.
+
+    An item counts one part in each of its values (Attribute.shares), a number in its bin; items without any value
+    count as one value more. 0.5 * sum |after - before|.
+    """
+    if not before or not after:
+        return 0.0
+    shares = [_parts(attribute, items) for items in (before, after)]
+    return round(0.5 * float(np.abs(shares[1] - shares[0]).sum()), 9)
+
+
+def _parts(attribute: Attribute, items: Sequence[int]) -> NDArray[np.float64]:
+    """[n_values + 1]: the mean part of each value, and of none; sums to 1."""
+    parts = attribute.shares[list(items)].astype(np.float64).mean(axis=0)
+    return np.append(parts, 1.0 - parts.sum())
+
+
+def _drift(loaded: LoadedBundle, name: str, was: Sequence[int], now: Sequence[int]) -> float:
+    attribute = loaded.catalogue.attribute(name)
+    return 0.0 if attribute is None else drift_of(attribute, was, now)
+
+
+def _live(terms: Terms) -> Terms:
+    """The terms without those of strength 0, which ask for nothing."""
+    factors = {name: t for name, t in terms.factors.items() if t != 0.0}
+    return Terms(factors, {name: t for name, t in terms.attributes.items() if t != 0.0}, terms.lock)
+
+
+def _asked_values(loaded: LoadedBundle, terms: Terms) -> dict[tuple[str, str], _Asked]:
+    """(attribute, value) -> what is asked of it, in the order of the terms: first those by name."""
+    asked: dict[tuple[str, str], _Asked] = {}
+
+    def ask(attribute: str, value: str, strength: float, by: str) -> None:
+        known = loaded.catalogue.attribute(attribute)
+        if known is not None and value in known.values:
+            one = asked.setdefault((attribute, value), _Asked())
+            one.strength += strength
+            one.by += [by] if by else []
+
+    directions = directions_of(loaded)
+    for name, strength in terms.attributes.items():
+        ask(directions[name].attribute, directions[name].value, strength, NAME)
+    for name, strength in terms.factors.items():
+        factor = loaded.factors.factors[int(name)]
+        guide, reading = factor.guide, factor.reading(_half(strength))
+        tied = guide is not None and guide.value is not None
+        if guide is not None and guide.value is not None:
+            ask(guide.attribute, guide.value, strength, f"factor {name}")
+        if reading.attribute is not None and reading.value is not None:
+            # who pushes a factor that was tied to a value means that value: what else it is read as is only told
+            ask(reading.attribute, reading.value, 0.0 if tied else abs(strength), "" if tied else f"factor {name}")
+    return asked
+
+
+def _half(strength: float) -> Half:
+    return "positive" if strength > 0 else "negative"
+
+
+def _asked_numbers(loaded: LoadedBundle, terms: Terms) -> Iterator[str]:
+    """Numeric attributes that steered factors were tied to, each once."""
+    guides = (loaded.factors.factors[int(name)].guide for name in terms.factors)
+    names = dict.fromkeys(guide.attribute for guide in guides if guide is not None and guide.value is None)
+    yield from (name for name in names if (found := loaded.catalogue.attribute(name)) is not None and found.numbers)
+
+
+def _share(loaded: LoadedBundle, name: str, value: str, was: Sequence[int], now: Sequence[int]) -> Share:
+    attribute = loaded.catalogue.attribute(name)
+    assert attribute is not None
+    has = attribute.members[:, attribute.values.index(value)]
+    before, after = (float(has[list(items)].mean()) if items else 0.0 for items in (was, now))
+    return Share(name, value, before, after, float(has.mean()))
+
+
+def _mean(loaded: LoadedBundle, name: str, was: Sequence[int], now: Sequence[int]) -> Mean:
+    attribute = loaded.catalogue.attribute(name)
+    assert attribute is not None
+    column = attribute.column
+    return Mean(name, *(_mean_of(numbers) for numbers in (column[list(was)], column[list(now)], column)))
+
+
+def _mean_of(numbers: NDArray[np.float64]) -> float | None:
+    known = numbers[~np.isnan(numbers)]
+    return float(known.mean()) if len(known) else None
+
+
+def _note(
+    loaded: LoadedBundle, terms: Terms, lists: tuple[list[int], list[int]], shares: Sequence[tuple[Share, _Asked]]
+) -> str | None:
+    """What the figures do not say by themselves, or a reader may miss; None when all went as asked."""
+    was, now = lists
+    notes = []
+    if was and was == now:
+        notes.append("the list is the same as without steering")
+    elif was and set(was) == set(now):
+        notes.append("the same items as without steering, in another order")
+    faults = [fault for share, asked in shares if was and (fault := _fault(loaded, share, asked)) is not None]
+    notes += faults
+    if faults and len(terms.factors) + len(terms.attributes) + len(terms.lock) > 1:
+        notes.append("all terms and locks of a request pull at one list, so one may undo another")
+    nameless = [name for name in terms.factors if not _is_named(loaded, terms, name)]
+    if nameless:
+        which = f"factor {nameless[0]}" if len(nameless) == 1 else f"factors {', '.join(nameless)}"
+        notes.append(f"nothing is read in {which} on this side: what it did is in items_in and items_out")
+    return "; ".join(notes) or None
+
+
+def _fault(loaded: LoadedBundle, share: Share, asked: _Asked) -> str | None:
+    """Why a share is not what was asked for; None when it is, or can go no further, or nobody asked."""
+    if not asked.by:
+        return None
+    name = f"{share.attribute} {share.value}" + ("" if NAME in asked.by else f" ({', '.join(asked.by)})")
+    moved = share.after - share.before
+    figures = f"{_percent(share.before)} of the list before, {_percent(share.after)} after"
+    if abs(asked.strength) < CANCELLED:
+        return f"{name} is asked for up and down alike: {figures}"
+    wanted, got = ("more", "less") if asked.strength > 0 else ("less", "more")
+    if moved * asked.strength < 0:
+        return f"asked for {wanted} {name}, the list has {got} of it: {figures}{_why(loaded, share, asked)}"
+    if abs(moved) >= LITTLE or share.after == (1.0 if asked.strength > 0 else 0.0):
+        return None
+    return f"{name} hardly moved: {figures}{_why(loaded, share, asked)}"
+
+
+def _why(loaded: LoadedBundle, share: Share, asked: _Asked) -> str:
+    """What is known of why a share did not follow: the value hardly ever does, or the push was a small one."""
+    direction = directions_of(loaded).get(f"{share.attribute}:{share.value}")
+    gain = None if direction is None or direction.steered is None else direction.steered.gain
+    if gain is not None and gain < WEAK_GAIN:
+        rare = f"{_percent(share.catalogue)} of the catalogue has it"
+        return f" (it follows a push poorly: {rare}, and one sd moved its share of measured lists by {_percent(gain)})"
+    return " (the push is a small one)" if abs(asked.strength) < SMALL else ""
+
+
+def _is_named(loaded: LoadedBundle, terms: Terms, name: str) -> bool:
+    """Whether anything is known of the half that the factor is pushed into."""
+    factor = loaded.factors.factors[int(name)]
+    return factor.guide is not None or factor.reading(_half(terms.factors[name])).attribute is not None
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
