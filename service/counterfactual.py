@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from service.engine import LoadedBundle
 from service.limits import LIMITS
 from service.query import Query
-from service.trials import Trials, run_trials
+from service.removals import Removal, RemovalSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,11 @@ class Counterfactual:
 
     new_rank     the item's rank without them, among the items that could be listed before
     replacement  the item that takes its place in the top n; None when no set was found or nothing is left to enter
-    valid        the live model, run once more on exactly this set, put the item outside the top n
+    valid        the live model, run once more on exactly this set, put the item outside the top n; so `remove` is
+                 empty where this is False
     runs         histories the model was asked to score
+    items_in     in the top n without them and not with them, best first; items_out: the other way round, `item` too
+    kept         share of the top n that stays, 0..1; None when no set was found
     """
 
     remove: tuple[int, ...]
@@ -28,85 +31,78 @@ class Counterfactual:
     valid: bool
     runs: int
     reason: str | None = None
+    items_in: tuple[int, ...] = ()
+    items_out: tuple[int, ...] = ()
+    kept: float | None = None
 
 
 def find_counterfactual(loaded: LoadedBundle, query: Query, item_ix: int, order: Sequence[int]) -> Counterfactual:
-    """The smallest set found: greedy leave-one-out, then every item that turns out not to be needed is put back.
+    """The smallest set of up to LIMITS.removals items that was found (service.removals), verified.
 
-    order  history items, the most supporting first; the first LIMITS.counterfactual_candidates are tried
-    The masks of the query stay (what was seen is not offered again). The last history item is never removed: without
-    any, the service answers by popularity and not by the model. Cost: at most LIMITS.removals batches of
-    LIMITS.counterfactual_candidates histories, and two single runs.
+    order  the history items that may be removed, the most supporting first. Of more than
+           LIMITS.counterfactual_candidates those are tried that the explainer says matter most for the item's place
+    The masks of the query stay (what was seen is not offered again). The last history item is never removed where the
+    service would then answer by popularity and not by the model.
+    Cost: batches of at most LIMITS.counterfactual_candidates histories, about 50 in all (`runs`), and two lists.
     """
-    search = _Search(loaded, query, item_ix, n=query.offset + query.n)
+    n = query.offset + query.n
     if not bool(loaded.allowed(query)[item_ix]):
-        return _none(search, "the item cannot be listed for this request, so nothing can take it off the list")
-    if int(search.try_without([()]).rank[0]) > search.n:
-        return _none(search, f"the item is not among the top {search.n} to begin with")
-    removed = search.greedy(list(order)[: LIMITS.counterfactual_candidates])
-    if not removed:
-        return _none(search, f"no set of up to {LIMITS.removals} history items was found to take it off the list")
-    return search.verified(search.pruned(removed))
+        return _none("the item cannot be listed for this request, so nothing can take it off the list")
+    search = RemovalSearch(loaded, query, item_ix, n=n)
+    if search.rank > n:
+        return _none(f"the item is not among the top {n} to begin with", search)
+    if search.n_others < n:
+        return _none(f"no more than {search.n_others + 1} items can be listed at all: nothing can push it out", search)
+    at_most = min(LIMITS.removals, _removable(loaded, query, len(search.history)))
+    if not at_most:
+        return _none("nothing can be left out: without any history item there would be no personal list", search)
+    found = search.find(order, at_most=at_most)
+    if found is None:
+        return _none(_tried_in_vain(search, at_most), search)
+    return _verified(loaded, query, item_ix, found, search)
 
 
-def _none(search: _Search, reason: str) -> Counterfactual:
-    return Counterfactual((), None, None, valid=False, runs=search.runs, reason=reason)
+def _removable(loaded: LoadedBundle, query: Query, length: int) -> int:
+    """How many items can go: all but one where the list of nobody's history is by popularity."""
+    return length - 1 if loaded.is_popularity(dataclasses.replace(query, history=())) else length
 
 
-class _Search:
-    """Counts what it asks of the model."""
+def _tried_in_vain(search: RemovalSearch, at_most: int) -> str:
+    said = f"no set of up to {at_most} history items was found to take it off the list"
+    if search.best is None:
+        return said
+    return f"{said}: the most that {len(search.best.items)} of them did was to bring it to place {search.best.rank}"
 
-    def __init__(self, loaded: LoadedBundle, query: Query, item_ix: int, *, n: int) -> None:
-        self._loaded, self._query, self._item_ix, self.n = loaded, query, item_ix, n
-        self._history = sorted(set(query.history))
-        self.runs = 0
 
-    def try_without(self, removals: Sequence[Sequence[int]]) -> Trials:
-        """One batch: the item's fate without each of these sets."""
-        histories = [[ix for ix in self._history if ix not in set(removed)] for removed in removals]
-        self.runs += len(histories)
-        return run_trials(self._loaded, self._query, self._item_ix, histories)
+def _none(reason: str, search: RemovalSearch | None = None) -> Counterfactual:
+    runs = 0 if search is None else search.runs
+    return Counterfactual((), None, None, valid=False, runs=runs, reason=reason)
 
-    def greedy(self, candidates: list[int]) -> tuple[int, ...]:
-        """Remove what lowers the item's margin most, one by one, until it has left the top n; () if it never does."""
-        removed: tuple[int, ...] = ()
-        for _ in range(min(LIMITS.removals, len(self._history) - 1)):
-            options = [(*removed, ix) for ix in candidates if ix not in removed]
-            if not options:
-                break
-            trials = self.try_without(options)
-            best = int(trials.margin.argmin())
-            removed = options[best]
-            if int(trials.rank[best]) > self.n:
-                return removed
-        return ()
 
-    def pruned(self, removed: tuple[int, ...]) -> tuple[int, ...]:
-        """Put back, as long as any can be, the item without which the set still works best."""
-        while len(removed) > 1:
-            options = [tuple(ix for ix in removed if ix != kept) for kept in removed]
-            trials = self.try_without(options)
-            working = [i for i in range(len(options)) if int(trials.rank[i]) > self.n]
-            if not working:
-                break
-            removed = options[min(working, key=lambda i: float(trials.margin[i]))]
-        return removed
-
-    def verified(self, removed: tuple[int, ...]) -> Counterfactual:
-        """Ask the live model for both lists, as a request would, and compare them."""
-        top = dataclasses.replace(self._query, n=self.n, offset=0)
-        kept = tuple(ix for ix in self._history if ix not in removed)
-        without = dataclasses.replace(top, history=kept, exclude=top.exclude | _seen(top))
-        before = {item.item_ix for item in self._loaded.recommend(top).items}
-        after = [item.item_ix for item in self._loaded.recommend(without).items]
-        self.runs += 2
-        return Counterfactual(
-            remove=removed,
-            new_rank=int(self.try_without([removed]).rank[0]),
-            replacement=next((ix for ix in after if ix not in before), None),
-            valid=self._item_ix not in after,
-            runs=self.runs,
-        )
+def _verified(
+    loaded: LoadedBundle, query: Query, item_ix: int, found: Removal, search: RemovalSearch
+) -> Counterfactual:
+    """Ask the live model for both lists, as a request would, and compare them."""
+    top = dataclasses.replace(query, n=search.n, offset=0)
+    kept = tuple(ix for ix in query.history if ix not in found.items)
+    without = dataclasses.replace(top, history=kept, exclude=top.exclude | _seen(top))
+    before = [item.item_ix for item in loaded.recommend(top).items]
+    after = [item.item_ix for item in loaded.recommend(without).items]
+    search.runs += 2
+    if item_ix in after:
+        return _none("the set that was found did not hold when the list was made without it", search)
+    entered = tuple(ix for ix in after if ix not in before)
+    left = tuple(ix for ix in before if ix not in after)
+    return Counterfactual(
+        remove=found.items,
+        new_rank=found.rank,
+        replacement=entered[0] if entered else None,
+        valid=True,
+        runs=search.runs,
+        items_in=entered,
+        items_out=left,
+        kept=1 - len(left) / len(before),
+    )
 
 
 def _seen(query: Query) -> frozenset[int]:

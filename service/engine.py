@@ -31,6 +31,7 @@ from service.query import (
     shifts_of,
 )
 from service.similarity import ItemSpace
+from service.subsets import Subsets
 
 
 class LoadedBundle:
@@ -134,6 +135,10 @@ class LoadedBundle:
             if not np.isfinite(chunk).all():
                 raise NonFiniteScoreError("the model gave a score that is not finite")
             yield chunk
+
+    def subsets(self, history: Sequence[int], condition: Condition | None = None) -> Subsets:
+        """Many subsets of one history under one condition, to be scored together."""
+        return Subsets(self._graphs, self._clean(history), self._soft_row(condition))
 
     def point(self, query: Query) -> FloatArray:
         """The point that the query decodes: float32 [n_latent], the encoder's mean plus the shift."""

@@ -5,7 +5,7 @@ onnxruntime's Gather takes -1 for the last row without a word, so no index goes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,13 @@ from bundle.manifest import Dims, Graph, Graphs
 from service.limits import LIMITS
 from service.query import Attribution, FloatArray
 
-Histories = Sequence[Sequence[int]]
+Histories = Sequence[Sequence[int] | NDArray[np.int64]]
+Direct = Callable[[slice], FloatArray | None]
+"""What is added to the decoder's logits of some rows, float32 [b, n_items]; None: there is no such term."""
+
+LITTLE = 8
+"""Histories up to this much longer than twice the shortest are padded to one length: two runs would cost more."""
+
 ORT_ERRORS: tuple[type[Exception], ...] = (
     ort_state.Fail,
     ort_state.EPFail,
@@ -76,6 +82,10 @@ class GraphRunner:
         self._graphs, self._dims, self._sessions = graphs, dims, sessions
 
     @property
+    def n_items(self) -> int:
+        return self._dims.n_items
+
+    @property
     def has_linear(self) -> bool:
         """Whether the model has a linear term beside its decoder."""
         return self._graphs.linear is not None
@@ -87,18 +97,25 @@ class GraphRunner:
         the model's hidden width.
         """
         mu = np.empty((len(histories), self._dims.n_latent), dtype=np.float32)
-        for rows in _chunks(histories, LIMITS.encode_cells):
+        for rows in _chunks(histories, LIMITS.encode_cells, alike=True):
             feed = self._feed(self._graphs.encoder, [histories[row] for row in rows], conditions[rows])
             mu[rows] = self._sessions.encoder.run(list(self._graphs.encoder.outputs), feed)[0]
         return mu
 
     def scores(
-        self, mu: FloatArray, histories: Histories, conditions: FloatArray, *, shift: FloatArray | None
+        self,
+        mu: FloatArray,
+        histories: Histories,
+        conditions: FloatArray,
+        *,
+        shift: FloatArray | None,
+        direct: Direct | None = None,
     ) -> Iterator[FloatArray]:
         """The scores at mu + shift, float32 [B, n_latent] each: float32 [b, n_items] in chunks, decode_cells at a time.
 
         mu     where the history (and a condition) put somebody; shift: how far they are moved from there, by steering
                or a cold start's picks; None = nobody is. Either may be one row for all
+        direct what the linear graph adds, from who has worked it out already (service.subsets); None = it is run
         The decoder's logits, plus what the linear graph (if there is one) adds for the history and condition, and the
         steering graph for the shift. All belong to the score, so none can be left out: a history and a condition per
         row, or one of each for all rows. There is no other way to the decoder.
@@ -106,15 +123,18 @@ class GraphRunner:
         z = mu if shift is None else mu + shift
         if not len(histories) == len(conditions) or len(histories) not in {1, len(z)}:
             raise ValueError(f"{len(histories)} histories and {len(conditions)} conditions for {len(z)} points")
-        shared = self._linear(histories, conditions) if len(histories) == 1 else None
+        shared = self.linear(histories, conditions) if direct is None and len(histories) == 1 else None
         step = max(1, LIMITS.decode_cells // self._dims.n_items)
         name, outputs = self._graphs.decoder.inputs[0], list(self._graphs.decoder.outputs)
         for start in range(0, len(z), step):
             part = slice(start, start + step)
             found: FloatArray = self._sessions.decoder.run(outputs, {name: z[part]})[0]
-            direct = shared if len(histories) == 1 else self._linear(histories[part], conditions[part])
             if direct is not None:
-                found += direct
+                added = direct(part)
+            else:
+                added = shared if len(histories) == 1 else self.linear(histories[part], conditions[part])
+            if added is not None:
+                found += added
             if shift is not None:
                 self._follow(found, shift if len(shift) == 1 else shift[part])
             yield found
@@ -134,7 +154,7 @@ class GraphRunner:
         else:
             scores[moved] += followed
 
-    def _linear(self, histories: Histories, conditions: FloatArray) -> FloatArray | None:
+    def linear(self, histories: Histories, conditions: FloatArray) -> FloatArray | None:
         """What is added to the logits, float32 [B, n_items]; None without the graph.
 
         At most LIMITS.linear_cells bytes of weights are gathered at a time (one row always goes).
@@ -189,11 +209,16 @@ class GraphRunner:
             raise IndexError("an item index lies outside the catalogue")
 
 
-def _chunks(histories: Histories, cells: int) -> Iterator[list[int]]:
-    """Row numbers, those of like length together, so that rows * longest is at most `cells` (one row always goes)."""
+def _chunks(histories: Histories, cells: int, *, alike: bool = False) -> Iterator[list[int]]:
+    """Row numbers, those of like length together, so that rows * longest is at most `cells` (one row always goes).
+
+    alike: no row more than twice as long as the chunk's shortest (and LITTLE), so that little of what runs is padding.
+    """
     chunk: list[int] = []
     for row in sorted(range(len(histories)), key=lambda row: len(histories[row])):
-        if chunk and (len(chunk) + 1) * max(1, len(histories[row])) > cells:
+        length = len(histories[row])
+        full = (len(chunk) + 1) * max(1, length) > cells
+        if chunk and (full or (alike and length > 2 * len(histories[chunk[0]]) + LITTLE)):
             yield chunk
             chunk = []
         chunk.append(row)

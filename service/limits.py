@@ -50,7 +50,7 @@ class Limits:
     counterfactual_candidates: int = 30
     fidelity_k: int = 20
     leave_one_out_cells: int = 131_072
-    encode_cells: int = 16_384
+    encode_cells: int = 4_096
     decode_cells: int = 4_194_304
     linear_cells: int = 1_048_576
     onnx_nodes: int = 10_000

@@ -15,6 +15,7 @@ from service.counterfactual import Counterfactual
 from service.engine import LoadedBundle
 from service.explain import Extras, explain_item
 from service.explanation import ItemExplanation, Profile
+from service.fidelity import DEFAULT_K
 from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
@@ -90,13 +91,15 @@ def _told(loaded: LoadedBundle, asked: ExplainRequest, known: Known, item_ix: in
     put = query_of(loaded, wanted, known.history, stored=known.preferences)
     if item_ix is None:
         return _profile(loaded, put, profile(loaded, put.query))
-    extras = Extras(counterfactual=asked.counterfactual, fidelity_k=_fidelity_k(put) if asked.fidelity else None)
+    extras = Extras(counterfactual=asked.counterfactual, fidelity_k=_fidelity_k(asked, put))
     return _item(loaded, put, explain_item(loaded, put.query, item_ix, top_factors=asked.top_factors, extras=extras))
 
 
-def _fidelity_k(put: Asked) -> int | None:
-    """As many steps as the history has items, at most the bound; None when there is nothing to remove."""
-    return min(len(put.query.history), LIMITS.fidelity_k) or None
+def _fidelity_k(asked: ExplainRequest, put: Asked) -> int | None:
+    """The steps asked for, at most as many as the history has items; None when none are, or nothing can be removed."""
+    if not asked.fidelity:
+        return None
+    return min(asked.fidelity_k or DEFAULT_K, len(set(put.query.history))) or None
 
 
 def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplained:
@@ -141,6 +144,9 @@ def _counterfactual(catalogue: Catalogue, found: Counterfactual | None) -> Count
         remove=[catalogue.ids[ix] for ix in found.remove],
         new_rank=found.new_rank,
         replacement=None if found.replacement is None else catalogue.ids[found.replacement],
+        items_in=[catalogue.ids[ix] for ix in found.items_in],
+        items_out=[catalogue.ids[ix] for ix in found.items_out],
+        kept=found.kept,
         valid=found.valid,
         runs=found.runs,
         reason=found.reason,

@@ -14,6 +14,8 @@ from service.schemas.steering import Steer, SteeredBy
 
 TopFactors = Annotated[int, Field(ge=1, le=LIMITS.top_factors, description="How many factors are told apart.")]
 
+FidelityK = Annotated[int, Field(ge=1, le=LIMITS.fidelity_k, description="Steps of the fidelity curves.")]
+
 
 class ExplainRequest(Wire):
     """For a history, or with user_id for the stored history followed by it.
@@ -43,6 +45,8 @@ class ExplainRequest(Wire):
     """Whether to look for items without which it leaves the list."""
     fidelity: bool = True
     """Whether to measure how faithful the explanation is."""
+    fidelity_k: FidelityK | None = None
+    """Steps of that measurement; null = 5, or as many as the history has items. The cost grows with it."""
     n: Annotated[int, Field(ge=1, le=LIMITS.n)] = 10
     """Length of the list that a counterfactual takes the item out of."""
 
@@ -109,6 +113,12 @@ class CounterfactualFound(Wire):
     """The item's rank without them; null = no set was found."""
     replacement: str | None
     """Id of the item that takes its place in the list."""
+    items_in: list[str]
+    """Ids in the top n without them that are not in it now, the best first."""
+    items_out: list[str]
+    """Ids in the top n now that are not in it without them."""
+    kept: float | None
+    """Share of the top n that stays, 0 to 1; null = no set was found."""
     valid: bool
     """Whether the model, asked again without them, left the item out."""
     runs: int
@@ -130,6 +140,19 @@ class CurveFigures(Wire):
     """The same without the last items; higher is better."""
 
 
+class FactorCurves(Wire):
+    """The same for factors: each set to 0 where it is taken away. The history stays as it is."""
+
+    method: str
+    """What was measured, in words."""
+    k: int
+    """How many steps: factors taken away one by one."""
+    explanation: CurveFigures
+    """In the order of the factors' contributions, the most supporting first."""
+    random: CurveFigures
+    """In random orders of all factors."""
+
+
 class FidelityFound(Wire):
     """The explanation's order against random orders."""
 
@@ -147,6 +170,8 @@ class FidelityFound(Wire):
     """In the explanation's order."""
     random: CurveFigures
     """In random orders: what any order would reach."""
+    factors: FactorCurves | None
+    """The same for the order of the factors."""
 
 
 class ItemExplained(Wire):

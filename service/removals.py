@@ -1,0 +1,178 @@
+"""The search for few history items without which an item leaves the top n: the model is asked as seldom as possible.
+
+What one item's removal does to the scores is measured on the model, for the item and for those that could overtake it.
+Such effects nearly add up, so sums of them rank sets of several items at next to no cost, and the model is asked only
+about the best few of each size. What is said to work was run by the model; that nothing smaller works is not proved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine import LoadedBundle
+from service.limits import LIMITS
+from service.query import FloatArray, Query
+from service.ranking import top_n
+from service.trials import Target
+
+RIVALS = 50
+"""Items behind the top n, of the unaltered list, that are looked at for overtaking."""
+
+WIDTH = 12
+"""Sets of each size from which those of the next size are built."""
+
+FIRST = 3
+"""Sets of each size that the model is asked about at once."""
+
+SMALLER = 6
+"""Sets of one item fewer that it is asked about when one was found."""
+
+Set = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A set of history items [indices into the catalogue] and the item's rank without them."""
+
+    items: Set
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tried:
+    """What the model said of a batch: ranks [B]; scores [B, 1 + J] of the item and its rivals."""
+
+    ranks: NDArray[np.int64]
+    scores: FloatArray
+
+    def margins(self, n: int) -> NDArray[np.float64]:
+        """[B]: the item's score less the n-th best of its rivals'."""
+        return margins_of(self.scores, n)
+
+
+class RemovalSearch:
+    """One search; counts the histories that it asks the model about."""
+
+    def __init__(self, loaded: LoadedBundle, query: Query, item_ix: int, *, n: int) -> None:
+        self._loaded, self._query, self.n = loaded, query, n
+        self._target = Target(loaded, query, item_ix, query.history)
+        self.history = self._target.history
+        self.runs = 0
+        scores = next(self._target.scores(self._target.without([()])))
+        self.runs += 1
+        rivals = top_n(scores[0], self._target.others, n + RIVALS)
+        self.n_others = int(self._target.others.sum())
+        self._columns = np.concatenate([[item_ix], rivals])
+        self._full = scores[0, self._columns]
+        self.rank = int(self._target.ranks(scores)[0])
+        self.best: Removal | None = None
+        """The set of those tried that put the item lowest."""
+
+    def find(self, order: Sequence[int], *, at_most: int) -> Removal | None:
+        """The smallest set of up to `at_most` items found, or None. `order`: what may be removed, ties in this order.
+
+        Cost: LIMITS.counterfactual_candidates histories, FIRST for each size, and the smaller sets of one that works.
+        """
+        candidates = self._candidates([ix for ix in dict.fromkeys(order) if ix in self._target.history])
+        if not candidates or at_most < 1:
+            return None
+        singles = [(ix,) for ix in candidates]
+        alone = self._try(singles)
+        found = self._working(singles, alone)
+        if found is not None:
+            return found
+        grown = grow(self._full, self._full - alone.scores, n=self.n, sizes=min(at_most, len(candidates)))
+        by_size = {size: [tuple(candidates[p] for p in places) for places in sets] for size, sets in grown.items()}
+        first = [removed for sets in by_size.values() for removed in sets[:FIRST]]
+        found = self._working(first, self._try(first)) if first else None
+        return None if found is None else self._smaller(found, by_size)
+
+    def _candidates(self, order: list[int]) -> list[int]:
+        """At most LIMITS.counterfactual_candidates of `order`: those that the explainer says bring the item nearest."""
+        most = LIMITS.counterfactual_candidates
+        if len(order) <= most:
+            return order
+        query = self._query
+        said = self._loaded.explainer(query.history, query.condition, query.shift, self._columns.tolist())
+        place = {ix: column for column, ix in enumerate(said.history_items)}
+        effects = said.history[:, [place[ix] for ix in order]].T
+        nearest = np.argsort(margins_of(self._full - effects, self.n), kind="stable")[:most]
+        return [order[p] for p in nearest.tolist()]
+
+    def _smaller(self, found: Removal, by_size: dict[int, list[Set]]) -> Removal:
+        """Ask, as long as that helps, about the set less one item and about more sets of one item fewer."""
+        while (size := len(found.items) - 1) > 1:
+            tried = by_size[size][:FIRST]
+            options = [tuple(ix for ix in found.items if ix != kept) for kept in found.items]
+            options += by_size[size][FIRST : FIRST + SMALLER]
+            known = {frozenset(removed) for removed in tried}
+            options = [removed for removed in dict.fromkeys(options) if frozenset(removed) not in known]
+            better = self._working(options, self._try(options)) if options else None
+            if better is None:
+                break
+            found = better
+        return found
+
+    def _try(self, removals: Sequence[Set]) -> _Tried:
+        """One batch: what becomes of the item and its rivals without each of these sets."""
+        self.runs += len(removals)
+        ranks, scores = [], []
+        for chunk in self._target.scores(self._target.without(removals)):
+            ranks.append(self._target.ranks(chunk))
+            scores.append(chunk[:, self._columns])
+        tried = _Tried(np.concatenate(ranks), np.concatenate(scores))
+        lowest = int(tried.ranks.argmax())
+        if self.best is None or int(tried.ranks[lowest]) > self.best.rank:
+            self.best = Removal(tuple(removals[lowest]), int(tried.ranks[lowest]))
+        return tried
+
+    def _working(self, removals: Sequence[Set], tried: _Tried) -> Removal | None:
+        """Of those that take the item off the list the smallest, and of these the one with the least margin."""
+        margins = tried.margins(self.n).tolist()
+        working = [i for i, rank in enumerate(tried.ranks.tolist()) if rank > self.n]
+        if not working:
+            return None
+        best = min(working, key=lambda i: (len(removals[i]), margins[i], i))
+        return Removal(removals[best], int(tried.ranks[best]))
+
+
+def margins_of(scores: FloatArray, n: int) -> NDArray[np.float64]:
+    """[..., B]: in rows [..., B, 1 + J] of an item and J rivals, its score less the n-th best of theirs.
+
+    Below 0 the item is outside the top n. Infinite where there are fewer than n rivals.
+    """
+    rivals = scores[..., 1:].shape[-1]
+    if rivals < n:
+        return np.full(scores.shape[:-1], math.inf)
+    nth = np.partition(scores[..., 1:], rivals - n, axis=-1)[..., rivals - n]
+    return np.asarray(scores[..., 0] - nth, dtype=np.float64)
+
+
+def grow(full: FloatArray, effects: FloatArray, *, n: int, sizes: int) -> dict[int, list[Set]]:
+    """Sets of candidates by what their single effects add up to: size (2..sizes) -> at most WIDTH, the best first.
+
+    full [1 + J]: scores of the item and its rivals; effects [C, 1 + J]: what each candidate's removal takes from them.
+    A beam search; cost O(sizes * WIDTH * C * J).
+    """
+    count = len(effects)
+    masks, left = [0], full[None, :]
+    grown: dict[int, list[Set]] = {}
+    for size in range(1, sizes + 1):
+        options: dict[int, tuple[int, int]] = {}
+        for row, mask in enumerate(masks):
+            for place in range(count):
+                if not mask >> place & 1:
+                    options.setdefault(mask | 1 << place, (row, place))
+        rows, places = np.array(list(options.values())).T
+        scores = left[rows] - effects[places]
+        best = np.argsort(margins_of(scores, n), kind="stable")[:WIDTH]
+        keys = list(options)
+        masks, left = [keys[i] for i in best.tolist()], scores[best]
+        if size > 1:
+            grown[size] = [tuple(place for place in range(count) if mask >> place & 1) for mask in masks]
+    return grown
