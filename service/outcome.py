@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bundle.catalogue import Attribute
-from bundle.factors import Half
 from service.engine import LoadedBundle
 from service.limits import LIMITS
 from service.query import Ranking, Source
 from service.steer import Terms, directions_of
+from service.wishes import NAME, Wish, Wishes, wishes_of
 
 LITTLE = 0.05
 """A share that moves less than this, and could move further, is said to have hardly moved."""
@@ -21,9 +21,6 @@ LITTLE = 0.05
 WEAK_GAIN = 0.1 / LIMITS.steer_strength
 """A value whose direction moves its share of a list by less than this per sd: the strongest push is hardly one item in
 ten, so that it does not follow a slider (bundle.carriers.Steered.gain)."""
-
-NAME = "name"
-"""Who asks for a value by its name; else it is a factor."""
 
 SMALL = 0.5
 """sd: a push so small may well move nothing."""
@@ -81,34 +78,24 @@ class Outcome:
     note: str | None = None
 
 
-@dataclass(slots=True)
-class _Asked:
-    """What is expected of a value: the sum of the strengths that ask for it, and whose they are; by nobody: nothing."""
-
-    strength: float = 0.0
-    by: list[str] = field(default_factory=list)
-
-
 def outcome_of(loaded: LoadedBundle, terms: Terms, before: Ranking, after: Ranking) -> Outcome:
     """What moving by `terms` made of the list `before`. Pure counting: O(n * values), no run of a graph.
 
     before, after  answers to the same query without and with the shift of the terms, so that they are equally long
     """
     was, now = [item.item_ix for item in before.items], [item.item_ix for item in after.items]
-    live = _live(terms)
-    asked = _asked_values(loaded, live)
-    shares = tuple(_share(loaded, attribute, value, was, now) for attribute, value in asked)
-    means = tuple(_mean(loaded, name, was, now) for name in _asked_numbers(loaded, live))
-    locked = tuple(Drift(name, _drift(loaded, name, was, now)) for name in dict.fromkeys(terms.lock))
-    return Outcome(
+    wishes = wishes_of(loaded, terms)
+    shares = tuple(_share(loaded, wish.attribute, wish.value, was, now) for wish in wishes.values)
+    gone, new = set(was).difference(now), set(now).difference(was)
+    found = Outcome(
         compared_with=before.source,
-        items_in=tuple(ix for ix in now if ix not in set(was)),
-        items_out=tuple(ix for ix in was if ix not in set(now)),
+        items_in=tuple(ix for ix in now if ix in new),
+        items_out=tuple(ix for ix in was if ix in gone),
         shares=shares,
-        means=means,
-        locked=locked,
-        note=_note(loaded, live, (was, now), list(zip(shares, asked.values(), strict=True))),
+        means=tuple(_mean(loaded, name, was, now) for name in wishes.numbers),
+        locked=tuple(Drift(name, _drift(loaded, name, was, now)) for name in dict.fromkeys(terms.lock)),
     )
+    return replace(found, note=_note(loaded, wishes, found, same=was == now) if was else None)
 
 
 def drift_of(attribute: Attribute, before: Sequence[int], after: Sequence[int]) -> float:
@@ -134,49 +121,6 @@ def _drift(loaded: LoadedBundle, name: str, was: Sequence[int], now: Sequence[in
     return 0.0 if attribute is None else drift_of(attribute, was, now)
 
 
-def _live(terms: Terms) -> Terms:
-    """The terms without those of strength 0, which ask for nothing."""
-    factors = {name: t for name, t in terms.factors.items() if t != 0.0}
-    return Terms(factors, {name: t for name, t in terms.attributes.items() if t != 0.0}, terms.lock)
-
-
-def _asked_values(loaded: LoadedBundle, terms: Terms) -> dict[tuple[str, str], _Asked]:
-    """(attribute, value) -> what is asked of it, in the order of the terms: first those by name."""
-    asked: dict[tuple[str, str], _Asked] = {}
-
-    def ask(attribute: str, value: str, strength: float, by: str) -> None:
-        known = loaded.catalogue.attribute(attribute)
-        if known is not None and value in known.values:
-            one = asked.setdefault((attribute, value), _Asked())
-            one.strength += strength
-            one.by += [by] if by else []
-
-    directions = directions_of(loaded)
-    for name, strength in terms.attributes.items():
-        ask(directions[name].attribute, directions[name].value, strength, NAME)
-    for name, strength in terms.factors.items():
-        factor = loaded.factors.factors[int(name)]
-        guide, reading = factor.guide, factor.reading(_half(strength))
-        tied = guide is not None and guide.value is not None
-        if guide is not None and guide.value is not None:
-            ask(guide.attribute, guide.value, strength, f"factor {name}")
-        if reading.attribute is not None and reading.value is not None:
-            # who pushes a factor that was tied to a value means that value: what else it is read as is only told
-            ask(reading.attribute, reading.value, 0.0 if tied else abs(strength), "" if tied else f"factor {name}")
-    return asked
-
-
-def _half(strength: float) -> Half:
-    return "positive" if strength > 0 else "negative"
-
-
-def _asked_numbers(loaded: LoadedBundle, terms: Terms) -> Iterator[str]:
-    """Numeric attributes that steered factors were tied to, each once."""
-    guides = (loaded.factors.factors[int(name)].guide for name in terms.factors)
-    names = dict.fromkeys(guide.attribute for guide in guides if guide is not None and guide.value is None)
-    yield from (name for name in names if (found := loaded.catalogue.attribute(name)) is not None and found.numbers)
-
-
 def _share(loaded: LoadedBundle, name: str, value: str, was: Sequence[int], now: Sequence[int]) -> Share:
     attribute = loaded.catalogue.attribute(name)
     assert attribute is not None
@@ -197,58 +141,59 @@ def _mean_of(numbers: NDArray[np.float64]) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-def _note(
-    loaded: LoadedBundle, terms: Terms, lists: tuple[list[int], list[int]], shares: Sequence[tuple[Share, _Asked]]
-) -> str | None:
+def _note(loaded: LoadedBundle, wishes: Wishes, found: Outcome, *, same: bool) -> str | None:
     """What the figures do not say by themselves, or a reader may miss; None when all went as asked."""
-    was, now = lists
     notes = []
-    if was and was == now:
+    if found.compared_with == "popularity":
+        notes.append("without steering this list is by popularity, so part of the difference is the model's")
+    if same:
         notes.append("the list is the same as without steering")
-    elif was and set(was) == set(now):
+    elif not found.items_in:
         notes.append("the same items as without steering, in another order")
-    faults = [fault for share, asked in shares if was and (fault := _fault(loaded, share, asked)) is not None]
-    notes += faults
-    if faults and len(terms.factors) + len(terms.attributes) + len(terms.lock) > 1:
+    faults = [_fault(loaded, share, wish) for share, wish in zip(found.shares, wishes.values, strict=True)]
+    faults += [_numbers_fault(mean, wishes.numbers[mean.attribute]) for mean in found.means]
+    notes += [fault for fault in faults if fault is not None]
+    if any(faults) and wishes.n_terms > 1:
         notes.append("all terms and locks of a request pull at one list, so one may undo another")
-    nameless = [name for name in terms.factors if not _is_named(loaded, terms, name)]
-    if nameless:
-        which = f"factor {nameless[0]}" if len(nameless) == 1 else f"factors {', '.join(nameless)}"
+    if wishes.nameless:
+        which = ("factor " if len(wishes.nameless) == 1 else "factors ") + ", ".join(wishes.nameless)
         notes.append(f"nothing is read in {which} on this side: what it did is in items_in and items_out")
     return "; ".join(notes) or None
 
 
-def _fault(loaded: LoadedBundle, share: Share, asked: _Asked) -> str | None:
+def _fault(loaded: LoadedBundle, share: Share, wish: Wish) -> str | None:
     """Why a share is not what was asked for; None when it is, or can go no further, or nobody asked."""
-    if not asked.by:
+    if not wish.by:
         return None
-    name = f"{share.attribute} {share.value}" + ("" if NAME in asked.by else f" ({', '.join(asked.by)})")
+    name = f"{share.attribute} {share.value}" + ("" if NAME in wish.by else f" ({', '.join(wish.by)})")
     moved = share.after - share.before
     figures = f"{_percent(share.before)} of the list before, {_percent(share.after)} after"
-    if abs(asked.strength) < CANCELLED:
+    if abs(wish.strength) < CANCELLED:
         return f"{name} is asked for up and down alike: {figures}"
-    wanted, got = ("more", "less") if asked.strength > 0 else ("less", "more")
-    if moved * asked.strength < 0:
-        return f"asked for {wanted} {name}, the list has {got} of it: {figures}{_why(loaded, share, asked)}"
-    if abs(moved) >= LITTLE or share.after == (1.0 if asked.strength > 0 else 0.0):
+    wanted, got = ("more", "less") if wish.strength > 0 else ("less", "more")
+    if moved * wish.strength < 0:
+        return f"asked for {wanted} {name}, the list has {got} of it: {figures}{_why(loaded, share, wish)}"
+    if abs(moved) >= LITTLE or share.after == (1.0 if wish.strength > 0 else 0.0):
         return None
-    return f"{name} hardly moved: {figures}{_why(loaded, share, asked)}"
+    return f"{name} hardly moved: {figures}{_why(loaded, share, wish)}"
 
 
-def _why(loaded: LoadedBundle, share: Share, asked: _Asked) -> str:
+def _numbers_fault(mean: Mean, strength: float) -> str | None:
+    """That a mean went the other way, or nowhere; None when it went as asked."""
+    if mean.before is None or mean.after is None or (mean.after - mean.before) * strength > 0:
+        return None
+    wanted = "higher" if strength > 0 else "lower"
+    return f"asked for a {wanted} {mean.attribute}, the list's mean went from {mean.before:.6g} to {mean.after:.6g}"
+
+
+def _why(loaded: LoadedBundle, share: Share, wish: Wish) -> str:
     """What is known of why a share did not follow: the value hardly ever does, or the push was a small one."""
     direction = directions_of(loaded).get(f"{share.attribute}:{share.value}")
     gain = None if direction is None or direction.steered is None else direction.steered.gain
     if gain is not None and gain < WEAK_GAIN:
         rare = f"{_percent(share.catalogue)} of the catalogue has it"
         return f" (it follows a push poorly: {rare}, and one sd moved its share of measured lists by {_percent(gain)})"
-    return " (the push is a small one)" if abs(asked.strength) < SMALL else ""
-
-
-def _is_named(loaded: LoadedBundle, terms: Terms, name: str) -> bool:
-    """Whether anything is known of the half that the factor is pushed into."""
-    factor = loaded.factors.factors[int(name)]
-    return factor.guide is not None or factor.reading(_half(terms.factors[name])).attribute is not None
+    return " (the push is a small one)" if abs(wish.strength) < SMALL else ""
 
 
 def _percent(share: float) -> str:
