@@ -18,6 +18,8 @@ def show_list(console: Console, reply: Reply) -> None:
     for item in reply["items"]:
         if item.get("reasons"):
             _say(console, f"{item['rank']}. {item['reasons']['sentence']}")
+    if reply["steering"] is not None:
+        _say(console, _steered(reply["steering"]))
     _notes(console, reply)
 
 
@@ -76,6 +78,21 @@ def _without(found: Reply) -> str:
     to = f"rank {found['new_rank']}" if found["new_rank"] else "no rank"
     checked = "tried on the model" if found["valid"] else "not enough to leave the list"
     return f"counterfactual: without {', '.join(found['remove'])} it would have {to} ({checked})"
+
+
+def _steered(found: Reply) -> str:
+    """What the steering changed, in one line."""
+    by = "the request" if found["source"] == "request" else "stored preferences"
+    parts = [f"{len(found['items_in'])} items in, {len(found['items_out'])} out"]
+    parts += [f"{s['attribute']} {s['value']} {s['before']:.0%} -> {s['after']:.0%}" for s in found["shares"]]
+    parts += [f"mean {m['attribute']} {_number(m['before'])} -> {_number(m['after'])}" for m in found["means"]]
+    parts += [f"{lock['attribute']} locked, drift {lock['drift']:.2f}" for lock in found["locked"]]
+    parts += [f"ignored: {text}" for text in found["ignored"]]
+    return f"steered by {by}: {', '.join(parts)}" + (f" ({found['note']})" if found["note"] else "")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"
 
 
 def _items(title: str, reply: Reply) -> Any:

@@ -23,6 +23,17 @@ Match = Annotated[Literal["any", "all"], typer.Option(help="Whether an item must
 Mode = Annotated[
     Literal["soft", "strict", "both"], typer.Option(help="soft: the model's input; strict: a filter; both.")
 ]
+Steered = Annotated[
+    list[str] | None,
+    typer.Option("--steer", metavar="NAME=SD", help="A push, as genre:Comedy=1.5 or 7=-1 (a factor); repeatable."),
+]
+Lock = Annotated[
+    list[str] | None,
+    typer.Option("--lock", metavar="ATTRIBUTE", help="What the push must leave as it is; repeatable."),
+]
+Preferred = Annotated[
+    bool, typer.Option("--preferences/--no-preferences", help="The user's stored ones, if no --steer.")
+]
 Count = Annotated[int, typer.Option("-n", min=1, help="Length of the list.")]
 
 
@@ -41,6 +52,9 @@ def recommend(  # noqa: PLR0913 - each parameter is an option
     genres: Genres = None,
     match: Match = "any",
     mode: Mode = "soft",
+    steer: Steered = None,
+    lock: Lock = None,
+    preferences: Preferred = True,
     why: Annotated[bool, typer.Option("--explain", help="A sentence of reasons with each item.")] = False,
     store: flags.Store = None,
 ) -> None:
@@ -49,13 +63,15 @@ def recommend(  # noqa: PLR0913 - each parameter is an option
         **_someone(user, history),
         "n": n,
         **_condition(genres, match, mode),
+        **_steering(steer, lock),
+        "preferences": preferences,
         "explain": why,
     }
     reply = inprocess.ask(bundle, store, "/recommend", body)
     session_of(context).result(reply, lambda console: show_list(console, reply))
 
 
-def explain(
+def explain(  # noqa: PLR0913 - each parameter is an option
     context: typer.Context,
     bundle: flags.Bundle,
     user: User = None,
@@ -64,6 +80,9 @@ def explain(
         str | None, typer.Option(metavar="ID", help="Why this item; without it, the user's profile.")
     ] = None,
     history: History = None,
+    steer: Steered = None,
+    lock: Lock = None,
+    preferences: Preferred = True,
     top_factors: Annotated[int | None, typer.Option(min=1, help="How many factors are told apart.")] = None,
     counterfactual: Annotated[
         bool, typer.Option("--counterfactual", help="Also the items without which it would leave the list.")
@@ -72,6 +91,7 @@ def explain(
 ) -> None:
     """Why an item: its score taken apart by factors and by history. Without --item: a profile in decoded factors."""
     body = _someone(user, history) | _said(item_id=item, top_factors=top_factors, counterfactual=counterfactual or None)
+    body |= _steering(steer, lock) | {"preferences": preferences}
     reply = inprocess.ask(bundle, store, "/explain", body)
     show = show_explained if item is not None else show_profile
     session_of(context).result(reply, lambda console: show(console, reply))
@@ -109,6 +129,22 @@ def _someone(user: str | None, history: str | None) -> dict[str, Any]:
 
 def _condition(genres: list[str] | None, match: str, mode: str) -> dict[str, Any]:
     return {"condition": {"genres": genres, "match": match, "mode": mode}} if genres else {}
+
+
+def _steering(terms: list[str] | None, lock: list[str] | None) -> dict[str, Any]:
+    """The field `steer`; nothing when no push was asked for, so that stored preferences may steer."""
+    if not terms and not lock:
+        return {}
+    asked: dict[str, Any] = {"factors": {}, "attributes": {}, "lock": lock or []}
+    for term in terms or ():
+        name, _, strength = term.rpartition("=")
+        try:
+            asked["factors" if name.isascii() and name.isdigit() else "attributes"][name] = float(strength)
+        except ValueError:
+            raise CommandError(
+                f"--steer {term} is not of the form NAME=SD", hint="for example genre:Comedy=1.5, or 7=-1"
+            ) from None
+    return {"steer": asked}
 
 
 def _pick(text: str) -> dict[str, Any]:
