@@ -6,15 +6,14 @@ export class Problem extends Error {
   constructor(problem) { super(problem.detail ?? "the service did not answer"); this.problem = problem; }
 }
 
-export async function ask(path, body, signal) {
+// GET without a body, POST with one.
+export const ask = (path, body, signal) => send(body === undefined ? "GET" : "POST", path, body, signal);
+
+export async function send(method, path, body, signal) {
   const headers = { accept: "application/json" };
   if (key()) headers["X-API-Key"] = key();
-  const options = { headers, signal };
-  if (body !== undefined) {
-    headers["content-type"] = "application/json";
-    Object.assign(options, { method: "POST", body: JSON.stringify(body) });
-  }
-  const reply = await fetch(path, options);
+  if (body !== undefined) headers["content-type"] = "application/json";
+  const reply = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
   const answer = await reply.json().catch(() => ({ detail: `the service answered ${reply.status}` }));
   if (!reply.ok) throw new Problem(answer);
   return answer;
@@ -35,8 +34,10 @@ export function h(tag, attributes = {}, ...children) {
 export function report(error) {
   if (error?.name === "AbortError") return;
   const line = document.getElementById("trouble");
-  const hint = error instanceof Problem ? error.problem.hint : "";
-  line.textContent = [error.message, hint].filter(Boolean).join(" · ");
+  const problem = error instanceof Problem ? error.problem : {};
+  // The fields at fault say more than the line above them, where they are not that line itself.
+  const fields = (problem.errors ?? []).map((field) => field.detail).filter((detail) => detail !== error.message);
+  line.textContent = [error.message, ...fields, problem.hint].filter(Boolean).join(" · ");
   line.hidden = false;
 }
 

@@ -1,62 +1,52 @@
-// Cold start: choose halves of factors, or attribute values, and see a list for someone without a history.
+// Cold start: several picks at once, by value or by the half of a factor, and the list that they make for a newcomer.
 
 import { ask, h, later, latest } from "/web/api.js";
-import { facts, percent, titleOf } from "/web/parts.js";
+import { conditionCard } from "/web/condition.js";
+import { listRows } from "/web/list.js";
+import { factNames, figure, foldedCard, likedItems, percent, plural, shareBar } from "/web/parts.js";
+import { pickCards } from "/web/picks.js";
 
-const label = (factor, half) => {
-  const reading = factor[half];
-  return reading.value ? `${reading.value}${reading.status === "ambiguous" ? "?" : ""} · factor ${factor.factor} ${half === "positive" ? "+" : "−"}` : `not decoded · factor ${factor.factor} ${half === "positive" ? "+" : "−"}`;
-};
+const N = 10;
+const SAMPLES = 32;
 
 export async function coldstartView(view) {
-  const [map, first] = await Promise.all([ask("/factors"), ask("/items?limit=1")]);
-  const fields = ["title", ...Object.keys(first.items[0] ?? {}).filter((name) => !["item_id", "title", "popularity"].includes(name))];
-  const picks = new Map();
+  const [conditions, map, fields] = await Promise.all([ask("/conditions"), ask("/factors?limit=500"), factNames()]);
   const list = h("ol", { class: "list" });
-  const shares = h("div", {});
-  let chosen = false; // until somebody moves the slider a named value gets as much strength as its list needs
-  const strengthOf = (pick) => (chosen || pick.factor !== undefined ? { strength: Number(strength.value) } : {});
-  const strength = h("input", { type: "range", min: "0", max: "3", step: "0.1", value: "1", "aria-label": "Strength", oninput: () => { chosen = true; update(); } });
-  const seed = h("input", { type: "number", min: "0", value: "7", size: "5", "aria-label": "Seed", onchange: () => update() });
+  const about = h("div", { class: "change" });
 
   const run = latest(async (signal) => {
-    if (!picks.size) { list.replaceChildren(); shares.replaceChildren(h("p", { class: "note" }, "Choose at least one half.")); return; }
-    const body = { picks: [...picks.values()].map((pick) => ({ ...pick, ...strengthOf(pick) })), n: 10, samples: 32, seed: Math.max(0, Math.trunc(Number(seed.value)) || 0), fields };
-    const found = await ask("/coldstart", body, signal);
-    list.replaceChildren(...found.items.map((item) => h("li", { class: "item" }, h("span", { class: "rank" }, item.rank),
-      h("div", {}, h("div", { class: "title" }, titleOf(item)), facts(item)), h("span", { class: "muted chance" }, percent(item.probability)))));
-    shares.replaceChildren(...found.shares.map((share) => h("p", { class: "sentence" }, `${share.value}: ${percent(share.in_list)} of this list, ${percent(share.in_catalogue)} of the catalogue`)),
-      ...found.picks.filter((pick) => !chosen && pick.strength > 1).map((pick) => h("p", { class: "note" }, `${pick.value}: sampled at strength ${pick.strength}, which its list needs`)),
-      ...found.picks.filter((pick) => pick.note).map((pick) => h("p", { class: "note" }, pick.note)));
+    const asked = picks.value();
+    if (!asked.length) { list.replaceChildren(); about.replaceChildren(h("p", { class: "note" }, "Choose at least one thing they like.")); return; }
+    const found = await ask("/coldstart", { picks: asked, n: N, samples: SAMPLES, seed: Math.max(0, Math.trunc(Number(seed.value)) || 0), diversity: Number(diversity.value),
+      history: liked.ids(), condition: condition.value(), fields: ["title", ...fields] }, signal);
+    list.replaceChildren(...listRows(found.items));
+    about.replaceChildren(...said(found));
+    picks.found(found.picks);
   });
   const update = later(60, () => run());
-
-  const chip = (name, pick, text) => {
-    const node = h("button", { class: "chip", type: "button", "aria-pressed": "false", onclick: () => {
-      const [kind, number] = name.split(" ");
-      const other = kind === "+" ? `- ${number}` : kind === "-" ? `+ ${number}` : "";
-      if (!picks.delete(name)) { picks.set(name, pick); if (picks.delete(other)) document.getElementById(`pick ${other}`)?.setAttribute("aria-pressed", "false"); }
-      node.setAttribute("aria-pressed", picks.has(name));
-      update();
-    }, id: `pick ${name}` }, text);
-    return node;
-  };
-  const active = map.items.filter((factor) => factor.active);
-  // First what is read as it was tied, then what is read surely: those lists hold what the chip says.
-  const rank = ({ factor, half }) => (factor[half].status === "decoded" ? 1 : 0) + (factor.guide && factor[half].value === factor.guide.value ? 1 : 0);
-  const halves = (wanted) => active.flatMap((factor) => ["positive", "negative"].map((half) => ({ factor, half })))
-    .filter(({ factor, half }) => (factor[half].status !== "undecoded") === wanted)
-    .sort((a, b) => rank(b) - rank(a) || b.factor[b.half].effect - a.factor[a.half].effect)
-    .map(({ factor, half }) => chip(`${half === "positive" ? "+" : "-"} ${factor.factor}`, { factor: factor.factor, half }, label(factor, half)));
-  const values = map.directions.map((d) => chip(`value ${d.attribute}:${d.value}`, { attribute: d.attribute, value: d.value }, `${d.value}`));
-  const undecoded = halves(false);
-
+  const picks = pickCards(map, update);
+  const condition = conditionCard(conditions, update);
+  const liked = likedItems(update);
+  const level = h("output", {}, "0");
+  const diversity = h("input", { type: "range", min: "0", max: "1", step: "0.1", value: "0", "aria-label": "Diversity", oninput: () => { level.textContent = diversity.value; update(); } });
+  const seed = h("input", { type: "number", min: "0", value: "7", size: "5", "aria-label": "Seed", onchange: () => update() });
   view.className = "two";
-  view.replaceChildren(h("div", {}, h("section", { class: "card" }, h("h2", {}, "Halves of the spectrum"), h("div", { class: "chips" }, halves(true)),
-    undecoded.length ? h("details", {}, h("summary", { class: "muted" }, `not decoded (${undecoded.length})`), h("div", { class: "chips" }, undecoded)) : null),
-  values.length ? h("section", { class: "card" }, h("h2", {}, "Or values"), h("div", { class: "chips" }, values)) : null,
-  h("section", { class: "card" }, h("h2", {}, "Sampling"), h("label", {}, h("span", { class: "muted" }, "strength"), strength), h("label", { class: "row" }, h("span", { class: "muted" }, "seed"), seed))),
-  h("section", { class: "card" }, h("h2", {}, "The list"), shares, list));
-  const start = view.querySelector(".chip");
-  if (start) start.click(); else run();
+  view.replaceChildren(h("div", {}, picks.chosen, picks.values, foldedCard("A few items they liked", liked.node),
+    foldedCard("Sampling", h("div", { class: "slider" }, h("div", { class: "ends" }, h("span", {}, "likeliest"), level, h("span", {}, "diverse")), diversity), h("label", { class: "row" }, h("span", { class: "muted" }, "seed"), seed)),
+    condition.card, picks.halves),
+  h("section", { class: "card", id: "list" }, h("h2", {}, "The list"), about, list));
+  if (!picks.start()) run();
+}
+
+// How far the list has what was picked, beside the catalogue; then what the reply says of itself.
+function said(found) {
+  const shares = found.shares.map((share) => shareBar(share.value, share.in_list, share.in_catalogue, `${percent(share.in_list)} of this list, ${percent(share.in_catalogue)} of the catalogue`));
+  const joint = found.joint ? shareBar("all of them", found.joint.in_list, found.joint.in_catalogue, `${percent(found.joint.in_list)} of this list, ${percent(found.joint.in_catalogue)} of the catalogue`) : null;
+  const made = [`${found.samples} samples, seed ${found.seed}`];
+  if (found.merged_by) made.push(`merged by the ${found.merged_by}`);
+  if (found.history_used) made.push(`blended with ${plural(found.history_used, "item")}`);
+  if (found.unknown_items?.length) made.push(`${plural(found.unknown_items.length, "item")} unknown to the model`);
+  if (found.diversity) made.push(`diversity ${figure(found.diversity, 1)}`);
+  if (found.condition_satisfied !== null) made.push(`${percent(found.condition_satisfied)} satisfy the condition`);
+  return [...shares, joint, h("p", { class: "note" }, made.join(" · ")), found.short_reason ? h("p", { class: "note" }, found.short_reason) : null].filter(Boolean);
 }

@@ -34,19 +34,25 @@ export function fold(row, load) {
   } }, h("summary", {}, row), rows);
 }
 
+// A number near nothing, as of a residual: 3e−7.
+export const tiny = (number) => (number === 0 ? "0" : number.toExponential(0).replaceAll("-", "−"));
+
+// The same where there is little room.
+export const shortName = (factor) => (factor.value ? `${factor.value}${factor.status === "ambiguous" ? "?" : ""} · factor ${factor.factor}` : `factor ${factor.factor} (not decoded)`);
+
 export function factorName(factor) {
   if (!factor.value) return `factor ${factor.factor} (not decoded)`;
   const unsure = factor.status === "ambiguous" ? "?" : "";
   return `${factor.value}${unsure} · ${factor.attribute}, factor ${factor.factor}`;
 }
 
+const OWN = ["item_id", "rank", "score", "probability", "reasons", "title", "popularity", "similarity", "bundle_id"];
+
+// What the catalogue says of an item, in one line: Action, Crime · 1994 · rating 4.29
 export const facts = (item) => {
-  const words = [];
-  for (const [name, value] of Object.entries(item)) {
-    if (["item_id", "rank", "score", "probability", "reasons", "title", "popularity", "similarity", "bundle_id"].includes(name)) continue;
-    if (Array.isArray(value)) words.push(...value); else if (value !== null) words.push(name === "year" ? `${value}` : `${name} ${value}`);
-  }
-  return h("div", { class: "chips" }, words.map((word) => h("span", { class: "chip tag" }, word)));
+  const words = Object.entries(item).filter(([name, value]) => !OWN.includes(name) && value !== null && value.length !== 0)
+    .map(([name, value]) => (Array.isArray(value) ? value.join(", ") : name === "year" ? `${value}` : typeof value === "number" ? `${name} ${Math.round(value * 100) / 100}` : value));
+  return h("div", { class: "facts" }, words.join(" · "));
 };
 
 export const titleOf = (item) => item.title ?? `item ${item.item_id}`;
@@ -66,21 +72,44 @@ export function searchBox(onChoose) {
   return h("div", {}, input, results);
 }
 
-export function conditionCard(conditions, onChange) {
-  const chosen = new Set();
-  const soft = conditions.items.some((item) => item.soft);
-  const match = h("select", { "aria-label": "Match", onchange: onChange }, h("option", { value: "any" }, "any of them"), h("option", { value: "all" }, "all of them"));
-  const modes = [["soft", "the model's own condition"], ["strict", "only such items"], ["both", "both"]];
-  const mode = h("select", { "aria-label": "Mode", onchange: onChange }, modes.filter(([name]) => soft || name === "strict").map(([name, label]) => h("option", { value: name }, label)));
-  const card = h("section", { class: "card" }, h("h2", {}, `Condition (${conditions.attribute ?? "none"})`),
-    h("div", { class: "chips" }, conditions.items.map((item) => {
-      const chip = h("button", { class: "chip", type: "button", "aria-pressed": "false", title: `${item.n_items} items`, onclick: () => {
-        if (!chosen.delete(item.value)) chosen.add(item.value);
-        chip.setAttribute("aria-pressed", chosen.has(item.value));
-        onChange();
-      } }, item.value);
-      return chip;
-    })), h("div", { class: "row" }, match, mode));
-  const value = () => (chosen.size ? { genres: [...chosen], match: match.value, mode: mode.value } : null);
-  return { card, value };
+// A share as a bar with a mark at another one: of the list, and of the catalogue.
+export function shareBar(name, share, mark, words) {
+  const fill = h("span", { class: "fill" });
+  const tick = h("span", { class: "tick" });
+  fill.style.width = `${100 * Math.min(share, 1)}%`;
+  tick.style.left = `${100 * Math.min(mark, 1)}%`;
+  return h("div", { class: "share" }, h("span", { class: "name" }, name), h("span", { class: "meter" }, fill, tick), h("span", { class: "figure" }, words));
+}
+
+// Below this width there is one column: what is asked comes first and the list after it.
+export const narrow = () => window.matchMedia("(max-width: 720px)").matches;
+
+// A card that can be folded; on a narrow page it starts so.
+export const foldedCard = (name, ...inside) => h("details", { class: "card", open: !narrow() }, h("summary", {}, h("h2", {}, name)), inside);
+
+// Items that somebody liked: a search box and a chip for each, which takes it out again.
+export function likedItems(onChange) {
+  const chosen = new Map();
+  const chips = h("div", { class: "chips" });
+  const draw = () => chips.replaceChildren(...[...chosen.values()].map((item) => h("button", { class: "chip", type: "button", "aria-label": `Take out ${titleOf(item)}`, onclick: () => {
+    chosen.delete(item.item_id); draw(); onChange();
+  } }, `${titleOf(item)}  ×`)));
+  const box = searchBox((item) => { chosen.set(item.item_id, item); draw(); onChange(); });
+  return { node: h("div", {}, box, chips), ids: () => [...chosen.keys()] };
+}
+
+// Titles of ids: those that are known, and those that have to be asked for.
+export async function titlesOf(ids, known) {
+  return Promise.all(ids.map(async (id) => known.get(id) ?? titleOf(await ask(`/items/${encodeURIComponent(id)}`).catch(() => ({ item_id: id })))));
+}
+
+// "A", "A and B", "A, B and C"
+export const listing = (words) => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`);
+
+export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+// The fields of an item besides its title, as the catalogue has them.
+export async function factNames() {
+  const first = await ask("/items?limit=1");
+  return Object.keys(first.items[0] ?? {}).filter((name) => !["item_id", "title", "popularity"].includes(name));
 }

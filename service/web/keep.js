@@ -1,0 +1,43 @@
+// Save and Reset: what steers a stored user without being asked for each time.
+
+import { h, report, send } from "/web/api.js";
+
+// onLoad is called with the steering to show: what is kept for a user, or null.
+export function keepButtons(value, onLoad) {
+  let user = null;
+  let stored = null;
+  const same = () => JSON.stringify(sorted(stored)) === JSON.stringify(sorted(value()));
+  const path = () => `/users/${encodeURIComponent(user)}/preferences`;
+  const note = h("p", { class: "note", role: "status" });
+  const save = h("button", { class: "plain", type: "button", onclick: async () => {
+    try { stored = (await send("PUT", path(), { steer: value() })).steer; draw(); } catch (error) { report(error); }
+  } }, "Save");
+  const reset = h("button", { class: "plain", type: "button", onclick: async () => {
+    try { if (user && stored) await send("DELETE", path()); stored = null; onLoad(null); } catch (error) { report(error); }
+  } }, "Reset");
+  function draw() {
+    const now = value();
+    save.hidden = !user;
+    save.disabled = !now || same();
+    reset.disabled = !now && !stored;
+    note.textContent = !user ? "" : stored && same() ? `saved for user ${user}` : now || stored ? `not saved for user ${user}` : "";
+  }
+  // What is kept for a user; who keeps nothing, or may not be asked about, starts with all sliders at 0.
+  async function load(id) {
+    user = id;
+    stored = null;
+    if (id) {
+      try { stored = (await send("GET", path())).steer; } catch (error) { if (![403, 404].includes(error.problem?.status)) report(error); }
+      if (user !== id) return;
+    }
+    onLoad(stored);
+  }
+  draw();
+  return { buttons: h("div", { class: "row" }, save, reset), note, draw, load };
+}
+
+const sorted = (steer) => {
+  if (!steer) return null;
+  const entries = (part) => Object.entries(part ?? {}).sort();
+  return [entries(steer.factors), entries(steer.attributes), [...(steer.lock ?? [])].sort()];
+};
