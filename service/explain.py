@@ -15,7 +15,7 @@ from service.counterfactual import find_counterfactual
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.explanation import FactorContribution, HistoryContribution, ItemExplanation, ItemReasons, Quality
-from service.fidelity import measure_fidelity
+from service.fidelity import measure_factors, measure_fidelity
 from service.limits import LIMITS
 from service.query import Attribution, FloatArray, Query, Ranking
 
@@ -78,7 +78,8 @@ def explain_item(
         history_residual=score - history_base - math.fsum(h.contribution for h in history),
         sentence="",
     )
-    told = _with_extras(loaded, query, told, extras)
+    factors = np.argsort(-found.latent[0], kind="stable").tolist()
+    told = _with_extras(loaded, query, told, extras, factors=factors)
     return dataclasses.replace(told, sentence=sentences.of_item(loaded, told, views))
 
 
@@ -144,14 +145,19 @@ def _check_asked(loaded: LoadedBundle, query: Query, item_ix: int, top_factors: 
         )
 
 
-def _with_extras(loaded: LoadedBundle, query: Query, told: ItemExplanation, extras: Extras) -> ItemExplanation:
+def _with_extras(
+    loaded: LoadedBundle, query: Query, told: ItemExplanation, extras: Extras, *, factors: Sequence[int]
+) -> ItemExplanation:
+    """factors: all of them, the most supporting first."""
     supporting = [h.item_ix for h in sorted(told.history, key=lambda h: (-h.contribution, h.item_ix))]
     if extras.counterfactual:
         counterfactual = find_counterfactual(loaded, query, told.item_ix, supporting)
         told = dataclasses.replace(told, counterfactual=counterfactual)
     if extras.fidelity_k is not None and supporting:
-        fidelity = measure_fidelity(loaded, query, told.item_ix, supporting, k=extras.fidelity_k, seed=extras.seed)
-        told = dataclasses.replace(told, fidelity=fidelity)
+        k, seed = extras.fidelity_k, extras.seed
+        fidelity = measure_fidelity(loaded, query, told.item_ix, supporting, k=k, seed=seed)
+        by_factor = measure_factors(loaded, query, told.item_ix, factors, k=k, seed=seed)
+        told = dataclasses.replace(told, fidelity=dataclasses.replace(fidelity, factors=by_factor))
     return told
 
 

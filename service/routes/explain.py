@@ -96,10 +96,8 @@ def _told(loaded: LoadedBundle, asked: ExplainRequest, known: Known, item_ix: in
 
 
 def _fidelity_k(asked: ExplainRequest, put: Asked) -> int | None:
-    """The steps asked for, at most as many as the history has items; None when none are, or nothing can be removed."""
-    if not asked.fidelity:
-        return None
-    return min(asked.fidelity_k or DEFAULT_K, len(set(put.query.history))) or None
+    """How many steps; None when none are asked for, or there is no history of which anything could be removed."""
+    return (asked.fidelity_k or DEFAULT_K) if asked.fidelity and put.query.history else None
 
 
 def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplained:
@@ -113,7 +111,7 @@ def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplai
         seen=told.seen,
         not_listed=told.not_listed,
         base_value=told.base_value,
-        factors=[FactorShare(**asdict(factor)) for factor in told.factors],
+        factors=[FactorShare.model_validate(factor, from_attributes=True) for factor in told.factors],
         other_factors=told.other_factors,
         n_other_factors=told.n_other_factors,
         linear=told.linear,
@@ -131,7 +129,7 @@ def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplai
         history_base=told.history_base,
         history_residual=told.history_residual,
         counterfactual=_counterfactual(catalogue, told.counterfactual),
-        fidelity=None if told.fidelity is None else FidelityFound(**asdict(told.fidelity)),
+        fidelity=None if told.fidelity is None else FidelityFound.model_validate(told.fidelity, from_attributes=True),
         sentence=told.sentence,
         **_common(loaded, put),
     )

@@ -46,7 +46,7 @@ class ExplainRequest(Wire):
     fidelity: bool = True
     """Whether to measure how faithful the explanation is."""
     fidelity_k: FidelityK | None = None
-    """Steps of that measurement; null = 5, or as many as the history has items. The cost grows with it."""
+    """Steps of that measurement; null = 5. At most as many as the history has items; the cost grows with it."""
     n: Annotated[int, Field(ge=1, le=LIMITS.n)] = 10
     """Length of the list that a counterfactual takes the item out of."""
 

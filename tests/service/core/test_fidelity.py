@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.explain import Extras, explain_item
-from service.fidelity import measure_fidelity
+from service.fidelity import factor_curves, history_curves, measure_factors, measure_fidelity
 from service.limits import LIMITS
 from service.query import Query
 from tests.builders import BuilderModel
 
 MIXED = (0, 3, 6, 2, 5, 8, 11, 1)  # comedies, then horror, then a drama
+SHIFT = np.array([0.4, -0.7, 0.0, 0.2], dtype=np.float32)
 
 
 def supporting(loaded: LoadedBundle, item: int) -> list[int]:
@@ -21,14 +24,25 @@ def supporting(loaded: LoadedBundle, item: int) -> list[int]:
     return [h.item_ix for h in sorted(told.history, key=lambda h: -h.contribution)]
 
 
-def chance(twin: BuilderModel, history: list[int], item: int) -> float:
-    logits = twin.logits(twin.encode(history))
+def supporting_factors(loaded: LoadedBundle, query: Query, item: int) -> list[int]:
+    told = explain_item(loaded, query, item)
+    return [f.factor for f in sorted(told.factors, key=lambda f: -f.contribution)]
+
+
+def softmax(logits: np.ndarray, item: int) -> float:
     return float(np.exp(logits[item]) / np.exp(logits).sum())
 
 
-def rank(twin: BuilderModel, history: list[int], item: int) -> int:
-    logits = twin.logits(twin.encode(history))
+def place(logits: np.ndarray, item: int) -> int:
     return 1 + sum(logits[j] > logits[item] for j in range(50) if j not in MIXED)
+
+
+def chance(twin: BuilderModel, history: list[int], item: int) -> float:
+    return softmax(twin.logits(twin.encode(history)), item)
+
+
+def rank(twin: BuilderModel, history: list[int], item: int) -> int:
+    return place(twin.logits(twin.encode(history)), item)
 
 
 def test_measure_fidelity_equals_the_twin_by_hand(loaded: LoadedBundle, twin: BuilderModel) -> None:
@@ -62,17 +76,92 @@ def test_measure_fidelity_depends_on_its_seed_alone(loaded: LoadedBundle) -> Non
     assert runs[0].explanation == runs[2].explanation
 
 
+def test_history_curves_of_several_orders_are_those_of_each(direct: LoadedBundle) -> None:
+    orders = [list(MIXED), list(MIXED[::-1]), sorted(MIXED)]
+    query = Query(history=MIXED, n=5)
+    together = history_curves(direct, query, 12, orders, k=6)
+    alone = [history_curves(direct, query, 12, [order], k=6)[0] for order in orders]
+    for one, other in zip(together, alone, strict=True):
+        assert dataclasses.astuple(one) == pytest.approx(dataclasses.astuple(other), rel=1e-5)
+    assert together[0] != together[1]
+
+
+@pytest.mark.parametrize("shift", [None, SHIFT])
+def test_measure_factors_equals_the_twin_by_hand(steered, steered_twin, shift) -> None:
+    query, k = Query(history=MIXED, n=5, shift=shift), 3
+    order = supporting_factors(steered, query, 12)
+    mu, moved = steered_twin.encode(MIXED), np.zeros(4) if shift is None else shift.astype(float)
+    told = steered_twin.linear.scores(MIXED, np.zeros(3))
+
+    def scores(kept: list[int]) -> np.ndarray:
+        here = np.isin(np.arange(4), kept)
+        return steered_twin.logits(np.where(here, mu + moved, 0)) + told + np.where(here, moved, 0) @ steered_twin.along
+
+    whole, steps = softmax(scores(order), 12), (1, 2, 3)
+    found = measure_factors(steered, query, 12, order, k=k)
+    assert found.explanation.del_at_k == pytest.approx(
+        np.mean([softmax(scores(order[j:]), 12) / whole for j in steps]), rel=1e-4
+    )
+    assert found.explanation.ins_at_k == pytest.approx(
+        np.mean([softmax(scores(order[:j]), 12) / whole for j in steps]), rel=1e-4
+    )
+    assert found.explanation.pos_at_k == np.mean([place(scores(order[j:]), 12) <= 5 for j in steps])
+    assert found.explanation.neg_at_k == np.mean([place(scores(order[:-j]), 12) <= 5 for j in steps])
+
+
+def test_measure_factors_explanation_beats_its_reverse(loaded: LoadedBundle) -> None:
+    query = Query(history=MIXED, n=5)
+    order = supporting_factors(loaded, query, 12)
+    good = measure_factors(loaded, query, 12, order, k=2, random_orders=8)
+    bad = measure_factors(loaded, query, 12, order[::-1], k=2, random_orders=8)
+    assert good.explanation.del_at_k < good.random.del_at_k < bad.explanation.del_at_k
+    assert good.explanation.ins_at_k > good.random.ins_at_k > bad.explanation.ins_at_k
+    assert good.random == bad.random
+
+
+def test_factor_curves_with_every_factor_back_are_those_of_the_whole(loaded: LoadedBundle) -> None:
+    """The last of the insertions is the score itself, and the last of the deletions is z = 0."""
+    query, k = Query(history=MIXED, n=5), loaded.n_latent
+    order = supporting_factors(loaded, query, 12)
+    all_steps, fewer = (factor_curves(loaded, query, 12, [order], k=j)[0] for j in (k, k - 1))
+    assert all_steps.ins_at_k * k - fewer.ins_at_k * (k - 1) == pytest.approx(1.0, rel=1e-5)
+    told = explain_item(loaded, query, 12)
+    base = loaded.scores(np.zeros(k, dtype=np.float32), MIXED, shift=None).astype(np.float64)
+    assert all_steps.del_at_k * k - fewer.del_at_k * (k - 1) == pytest.approx(
+        softmax(base, 12) / told.probability, rel=1e-4
+    )
+
+
 def test_measure_fidelity_short_history_cuts_k(loaded: LoadedBundle) -> None:
     assert measure_fidelity(loaded, Query(history=(3,)), 12, [3], k=5).k == 1
+    assert measure_factors(loaded, Query(history=(3,)), 12, [0, 1, 2, 3], k=5).k == 4
 
 
 @pytest.mark.parametrize("k", [0, LIMITS.fidelity_k + 1])
 def test_measure_fidelity_k_past_its_limits_is_refused(loaded: LoadedBundle, k: int) -> None:
     with pytest.raises(InvalidRequestError):
         measure_fidelity(loaded, Query(history=(3,)), 12, [3], k=k)
+    with pytest.raises(InvalidRequestError):
+        measure_factors(loaded, Query(history=(3,)), 12, [0, 1, 2, 3], k=k)
 
 
-def test_explain_item_returns_fidelity_only_when_asked(loaded: LoadedBundle) -> None:
-    assert explain_item(loaded, Query(history=MIXED), 12).fidelity is None
-    asked = explain_item(loaded, Query(history=MIXED), 12, extras=Extras(fidelity_k=3)).fidelity
-    assert asked == measure_fidelity(loaded, Query(history=MIXED), 12, supporting(loaded, 12), k=3)
+@pytest.mark.parametrize("order", [[0, 1, 2], [0, 1, 2, 2], [0, 1, 2, 4]])
+def test_measure_factors_of_an_order_that_is_not_of_all_is_refused(loaded: LoadedBundle, order: list[int]) -> None:
+    with pytest.raises(InvalidRequestError):
+        measure_factors(loaded, Query(history=(3,)), 12, order)
+
+
+def test_curves_of_a_vanishing_probability_stay_finite(direct: LoadedBundle) -> None:
+    """A condition's gain of 30 puts all others e^-30 down; ratios of such probabilities are taken in logarithms."""
+    query = Query(history=MIXED, condition=direct.condition(["Comedy"]), n=5)
+    found = history_curves(direct, query, 2, [list(MIXED)], k=5)[0]
+    assert np.isfinite(dataclasses.astuple(found)).all()
+
+
+def test_explain_item_returns_fidelity_of_both_views_only_when_asked(loaded: LoadedBundle) -> None:
+    query = Query(history=MIXED)
+    assert explain_item(loaded, query, 12).fidelity is None
+    asked = explain_item(loaded, query, 12, extras=Extras(fidelity_k=3), top_factors=1).fidelity
+    assert asked is not None
+    assert dataclasses.replace(asked, factors=None) == measure_fidelity(loaded, query, 12, supporting(loaded, 12), k=3)
+    assert asked.factors == measure_factors(loaded, query, 12, supporting_factors(loaded, query, 12), k=3)
