@@ -7,6 +7,7 @@
 #   make bench-accuracy    the table of docs/results/ (SEEDS=1 SET=ml-100k DATA=folder of the data sets; more below)
 #   make bench-conditions  the same runs asked for a genre and for two, the page beside that table
 #   make bench-control     the same runs steered by dose and started cold, the page beside that table
+#   make bench-explanations  do the parts make the score, do they name what the model goes by; the page beside that table
 #   make bench-disentanglement  how well the axes of those runs say what is known of the users, and on synthetic data
 #   make bench-training    speed and memory of training beside a plain dense implementation (QUICK=1: does it work?)
 #   make bench-recovery    are factors planted in synthetic data found again? (JOBS=2: two processes; QUICK=1)
@@ -28,10 +29,10 @@ STAMP := $(VENV)/.prismrec-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-control bench-disentanglement bench-training bench-recovery bench-complexity docker lock clean distclean
+.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-control bench-explanations bench-disentanglement bench-training bench-recovery bench-complexity docker lock clean distclean
 
 help:
-	@sed -n '2,13s/^# *//p' Makefile
+	@sed -n '2,14s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -103,6 +104,13 @@ STEERABLE ?= mult-vae,additive-vae
 bench-control: setup
 	$(BIN)/prismrec bench-control $(RUNS) --results docs/results/$(if $(filter-out ml-1m,$(SET)),$(SET)-)control \
 	  --models $(STEERABLE) $(if $(NOTE),--note '$(NOTE)') $(OPTIONS)
+
+# The explanations of those runs, one of each model, by the engine that serves: about two minutes a model on one core, a
+# minute more where it is to be decoded and exported first, nothing when it goes on. EXPLAINED: which models.
+EXPLAINED ?= additive-vae,mult-vae,c-vae,rec-vae,macrid-vae,autoencoder
+bench-explanations: setup
+	$(BIN)/prismrec bench-explanations $(RUNS) --results docs/results/$(if $(filter-out ml-1m,$(SET)),$(SET)-)explanations \
+	  --models $(EXPLAINED) $(if $(FLAGSHIP),--flagship $(FLAGSHIP)) $(if $(NOTE),--note '$(NOTE)') $(OPTIONS)
 
 # The latent models among those runs, and of runs on synthetic data that are made on the way: about half an hour on two
 # cores, less when it goes on. LATENT: which models; ATTRIBUTES: whose tastes.
