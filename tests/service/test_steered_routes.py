@@ -86,3 +86,43 @@ def test_coldstart_is_moved_as_far_as_the_twin_says(clients) -> None:
         return math.fsum(item["probability"] for item in items if "Comedy" in item["genres"])
 
     assert chance(follows) > 1.2 * chance(stays)
+
+
+@pytest.mark.parametrize("offset", [0, 5])
+def test_reply_says_what_the_steering_changed(clients, offset: int) -> None:
+    """Against the same places of the list that the same request gets without `steer`; shares as the items show them."""
+    follows, _ = clients
+    body = {"history": HORROR, "n": 10, "offset": offset, "fields": ["genres"]}
+    plain = said(follows, "/recommend", body)
+    assert plain["steering"] is None
+    steer = {"attributes": {"genre:Drama": 2.0}, "factors": {"0": 1.0}, "lock": ["year"]}
+    found = said(follows, "/recommend", body | {"steer": steer})
+    was, now = ([item["item_id"] for item in reply["items"]] for reply in (plain, found))
+    told = found["steering"]
+    assert (told["source"], told["compared_with"], told["ignored"]) == ("request", "model", [])
+    assert told["items_in"] == [item for item in now if item not in was] != []
+    assert told["items_out"] == [item for item in was if item not in now]
+    assert [share["value"] for share in told["shares"]] == ["Drama", "Comedy"]
+    for share in told["shares"]:
+        for when, reply in (("before", plain), ("after", found)):
+            having = [share["value"] in item["genres"] for item in reply["items"]]
+            assert share[when] == pytest.approx(sum(having) / len(having))
+    assert [lock["attribute"] for lock in told["locked"]] == ["year"]
+    assert 0.0 <= told["locked"][0]["drift"] <= 1.0
+
+
+def test_batch_says_of_each_steering_what_the_single_request_says(clients) -> None:
+    follows, _ = clients
+    asked = [{"history": HORROR[:k], "steer": {"factors": {"0": k - 1.5}}} for k in range(1, 4)]
+    results = said(follows, "/recommend/batch", {"requests": [*asked, {"history": HORROR}]})["results"]
+    alone = [said(follows, "/recommend", entry)["steering"] for entry in asked]
+    assert [result["result"]["steering"] for result in results] == [*alone, None]
+    assert len({str(one) for one in alone}) == 3
+
+
+@pytest.mark.parametrize("steer", [{}, {"factors": {"0": 0}}, {"attributes": {"genre:Comedy": 0}, "lock": ["year"]}])
+def test_steering_that_asks_for_nothing_is_null(clients, steer) -> None:
+    follows, _ = clients
+    assert said(follows, "/recommend", {"history": HORROR, "steer": steer}) == said(
+        follows, "/recommend", {"history": HORROR}
+    )
