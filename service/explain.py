@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bundle.factors import Factor, Half
 from service import checks, ranking, sentences
 from service.counterfactual import find_counterfactual
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
-from service.explanation import FactorContribution, HistoryContribution, ItemExplanation, ItemReasons, Quality
+from service.explanation import FactorContribution, HistoryContribution, ItemExplanation, ItemReasons
 from service.fidelity import measure_factors, measure_fidelity
 from service.limits import LIMITS
-from service.query import Attribution, FloatArray, Query, Ranking
+from service.places import Place, places_of
+from service.query import Attribution, FloatArray, Query, RankedItem, Ranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,7 @@ def explain_item(
     z, scores = query.moved(mu), loaded.scores(mu, query.history, query.condition, shift=query.shift)
     found = loaded.explainer(query.history, query.condition, query.shift, (item_ix,))
     score, base, history_base = float(scores[item_ix]), float(found.latent_base[0]), float(found.history_base[0])
-    every = _by_size(found.latent[0])
-    views = factor_views(loaded, z, found.latent[0], every)
+    views = _factor_views(places_of(loaded, z, query.shift), item_ix, found.latent[0])
     kept, cut = views[:top_factors], views[top_factors:] if top_factors is not None else ()
     history = _history_views(found, 0)
     direct = math.fsum(h.linear for h in history)
@@ -67,6 +66,7 @@ def explain_item(
         seen=item_ix in query.history,
         not_listed=not_listed,
         base_value=base,
+        condition_gain=_condition_gains(loaded, query, (item_ix,))[0],
         factors=kept,
         other_factors=math.fsum(f.contribution for f in cut),
         n_other_factors=len(cut),
@@ -90,46 +90,50 @@ def explain_list(loaded: LoadedBundle, query: Query, answer: Ranking, *, top: in
     """
     items = tuple(item.item_ix for item in answer.items)
     if answer.z is None or not items:
-        return tuple(ItemReasons(ix, (), (), sentences.POPULAR) for ix in items)
+        return tuple(_popular(item) for item in answer.items)
     found = loaded.explainer(query.history, query.condition, query.shift, items)
+    places, gains = places_of(loaded, answer.z, query.shift), _condition_gains(loaded, query, items)
     reasons = []
     for k, ix in enumerate(items):
-        views = factor_views(loaded, answer.z, found.latent[k], _by_size(found.latent[k]))
-        history = _history_views(found, k)
-        sentence = sentences.of_reasons(loaded, views, history)
-        reasons.append(ItemReasons(ix, views[:top], history[:top], sentence))
+        views, history = _factor_views(places, ix, found.latent[k]), _history_views(found, k)
+        reasons.append(
+            ItemReasons(
+                item_ix=ix,
+                base_value=float(found.latent_base[k]),
+                condition_gain=gains[k],
+                factors=views[:top],
+                other_factors=math.fsum(f.contribution for f in views[top:]),
+                linear=math.fsum(h.linear for h in history),
+                history=history[:top],
+                sentence=sentences.of_reasons(loaded, views, history),
+            )
+        )
     return tuple(reasons)
 
 
-def quality_of(factor: Factor, half: Half) -> Quality:
-    """The evidence of the half in which z lies."""
-    reading = factor.reading(half)
-    return Quality(reading.effect, reading.effect_low, reading.effect_high, reading.q_value)
+def _popular(item: RankedItem) -> ItemReasons:
+    """An item of a popularity list: its score, the share of the interactions, is its base and all there is."""
+    return ItemReasons(item.item_ix, item.score, 0.0, (), 0.0, 0.0, (), sentences.POPULAR)
 
 
-def factor_views(
-    loaded: LoadedBundle, z: FloatArray, contributions: FloatArray, order: Sequence[int]
-) -> tuple[FactorContribution, ...]:
-    """One row per factor in `order`: z and contributions float32 [n_latent]."""
-    views = []
-    for i in order:
-        factor, position = loaded.factors.factors[i], float(z[i])
-        half = factor.half_of(position)
-        reading = factor.reading(half)
-        views.append(
-            FactorContribution(
-                factor=i,
-                half=half,
-                z=position,
-                percentile=factor.percentile(position),
-                contribution=float(contributions[i]),
-                attribute=reading.attribute,
-                value=reading.value,
-                status=reading.status,
-                quality=quality_of(factor, half),
-            )
-        )
-    return tuple(views)
+def _factor_views(places: Sequence[Place], item_ix: int, contributions: FloatArray) -> tuple[FactorContribution, ...]:
+    """One row per factor, by absolute contribution (float32 [n_latent])."""
+    sizes = contributions.tolist()
+    return tuple(places[i].of(item_ix, sizes[i]) for i in _by_size(contributions))
+
+
+def _condition_gains(loaded: LoadedBundle, query: Query, items: Sequence[int]) -> list[float]:
+    """Of each item's base, what the query's condition adds: the score at z = 0 of no history with it, less without.
+
+    Only a linear graph can add to a base. Cost: two runs of the decoder and that graph, of one row each.
+    """
+    condition = query.condition
+    if condition is None or not condition.is_soft or loaded.manifest.graphs.linear is None:
+        return [0.0] * len(items)
+    origin = np.zeros(loaded.n_latent, dtype=np.float32)
+    asked, unasked = (loaded.scores(origin, (), c, shift=None)[list(items)] for c in (condition, None))
+    gains: list[float] = (asked.astype(np.float64) - unasked).tolist()
+    return gains
 
 
 def _check_asked(loaded: LoadedBundle, query: Query, item_ix: int, top_factors: int | None) -> None:

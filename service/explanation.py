@@ -25,6 +25,8 @@ class FactorContribution:
 
     contribution  through the decoder and, of who steers, what a linear term gains by the i-th part of the shift
     percentile  where z lies among the training users, 0..100
+    item_has  whether the item has `value`; None where there is no value, or the catalogue does not know the item's
+    shifted  the part of z that is the shift, in sd of the factor; 0 without steering
     """
 
     factor: int
@@ -36,6 +38,8 @@ class FactorContribution:
     value: str | None
     status: Status
     quality: Quality
+    item_has: bool | None = None
+    shifted: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class ItemExplanation:
     """score = base_value + sum(factors.contribution) + other_factors + linear + residual.
 
     score            of the live model; base_value is the score at z = 0 of no history (under the query's condition)
+    condition_gain   of base_value, what the condition adds to it; 0 where it acts through the factors alone
     linear           what the history adds past the latents: the sum of history[].linear
     rank             among the items that could be listed, or None; then not_listed says why: seen, excluded, condition
     factors          by absolute contribution; other_factors carries the sum of the `n_other_factors` cut off
@@ -72,6 +77,7 @@ class ItemExplanation:
     seen: bool
     not_listed: str | None
     base_value: float
+    condition_gain: float
     factors: tuple[FactorContribution, ...]
     other_factors: float
     n_other_factors: int
@@ -88,10 +94,18 @@ class ItemExplanation:
 
 @dataclass(frozen=True, slots=True)
 class ItemReasons:
-    """The short form that goes with each item of a list: the largest contributions of both views."""
+    """The short form that goes with each item of a list: the largest contributions of both views.
+
+    score = base_value + sum(factors.contribution) + other_factors + linear, in float precision of the closed form.
+    linear is of the whole history, also of items not listed here; base_value holds condition_gain.
+    """
 
     item_ix: int
+    base_value: float
+    condition_gain: float
     factors: tuple[FactorContribution, ...]
+    other_factors: float
+    linear: float
     history: tuple[HistoryContribution, ...]
     sentence: str
 
@@ -106,6 +120,8 @@ class ProfileItem:
 
 @dataclass(frozen=True, slots=True)
 class ProfileFactor:
+    """One factor of a profile. shifted: the part of z that is the shift, in sd of the factor."""
+
     factor: int
     half: Half
     z: float
@@ -115,6 +131,7 @@ class ProfileFactor:
     status: Status
     quality: Quality
     items: tuple[ProfileItem, ...]
+    shifted: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

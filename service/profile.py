@@ -7,13 +7,12 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from bundle.factors import Factor
 from service import sentences
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError, NonFiniteScoreError
-from service.explain import quality_of
 from service.explanation import Profile, ProfileFactor, ProfileItem
 from service.limits import LIMITS
+from service.places import Place, places_of, sd_of
 from service.query import Query
 
 METHOD = "leave-one-out on z: each history item taken away, the others kept"
@@ -37,7 +36,9 @@ def profile(loaded: LoadedBundle, query: Query) -> Profile:
     z = loaded.point(query)
     tried = _newest(query.history)
     pulls = _leave_one_out(loaded, query, tried)
-    rows = [_row(loaded.factors.factors[i], float(z[i]), tried, pulls[:, i]) for i in range(loaded.n_latent)]
+    sds = [sd_of(factor) for factor in loaded.factors.factors]
+    places = places_of(loaded, z, query.shift)
+    rows = [_row(place, tried, pulls[:, i] / sds[i]) for i, place in enumerate(places)]
     named = sorted((r for r in rows if r.status != "undecoded"), key=lambda r: (-abs(r.percentile - 50.0), r.factor))
     found = Profile(
         factors=tuple(named),
@@ -66,21 +67,20 @@ def _leave_one_out(loaded: LoadedBundle, query: Query, tried: tuple[int, ...]) -
     return np.asarray(wide[0] - wide[1:], dtype=np.float64)
 
 
-def _row(factor: Factor, z: float, tried: tuple[int, ...], pulls: NDArray[np.float64]) -> ProfileFactor:
-    half = factor.half_of(z)
-    reading = factor.reading(half)
-    sign = 1.0 if half == "positive" else -1.0
-    unit = factor.sd if factor.sd > 0 else 1.0
+def _row(place: Place, tried: tuple[int, ...], pulls: NDArray[np.float64]) -> ProfileFactor:
+    """pulls [len(tried)], in sd of the factor."""
+    sign = 1.0 if place.half == "positive" else -1.0
     towards = sorted(range(len(tried)), key=lambda i: (-sign * float(pulls[i]), tried[i]))
-    items = [ProfileItem(tried[i], float(pulls[i]) / unit) for i in towards[:ITEMS] if sign * pulls[i] > 0]
+    items = [ProfileItem(tried[i], float(pulls[i])) for i in towards[:ITEMS] if sign * pulls[i] > 0]
     return ProfileFactor(
-        factor=factor.factor,
-        half=half,
-        z=z,
-        percentile=factor.percentile(z),
-        attribute=reading.attribute,
-        value=reading.value,
-        status=reading.status,
-        quality=quality_of(factor, half),
+        factor=place.factor,
+        half=place.half,
+        z=place.z,
+        percentile=place.percentile,
+        attribute=place.attribute,
+        value=place.value,
+        status=place.status,
+        quality=place.quality,
         items=tuple(items),
+        shifted=place.shifted,
     )

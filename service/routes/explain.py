@@ -111,6 +111,7 @@ def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplai
         seen=told.seen,
         not_listed=told.not_listed,
         base_value=told.base_value,
+        condition_gain=told.condition_gain,
         factors=[FactorShare.model_validate(factor, from_attributes=True) for factor in told.factors],
         other_factors=told.other_factors,
         n_other_factors=told.n_other_factors,

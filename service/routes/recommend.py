@@ -189,20 +189,30 @@ def _shown(
 def _reasons(loaded: LoadedBundle, reason: ItemReasons) -> Reasons:
     catalogue = loaded.catalogue
     return Reasons(
+        base_value=reason.base_value,
+        condition_gain=reason.condition_gain,
         factors=[
             FactorReason(
                 factor=f.factor,
                 half=f.half,
+                percentile=f.percentile,
                 contribution=f.contribution,
                 attribute=f.attribute,
                 value=f.value,
                 status=f.status,
+                item_has=f.item_has,
+                shifted=f.shifted,
             )
             for f in reason.factors
         ],
+        other_factors=reason.other_factors,
+        linear=reason.linear,
         history=[
             HistoryReason(
-                item_id=catalogue.ids[h.item_ix], title=title_of(catalogue, h.item_ix), contribution=h.contribution
+                item_id=catalogue.ids[h.item_ix],
+                title=title_of(catalogue, h.item_ix),
+                contribution=h.contribution,
+                linear=h.linear,
             )
             for h in reason.history
         ],

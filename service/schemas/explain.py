@@ -89,6 +89,10 @@ class FactorShare(Wire):
     """The attribute's value; null where nothing is decoded."""
     status: Status
     """How sure the reading is; undecoded has neither attribute nor value."""
+    item_has: bool | None
+    """Whether the item itself has that value; null where nothing is decoded, or the item's value is not known."""
+    shifted: float
+    """How far steering moved the user in it, in standard deviations; 0 without steering."""
     quality: FactorQuality
     """The evidence behind the name of this half."""
 
@@ -178,6 +182,7 @@ class ItemExplained(Wire):
     """score = base_value + sum(factors.contribution) + other_factors + linear + residual.
 
     The second view: score = history_base + sum(history.contribution) + history_residual.
+    Both say what the model's score goes with: association, not cause.
     """
 
     kind: Literal["item"] = "item"
@@ -197,7 +202,9 @@ class ItemExplained(Wire):
     not_listed: str | None
     """Why it could not be listed: seen, excluded or condition."""
     base_value: float
-    """Score at z = 0."""
+    """Score at z = 0 with nothing liked, under the request's condition."""
+    condition_gain: float
+    """Of base_value, what the condition adds; 0 without one, or where it acts through the factors."""
     factors: list[FactorShare]
     """Contributions, the largest first."""
     other_factors: float
@@ -258,6 +265,8 @@ class ProfileFactorFound(Wire):
     """The attribute's value; null where nothing is decoded."""
     status: Status
     """How sure the reading is; undecoded has neither attribute nor value."""
+    shifted: float
+    """How far steering moved the user in it, in standard deviations; 0 without steering."""
     quality: FactorQuality
     """The evidence behind the name of this half."""
     items: list[Pull]

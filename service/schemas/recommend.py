@@ -71,6 +71,8 @@ class FactorReason(Wire):
     """Number of the latent dimension, from 0."""
     half: Half
     """negative: below the median of the training users; positive: the rest."""
+    percentile: float
+    """Where the user is among the training users, 0 to 100."""
     contribution: float
     """What it adds to the score."""
     attribute: str | None
@@ -79,6 +81,10 @@ class FactorReason(Wire):
     """The attribute's value; null where nothing is decoded."""
     status: Status
     """How sure the reading is; undecoded has neither attribute nor value."""
+    item_has: bool | None
+    """Whether the item itself has that value; null where nothing is decoded, or the item's value is not known."""
+    shifted: float
+    """How far steering moved the user in it, in standard deviations; 0 without steering."""
 
 
 class HistoryReason(Wire):
@@ -90,15 +96,29 @@ class HistoryReason(Wire):
     """The item's title; null where the catalogue has none."""
     contribution: float
     """What it adds to the score."""
+    linear: float
+    """The part of it that does not pass through the latents; 0 for a pure latent model."""
 
 
 class Reasons(Wire):
-    """The largest contributions of both views of the score, and a sentence built from them."""
+    """The largest contributions of both views of the score, and a sentence built from them.
 
+    score = base_value + sum(factors.contribution) + other_factors + linear, but for rounding; /explain states the rest.
+    They say what the model's score goes with: association, not cause.
+    """
+
+    base_value: float
+    """Score at z = 0 with nothing liked, under the request's condition."""
+    condition_gain: float
+    """Of base_value, what the condition adds; 0 without one, or where it acts through the factors."""
     factors: list[FactorReason]
     """The largest contributions of the factors."""
+    other_factors: float
+    """Sum of the contributions of the factors not listed."""
+    linear: float
+    """What the whole history adds past the latents; 0 for a pure latent model."""
     history: list[HistoryReason]
-    """The largest contributions of the history's items."""
+    """The largest contributions of the history's items, a second view of the same score."""
     sentence: str
     """The same in plain words, made from these figures and nothing else."""
 
