@@ -20,14 +20,14 @@ from service.query import FloatArray, Query
 from service.ranking import top_n
 from service.trials import Target
 
-RIVALS = 50
+RIVALS = 30
 """Items behind the top n, of the unaltered list, that are looked at for overtaking."""
 
 WIDTH = 12
 """Sets of each size from which those of the next size are built."""
 
 FIRST = 3
-"""Sets of each size that the model is asked about at once."""
+"""Sets of each size that the model is asked about at once; as many more of each when none of them works."""
 
 SMALLER = 6
 """Sets of one item fewer that it is asked about when one was found."""
@@ -63,6 +63,7 @@ class RemovalSearch:
         self._target = Target(loaded, query, item_ix, query.history)
         self.history = self._target.history
         self.runs = 0
+        self._asked: set[frozenset[int]] = set()
         scores = next(self._target.scores(self._target.without([()])))
         self.runs += 1
         rivals = top_n(scores[0], self._target.others, n + RIVALS)
@@ -76,7 +77,8 @@ class RemovalSearch:
     def find(self, order: Sequence[int], *, at_most: int) -> Removal | None:
         """The smallest set of up to `at_most` items found, or None. `order`: what may be removed, ties in this order.
 
-        Cost: LIMITS.counterfactual_candidates histories, FIRST for each size, and the smaller sets of one that works.
+        Cost: LIMITS.counterfactual_candidates histories, FIRST (or twice that) for each size, and what is one smaller
+        than a set that works. A set found does not work without any one of its items: the model was asked.
         """
         candidates = self._candidates([ix for ix in dict.fromkeys(order) if ix in self._target.history])
         if not candidates or at_most < 1:
@@ -88,9 +90,13 @@ class RemovalSearch:
             return found
         grown = grow(self._full, self._full - alone.scores, n=self.n, sizes=min(at_most, len(candidates)))
         by_size = {size: [tuple(candidates[p] for p in places) for places in sets] for size, sets in grown.items()}
-        first = [removed for sets in by_size.values() for removed in sets[:FIRST]]
-        found = self._working(first, self._try(first)) if first else None
-        return None if found is None else self._smaller(found, by_size)
+        for start in (0, FIRST):
+            found = self._first_working(
+                [removed for sets in by_size.values() for removed in sets[start : start + FIRST]]
+            )
+            if found is not None:
+                return self._smaller(found, by_size)
+        return None
 
     def _candidates(self, order: list[int]) -> list[int]:
         """At most LIMITS.counterfactual_candidates of `order`: those that the explainer says bring the item nearest."""
@@ -107,20 +113,22 @@ class RemovalSearch:
     def _smaller(self, found: Removal, by_size: dict[int, list[Set]]) -> Removal:
         """Ask, as long as that helps, about the set less one item and about more sets of one item fewer."""
         while (size := len(found.items) - 1) > 1:
-            tried = by_size[size][:FIRST]
-            options = [tuple(ix for ix in found.items if ix != kept) for kept in found.items]
-            options += by_size[size][FIRST : FIRST + SMALLER]
-            known = {frozenset(removed) for removed in tried}
-            options = [removed for removed in dict.fromkeys(options) if frozenset(removed) not in known]
-            better = self._working(options, self._try(options)) if options else None
+            less = [tuple(ix for ix in found.items if ix != kept) for kept in found.items]
+            better = self._first_working(less + [s for s in by_size[size] if frozenset(s) not in self._asked][:SMALLER])
             if better is None:
                 break
             found = better
         return found
 
+    def _first_working(self, removals: Sequence[Set]) -> Removal | None:
+        """One batch of those that the model was not asked about yet."""
+        new = [removed for removed in dict.fromkeys(removals) if frozenset(removed) not in self._asked]
+        return self._working(new, self._try(new)) if new else None
+
     def _try(self, removals: Sequence[Set]) -> _Tried:
         """One batch: what becomes of the item and its rivals without each of these sets."""
         self.runs += len(removals)
+        self._asked.update(map(frozenset, removals))
         ranks, scores = [], []
         for chunk in self._target.scores(self._target.without(removals)):
             ranks.append(self._target.ranks(chunk))

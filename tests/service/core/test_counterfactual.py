@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import combinations
 
+import numpy as np
 import pytest
 
 from service.counterfactual import find_counterfactual
@@ -70,6 +72,112 @@ def test_find_counterfactual_never_empties_the_history(loaded: LoadedBundle) -> 
     item = loaded.recommend(Query(history=(0,), n=3)).items[0].item_ix
     found = find_counterfactual(loaded, Query(history=(0,), n=3), item, [0])
     assert (found.valid, found.remove) == (False, ())
+
+
+def test_find_counterfactual_says_what_changes_in_the_list(loaded: LoadedBundle) -> None:
+    query = Query(history=HISTORY, n=5)
+    before = [item.item_ix for item in loaded.recommend(query).items]
+    found = find_counterfactual(loaded, query, before[2], order_for(loaded, query, before[2]))
+    after = list_without(loaded, query, found.remove)
+    assert before[2] in found.items_out
+    assert list(found.items_in) == [ix for ix in after if ix not in before]
+    assert list(found.items_out) == [ix for ix in before if ix not in after]
+    assert found.kept == pytest.approx(len(set(before) & set(after)) / 5)
+    assert found.replacement == found.items_in[0]
+
+
+def brute_force(loaded: LoadedBundle, query: Query, item: int) -> int | None:
+    """The size of the smallest set there is, by asking for every list."""
+    top = dataclasses.replace(query, n=query.offset + query.n, offset=0)
+    seen = frozenset(query.history) if query.exclude_seen else frozenset()
+    for size in range(1, min(LIMITS.removals, len(query.history) - 1) + 1):
+        for removed in combinations(query.history, size):
+            kept = tuple(ix for ix in query.history if ix not in removed)
+            answer = loaded.recommend(dataclasses.replace(top, history=kept, exclude=top.exclude | seen))
+            if item not in [listed.item_ix for listed in answer.items]:
+                return size
+    return None
+
+
+@pytest.mark.parametrize("kind", ["loaded", "direct", "steered"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"offset": 2, "n": 3},
+        {"shift": np.array([0.6, 0.0, 0.0, 0.0], dtype=np.float32)},
+        {"exclude_seen": False},
+        {"candidates": tuple(range(3, 24))},
+        {"exclude": frozenset(range(30, 50))},
+        {"condition": ("soft", "any")},
+        {"condition": ("strict", "any"), "n": 3},
+        {"condition": ("both", "all"), "n": 2},
+    ],
+    ids=str,
+)
+def test_find_counterfactual_is_as_small_as_there_is(request, kind: str, asked: dict) -> None:
+    """Every question that the list can be asked, against the lists of all sets of up to five."""
+    loaded = request.getfixturevalue(kind)
+    if "condition" in asked:
+        mode, match = asked["condition"]
+        asked = asked | {"condition": loaded.condition(["Comedy", "Drama"], match=match, mode=mode)}
+    query = Query(**({"history": HISTORY, "n": 5} | asked))
+    items = [item.item_ix for item in loaded.recommend(query).items]
+    for item in items:
+        found = find_counterfactual(loaded, query, item, order_for(loaded, query, item))
+        smallest = brute_force(loaded, query, item)
+        assert (len(found.remove) if found.valid else None) == smallest, found.reason
+        assert bool(found.remove) == found.valid == (found.reason is None) == (found.kept is not None)
+
+
+def test_find_counterfactual_of_few_candidates_says_that_none_can_be_pushed_out(loaded: LoadedBundle) -> None:
+    query = Query(history=HISTORY, n=5, candidates=(12, 13, 14))
+    found = find_counterfactual(loaded, query, 12, list(HISTORY))
+    assert (found.valid, found.runs) == (False, 1)
+    assert "no more than 3 items can be listed" in (found.reason or "")
+
+
+def test_find_counterfactual_in_vain_says_how_far_it_came(loaded: LoadedBundle) -> None:
+    """Items that tell against the target: without them it can only rise."""
+    query = Query(history=HISTORY, n=5)
+    item = loaded.recommend(query).items[0].item_ix
+    against = order_for(loaded, query, item)[-1:]
+    found = find_counterfactual(loaded, query, item, against)
+    assert (found.valid, found.remove, found.items_in, found.kept) == (False, (), (), None)
+    assert "no set of up to 5" in (found.reason or "") and "to place 1" in (found.reason or "")
+
+
+def test_find_counterfactual_with_a_condition_may_take_the_last_item(loaded: LoadedBundle) -> None:
+    """Nobody's list under a soft condition is the model's, so there is something to compare with."""
+    asked = loaded.condition(["Horror"])
+    query = Query(history=(0,), n=10, condition=asked)
+    nobody = {
+        i.item_ix for i in loaded.recommend(Query(history=(), n=10, condition=asked, exclude=frozenset({0}))).items
+    }
+    item = next(i.item_ix for i in loaded.recommend(query).items if i.item_ix not in nobody)
+    found = find_counterfactual(loaded, query, item, [0])
+    assert (found.valid, found.remove) == (True, (0,))
+
+
+def test_find_counterfactual_that_does_not_hold_is_not_returned(loaded: LoadedBundle, monkeypatch) -> None:
+    """The live model has the last word: here it is made to list the item whatever is removed."""
+    query = Query(history=HISTORY, n=5)
+    before = loaded.recommend(query)
+    item = before.items[4].item_ix
+    order = order_for(loaded, query, item)
+    assert find_counterfactual(loaded, query, item, order).valid
+    monkeypatch.setattr(LoadedBundle, "recommend", lambda *_: before)
+    found = find_counterfactual(loaded, query, item, order)
+    assert (found.valid, found.remove, found.replacement) == (False, (), None)
+    assert "did not hold" in (found.reason or "")
+
+
+def test_find_counterfactual_of_duplicates_counts_them_once(loaded: LoadedBundle) -> None:
+    query = Query(history=HISTORY, n=5)
+    item = loaded.recommend(query).items[3].item_ix
+    order = order_for(loaded, query, item)
+    doubled = dataclasses.replace(query, history=HISTORY + HISTORY[:3])
+    assert find_counterfactual(loaded, doubled, item, order) == find_counterfactual(loaded, query, item, order)
 
 
 def test_explain_item_with_a_counterfactual_says_it_in_words(loaded: LoadedBundle) -> None:
