@@ -23,6 +23,7 @@ PORT ?= 8000
 TORCH_INDEX ?=
 TORCH := torch==2.13.0
 TESTS ?= tests
+EXTRAS := serve,train,test,traces,fetch
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.prismrec-stamp
@@ -48,7 +49,7 @@ $(BIN)/python:
 
 $(STAMP): pyproject.toml requirements.lock | $(BIN)/python
 	$(PIP) install --quiet -c requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
-	$(PIP) install --quiet -c requirements.lock -e '.[serve,train,test]'
+	$(PIP) install --quiet -c requirements.lock -e '.[$(EXTRAS)]'
 	touch $@
 
 demo: setup
@@ -137,10 +138,10 @@ bench-complexity: setup
 docker: setup
 	$(BIN)/python -m pytest tests/e2e/test_compose.py
 
-# Resolved in a fresh environment, from the three extras only: what somebody tried out in .venv does not get in.
+# Resolved in a fresh environment, from these extras only: what somebody tried out in .venv does not get in.
 lock: | $(BIN)/python
 	$(PIP) install --dry-run --ignore-installed --quiet --report - $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
-	  $(TORCH) '.[serve,train,test]' | $(BIN)/python .ci/lock.py > .requirements.lock.new
+	  $(TORCH) '.[$(EXTRAS)]' | $(BIN)/python .ci/lock.py > .requirements.lock.new
 	mv .requirements.lock.new requirements.lock
 
 clean:

@@ -12,7 +12,7 @@ import sys
 
 GPU_ONLY = re.compile(r"nvidia-|triton|cuda-")
 HEAD = """\
-# Exact versions for serve, train and test, as pip constraints (pip install -c requirements.lock ...).
+# Exact versions for serve, train, test, traces and fetch, as pip constraints (pip install -c requirements.lock ...).
 # Made by `make lock` on CPython {python}; do not edit.
 """
 

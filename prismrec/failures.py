@@ -23,6 +23,7 @@ EXTRA_OF = {
         *("fastapi", "httptools", "orjson", "prometheus_client", "pydantic_settings", "structlog", "uvicorn"),
         *(("uvloop",) if sys.platform != "win32" else ()),
     ),
+    "fetch": ("fsspec",),
     "train": ("jinja2", "lightning", "matplotlib", "onnx", "onnxscript", "polars", "scipy", "tensorboard", "torch"),
 }
 """The packages that an extra brings and the other does not."""

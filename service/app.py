@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,17 +22,18 @@ from service.limits import LIMITS
 from service.logs import make_log
 from service.metrics import Metrics
 from service.middleware import Edge
+from service.observing import load_observed, observed_pool, served, stage_observer, tell_reload
 from service.problems import on_http_exception, on_service_error, on_validation_error
 from service.routes import operations
 from service.routes.pages import pages
 from service.settings import Settings
-from service.slot import ReloadReport, Slot
+from service.slot import Slot
 from service.state import State
 from service.store import BrokenStore, Store, open_or_degrade
 from service.store_place import is_provisional, store_url_of
 from service.titles import Titles
+from service.tracing import open_tracing
 from service.watcher import Watcher
-from service.workers import Workers
 
 RELOAD_SECONDS = 60.0
 STORE_THREADS = 2
@@ -59,6 +61,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
+        # FastAPI's own spans and logs carry paths, queries and messages, so ids of users; ours do not (tracing.py).
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.prismrec = state
     app.router.routes.extend(operations(with_metrics=settings.metrics))
@@ -80,22 +84,21 @@ def make_state(
 ) -> State:
     """The parts of an application, wired."""
     log = log or make_log(settings.log_level, clock=clock)
-    metrics = Metrics()
+    metrics = Metrics(version=_version())
+    tracing = open_tracing(settings.traces, version=_version())
+    observe = stage_observer(metrics, tracing)
+    pool = partial(observed_pool, metrics, observe)
     store = store or open_or_degrade(store_url_of(settings), clock=clock)
-
-    def pool(name: str, *, threads: int, queue: int, deadline: float) -> Workers:
-        gauge = metrics.workers_busy.labels(name)
-        return Workers(name, threads=threads, queue=queue, deadline=deadline, busy_changed=gauge.set)
-
     watcher = Watcher(
         slot,
         settings.models,
         name=settings.model,
         interval=settings.poll_seconds,
+        load=partial(load_observed, metrics, observe),
         clock=clock,
-        listener=partial(_tell, log, metrics),
+        listener=partial(tell_reload, log, metrics),
     )
-    return State(
+    state = State(
         settings=settings,
         limits=LIMITS,
         slot=slot,
@@ -114,15 +117,14 @@ def make_state(
         loading=pool("loading", threads=2, queue=0, deadline=RELOAD_SECONDS),
         titles=Titles(),
         clock=clock,
+        observe=observe,
+        tracing=tracing,
     )
-
-
-def _tell(log: FilteringBoundLogger, metrics: Metrics, report: ReloadReport) -> None:
-    """Log and count one attempt to take up a bundle."""
-    metrics.observe_reload(None if report.outcome == "ok" else report.reason or "bundle")
-    event = {name: getattr(report, name) for name in ("model", "version", "bundle_id", "reason", "detail")}
-    write = log.info if report.outcome == "ok" else log.warning
-    write("bundle", outcome=report.outcome, **{name: value for name, value in event.items() if value is not None})
+    metrics.ready.set_function(lambda: state.is_ready)
+    if slot.current is not None:
+        metrics.expect(served(slot.current))
+        metrics.serving(slot.current.bundle_id)
+    return state
 
 
 @asynccontextmanager
@@ -149,6 +151,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for workers in (state.compute, state.storage, state.loading):
             workers.close()
         state.store.close()
+        if state.tracing is not None:
+            await to_thread(state.tracing.close)
         gc.unfreeze()
 
 

@@ -19,6 +19,7 @@ from service.engine import LoadedBundle
 from service.graphs import ORT_ERRORS, GraphRunner, Sessions, condition_row, open_session
 from service.onnx_scan import scan
 from service.query import Attribution, FloatArray
+from service.stages import Observer, timed
 
 FLOAT, INT64 = "tensor(float)", "tensor(int64)"
 BASE_TOLERANCE = 1e-3
@@ -32,17 +33,17 @@ EXPLAINED = 3
 """So many items are explained in the warm-up."""
 
 
-def load_bundle(folder: Path) -> LoadedBundle:
+def load_bundle(folder: Path, observe: Observer | None = None) -> LoadedBundle:
     """Read, verify, check and warm up the bundle in `folder`; raises BundleError, and then nothing is kept.
 
     Costs one read and hash of its bytes, a session per graph (memory: about 4.5 times the graphs at the peak) and one
     run per golden case. Most of it releases the interpreter lock, so requests go on meanwhile.
     """
-    return prepare(read_bundle(folder))
+    return prepare(read_bundle(folder), observe)
 
 
-def prepare(bundle: Bundle) -> LoadedBundle:
-    """A verified bundle -> one that may answer. Raises GraphError or GoldenError."""
+def prepare(bundle: Bundle, observe: Observer | None = None) -> LoadedBundle:
+    """A verified bundle -> one that may answer, each run of its graphs observed. Raises GraphError or GoldenError."""
     manifest = bundle.manifest
     graphs = manifest.graphs
     expected = _signatures(manifest.dims, has_linear=graphs.linear is not None)
@@ -58,6 +59,8 @@ def prepare(bundle: Bundle) -> LoadedBundle:
     for attribute in bundle.catalogue.attributes:
         _ = attribute.members  # made now, not during the first request
     _ = bundle.catalogue.idmap
+    if observe is not None:  # from now on: the warm-up is nobody's request
+        runner = GraphRunner(graphs, manifest.dims, timed(sessions, observe))
     return LoadedBundle(dataclasses.replace(bundle, graphs={}), runner)  # onnxruntime has its own copy of the bytes
 
 

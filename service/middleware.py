@@ -7,6 +7,7 @@ import secrets
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,9 +36,11 @@ class Edge:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
+        tracing = self._state.tracing
         self._state.metrics.in_flight.inc()
         try:
-            await self._answer(exchange, receive)
+            with nullcontext() if tracing is None else tracing.request(exchange):
+                await self._answer(exchange, receive)
         except ClientGoneError:
             exchange.status = CLIENT_GONE
         finally:
@@ -93,6 +96,7 @@ class Edge:
             "key": exchange.scope.get("prismrec.key_id"),
             "problem": code,
             "bundle_id": exchange.scope.get("prismrec.bundle_id"),
+            "trace_id": exchange.scope.get("prismrec.trace_id"),
         }
         self._state.log.info("request", **{name: value for name, value in event.items() if value is not None})
 

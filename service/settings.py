@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -46,6 +47,7 @@ class Settings(BaseModel):
                   also read, an admin key may do everything
     open          true = serve a host that is not loopback without keys; something else must guard the port
     poll_seconds  how often the model folder is looked at for a new version; 0 = only at start
+    traces        where OpenTelemetry spans go: an OTLP/HTTP collector, http://host:4318; None = nowhere, at no cost
     docs, metrics whether /docs and /openapi.json, and /metrics, are served
     grace_seconds how long a stopping process waits for the replies under way; longer than any deadline
     """
@@ -63,6 +65,7 @@ class Settings(BaseModel):
     open: bool = False
     poll_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    traces: str | None = None
     docs: bool = True
     metrics: bool = True
     grace_seconds: Annotated[int, Field(ge=3, le=600)] = 10
@@ -72,6 +75,14 @@ class Settings(BaseModel):
     def _check_engine(cls, url: str | None) -> str | None:
         if url is not None and (not url.startswith(SQLITE) or len(url) == len(SQLITE)):
             raise ValueError("expected sqlite:///relative/store.sqlite or sqlite:////absolute/store.sqlite")
+        return url
+
+    @field_validator("traces")
+    @classmethod
+    def _check_collector(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "http://nobody")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+            raise ValueError("expected the address of an OTLP/HTTP collector, such as http://collector:4318")
         return url
 
     @field_validator(*SCOPES_WITH_KEYS, mode="before")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter_ns
 from typing import ParamSpec, TypeVar, cast
 
 from fastapi import Request
@@ -14,8 +15,10 @@ from service.limits import Limits
 from service.metrics import Metrics
 from service.settings import Settings
 from service.slot import Slot
+from service.stages import STORE, Observer
 from service.store import Store
 from service.titles import Titles
+from service.tracing import Tracing
 from service.watcher import Watcher
 from service.workers import Workers
 
@@ -30,6 +33,7 @@ class State:
     compute  the pool for explanations and the like; storage  the pool for writes to the store
     loading  the pool for bundles taken up on request
     clock    seconds since 1970
+    observe  is told what a stage of the work took; tracing: None = nobody asked for traces
     """
 
     settings: Settings
@@ -45,13 +49,24 @@ class State:
     loading: Workers
     titles: Titles
     clock: Callable[[], float]
+    observe: Observer
+    tracing: Tracing | None = None
     draining: bool = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests should be sent here: a verified bundle is served, and the process is not stopping."""
+        return self.slot.current is not None and not self.draining
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A read of the store: at once when the engine is quick, else from the pool."""
-        if self.store.quick:
-            return call(*args, **kwargs)
-        return await self.storage.run(call, *args, **kwargs)
+        started = perf_counter_ns()
+        try:
+            if self.store.quick:
+                return call(*args, **kwargs)
+            return await self.storage.run(call, *args, **kwargs)
+        finally:
+            self.observe(STORE, started, perf_counter_ns())
 
 
 def state_of(request: Request) -> State:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from time import perf_counter_ns
 from typing import ParamSpec, TypeVar
 
 from service.errors import DeadlineError, OverloadedError
@@ -17,8 +19,10 @@ class Workers:
     """`threads` calls at a time and `queue` more waiting.
 
     A call past its deadline cannot be stopped; its thread counts as busy until it ends, so a slow model fills the
-    pool and is answered with `overloaded` rather than with ever more threads.
-    busy_changed gets the number of calls running or waiting; it is called on the event loop.
+    pool and is answered with `overloaded` rather than with ever more threads. A call sees the context variables of
+    who asked for it.
+    busy_changed gets the number of calls running or waiting, refused "full" or "late"; both are called on the event
+    loop. waited gets when a call was submitted and when a thread took it (perf_counter_ns), in that thread.
     """
 
     def __init__(
@@ -29,12 +33,14 @@ class Workers:
         queue: int,
         deadline: float,
         busy_changed: Callable[[int], None] = lambda _: None,
+        refused: Callable[[str], None] = lambda _: None,
+        waited: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._room = threads + queue
         self._deadline = deadline
         self._busy = 0
-        self._busy_changed = busy_changed
+        self._busy_changed, self._refused, self._waited = busy_changed, refused, waited
 
     @property
     def busy(self) -> int:
@@ -43,8 +49,15 @@ class Workers:
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of `call` from a thread. Raises OverloadedError, DeadlineError, or what the call raises."""
         if self._busy >= self._room:
+            self._refused("full")
             raise OverloadedError("all workers are busy and the queue is full")
-        future = self._pool.submit(call, *args, **kwargs)
+        asked = perf_counter_ns()
+
+        def work() -> T:
+            self._waited(asked, perf_counter_ns())
+            return call(*args, **kwargs)
+
+        future = self._pool.submit(copy_context().run, work)
         self._count(+1)
         waiting = asyncio.wrap_future(future)
         waiting.add_done_callback(self._done)
@@ -54,6 +67,7 @@ class Workers:
             if waiting.done() and not waiting.cancelled():
                 return waiting.result()  # the call itself raised TimeoutError, or ended at the last moment
             future.cancel()  # one that still waits in the queue need not run at all
+            self._refused("late")
             raise DeadlineError(f"no answer within {self._deadline:g} s") from None
 
     def close(self) -> None:

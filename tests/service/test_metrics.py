@@ -1,0 +1,201 @@
+"""What the metrics say: of lists and their scores, of explanations, of bundles and pools; how many series there are."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.drift import ScoreRange, range_of, score_range
+from service.errors import OverloadedError
+from service.loader import load_bundle
+from service.metrics import Metrics, Served
+from service.observing import observed_pool, tell_reload
+from service.slot import ReloadReport, Slot
+from tests.builders import make_bundle
+from tests.service.app_client import AppClient, give_history, open_client
+
+MOST_SERIES = 1500
+Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def values_of(text: str) -> Values:
+    """(name, sorted labels) -> value, by Prometheus' own parser."""
+    families = text_string_to_metric_families(text)
+    return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
+
+
+def value(client: AppClient, name: str, **labels: str) -> float:
+    """A sample of /metrics; 0 where there is none yet."""
+    return values_of(client.get("/metrics").text).get((f"prismrec_{name}", tuple(sorted(labels.items()))), 0.0)
+
+
+@pytest.fixture
+def observed(tmp_path: Path):
+    """A client whose bundle came in by the watcher, as it does in a process."""
+    make_bundle(tmp_path / "models")
+    with open_client(tmp_path, slot=Slot()) as client:
+        assert client.state.watcher.check() is not None
+        yield client
+
+
+def test_stages_of_a_list_are_timed_and_those_of_the_warm_up_are_not(observed: AppClient) -> None:
+    assert value(observed, "stage_seconds_count", stage="encode") == 1  # the golden histories, all at once
+    before = {stage: value(observed, "stage_seconds_count", stage=stage) for stage in ("encode", "decode", "explain")}
+    assert before["explain"] == 0
+    observed.post("/recommend", {"history": ["m0", "m3"]})
+    after = {stage: value(observed, "stage_seconds_count", stage=stage) for stage in before}
+    assert {stage: after[stage] - before[stage] for stage in before} == {"encode": 1, "decode": 1, "explain": 0}
+    observed.post("/recommend", {"history": ["m0", "m3"], "explain": True})
+    assert value(observed, "stage_seconds_count", stage="explain") == 1
+    assert value(observed, "stage_seconds_count", stage="queue") == 1  # a list with reasons goes to the pool
+
+
+def test_store_is_timed(observed: AppClient) -> None:
+    give_history(observed, "42", "m0", "m3")
+    before = value(observed, "stage_seconds_count", stage="store")
+    observed.post("/recommend", {"user_id": "42"})
+    assert value(observed, "stage_seconds_count", stage="store") == before + 1
+
+
+def test_served_bundle_is_named_and_leaves_with_the_next(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "models", version="1")
+    with open_client(tmp_path, slot=Slot()) as client:
+        client.state.watcher.check()
+        first = client.state.slot.require().bundle_id
+        make_bundle(tmp_path / "models", version="2")
+        client.state.watcher.check()
+        second = client.state.slot.require().bundle_id
+        found = [key[1] for key in values_of(client.get("/metrics").text) if key[0] == "prismrec_bundle_info"]
+        assert [dict(labels)["bundle_id"] for labels in found] == [second] != [first]
+        assert value(client, "bundle_reloads_total") == 2
+
+
+def test_metrics_remember_few_bundles_that_are_not_served() -> None:
+    metrics = Metrics()
+    for number in range(50):
+        metrics.expect(Served("m", str(number), f"id{number}"))
+    metrics.serving("id49")
+    assert len(metrics._known) < 10
+
+
+def test_refused_bundle_is_counted_by_reason() -> None:
+    metrics = Metrics()
+    report = ReloadReport("failed", 0.0, "m", "1", reason="hash", detail="x")
+
+    class Deaf:
+        def warning(self, *_: object, **__: object) -> None: ...
+
+    tell_reload(Deaf(), metrics, report)  # type: ignore[arg-type]
+    assert 'prismrec_bundle_reload_failures_total{reason="hash"} 1.0' in metrics.render().decode()
+
+
+def test_ready_follows_the_slot_and_the_drain(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "models")
+    with open_client(tmp_path, slot=Slot()) as client:
+        assert value(client, "ready") == 0
+        client.state.watcher.check()
+        assert value(client, "ready") == 1
+        client.state.draining = True
+        assert value(client, "ready") == 0
+
+
+def test_pool_says_what_waits_and_what_it_refused() -> None:
+    metrics, gate = Metrics(), threading.Event()
+    pool = observed_pool(metrics, lambda *_: None, "compute", threads=1, queue=2, deadline=5)
+
+    async def scenario() -> None:
+        running = [asyncio.ensure_future(pool.run(gate.wait)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(OverloadedError):
+            await pool.run(gate.wait)
+        text = metrics.render().decode()
+        assert 'prismrec_workers_queued{pool="compute"} 2.0' in text
+        assert 'prismrec_workers_busy{pool="compute"} 3.0' in text
+        assert 'prismrec_workers_room{pool="compute"} 3.0' in text
+        assert 'prismrec_workers_refused_total{pool="compute",reason="full"} 1.0' in text
+        gate.set()
+        await asyncio.gather(*running)
+
+    asyncio.run(scenario())
+    assert 'prismrec_workers_queued{pool="compute"} 0.0' in metrics.render().decode()
+    pool.close()
+
+
+def test_late_work_is_counted() -> None:
+    metrics, gate = Metrics(), threading.Event()
+    pool = observed_pool(metrics, lambda *_: None, "compute", threads=1, queue=0, deadline=0.02)
+
+    async def scenario() -> None:
+        with pytest.raises(Exception, match="no answer"):
+            await pool.run(gate.wait)
+
+    asyncio.run(scenario())
+    gate.set()
+    pool.close()
+    assert 'prismrec_workers_refused_total{pool="compute",reason="late"} 1.0' in metrics.render().decode()
+
+
+def test_fidelity_is_counted_beside_random_orders() -> None:
+    metrics = Metrics()
+    metrics.observe_explanation(explained=0.4, at_random=0.8)
+    metrics.observe_explanation()  # one without a measurement
+    text = metrics.render().decode()
+    assert 'prismrec_explanation_del_at_k_sum{order="explanation"} 0.4' in text
+    assert 'prismrec_explanation_del_at_k_sum{order="random"} 0.8' in text
+    assert 'prismrec_explanation_del_at_k_count{order="random"} 1.0' in text
+    assert 'prismrec_explanations_total{kind="item"} 2.0' in text
+
+
+def test_score_range_holds_its_own_golden_histories(tmp_path: Path) -> None:
+    loaded = load_bundle(make_bundle(tmp_path))
+    found = score_range(loaded)
+    assert found is not None
+    assert found.half > 0
+    asked = [case for case in loaded.manifest.golden if case.history and not case.condition]
+    assert asked
+
+
+@pytest.mark.parametrize(("certainties", "expected"), [([], None), ([-4.0, -2.0, -3.5], ScoreRange(-3.0, 1.0))])
+def test_range_of_values_is_their_middle_and_half_width(certainties: list[float], expected: ScoreRange | None) -> None:
+    assert range_of(certainties) == expected
+
+
+def test_range_of_equal_values_keeps_a_width() -> None:
+    found = range_of([-2.0, -2.0])
+    assert found is not None
+    assert found.half == 0.1
+
+
+def test_position_is_in_half_ranges_from_the_middle() -> None:
+    found = ScoreRange(middle=-3.0, half=1.5)
+    assert found.position(math.exp(-1.5)) == pytest.approx(1.0)
+    assert found.position(0.0) is None
+
+
+def test_score_of_another_bundle_is_not_placed() -> None:
+    metrics = Metrics()
+    metrics.expect(Served("m", "1", "one", ScoreRange(-3.0, 1.0)))
+    metrics.observe_score("one", 0.05)
+    metrics.observe_score("unheard of", 0.05)
+    assert "prismrec_list_score_position_count 1.0" in metrics.render().decode()
+
+
+def test_series_stay_bounded_whatever_is_asked(own_client: AppClient) -> None:
+    for number in range(200):
+        own_client.get(f"/users/u{number}")
+        own_client.get(f"/scan/{number}")
+        own_client.post("/recommend", {"history": [f"x{number}"], "n": 1})
+        own_client.request(f"VERB{number}", "/items")
+    first = values_of(own_client.get("/metrics").text)
+    for number in range(200, 400):
+        own_client.get(f"/users/u{number}")
+        own_client.get(f"/scan/{number}")
+    again = values_of(own_client.get("/metrics").text)
+    assert len(first) <= len(again) <= len(first) + 30  # /metrics itself was seen for the first time
+    assert len(again) < MOST_SERIES
+    assert not [key for key in again if key[0].endswith("_created")]
