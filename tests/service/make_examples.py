@@ -15,7 +15,7 @@ from tests.service.conftest import HISTORY
 
 TARGET = Path(__file__).parents[2] / "service" / "schemas" / "examples.json"
 CONDITION = {"genres": ["Comedy"], "match": "any", "mode": "soft"}
-STEER = {"factors": {"0": 1.5}, "attributes": {"genre:Comedy": 0.8}, "lock": ["year"]}
+STEER = {"factors": {"2": 1.0}, "attributes": {"genre:Comedy": 0.5}, "lock": ["year"]}
 POSTS: dict[str, tuple[str, Any]] = {
     "recommend": (
         "/recommend",
