@@ -139,7 +139,7 @@ def _measured(loaded: LoadedBundle, trials: Sequence[_Trial]) -> list[Tried]:
     if not trials:
         return []
     points = [
-        points_of(loaded, trial.candidate, strength=trial.strength, draws=_even_draws(trial.candidate))
+        points_of(loaded, trial.candidate, strength=trial.strength, draws=even_draws(trial.candidate))
         for trial in trials
     ]
     nowhere = np.zeros((1, loaded.n_latent), dtype=np.float32)  # as in a cold start, all of z is what was asked for
@@ -211,7 +211,7 @@ def _in_half(factor: Factor, half: Half, strength: float, uniform: NDArray[np.fl
     return np.asarray(median + strength * (drawn - median), dtype=np.float64)
 
 
-def _even_draws(candidate: Candidate) -> NDArray[np.float64]:
+def even_draws(candidate: Candidate) -> NDArray[np.float64]:
     """[POINTS]: the middles of equal parts, as `draws` of points_of."""
     middles = (np.arange(POINTS) + 0.5) / POINTS
     if candidate.via == "factor":
@@ -227,10 +227,15 @@ def _share(scores: FloatArray, has: NDArray[np.bool_]) -> float:
 
 
 def _listed(scores: Sequence[FloatArray], has: NDArray[np.bool_]) -> float:
-    """Of the best TEN of the points together, merged as a cold start does, over what there could be; 0 of nothing."""
+    """Of the best TEN of the points together over what there could be; 0 of nothing."""
+    best = ten_of(scores)
+    possible = min(len(best), int(has.sum()))
+    return float(has[best].sum()) / possible if possible else 0.0
+
+
+def ten_of(scores: Sequence[FloatArray]) -> NDArray[np.int64]:
+    """The best TEN items of the points together, merged as a cold start without diversity does."""
     stacked = np.stack(scores)
     chances = stacked.astype(np.float64) - ranking.log_normaliser(stacked)[:, None]
     merged = np.logaddexp.reduce(chances, axis=0)
-    best = ranking.top_n(merged, np.ones(len(merged), dtype=np.bool_), TEN)
-    possible = min(len(best), int(has.sum()))
-    return float(has[best].sum()) / possible if possible else 0.0
+    return ranking.top_n(merged, np.ones(len(merged), dtype=np.bool_), TEN)

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service import ranking
 from service.candidates import members_of
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
-from service.picks import Pick, ResolvedPick, guided_value, resolve_picks, sample_points
+from service.merging import merged, said
+from service.picks import Pick, ResolvedPick, guided_value, resolve_picks
 from service.query import Condition, FloatArray, Query, RankedItem
+from service.samples import sample_points
 
-DIVERSITY = 0.0
-"""Where a request names none."""
+DIVERSITY = 0.25
+"""Where a request names none: the most that keeps 0.95 of the share of every attribute's values (docs/science.md)."""
 
-MERGED_BY = "mean over the samples of the softmax over the catalogue"
 MAX_SEED = 2**63 - 1
 WEAK_SHARE = 0.5
 """A list that holds less than this share of a named value (of what it could hold, where the value is rare) says so."""
@@ -57,7 +57,8 @@ class Draws:
 class ColdStart:
     """probability of an item: mean over the samples of the softmax over the catalogue; score: its natural logarithm.
 
-    joint is None with fewer than two shares.
+    items come best first as service.merging has it, which with a diversity is not the order of the scores. joint is
+    None with fewer than two shares.
     """
 
     items: tuple[RankedItem, ...]
@@ -90,18 +91,19 @@ def sample_coldstart(
     draws = draws or Draws()
     loaded.check(query)
     _check_draws(draws)
-    resolved = resolve_picks(loaded, picks)
-    shift = sample_points(loaded, resolved, samples=draws.samples, seed=draws.seed)
-    merged = _merged(loaded, shift, mu=_around(loaded, query), query=query)
+    resolved = resolve_picks(loaded, picks, diversity=draws.diversity)
+    shift = sample_points(loaded, resolved, samples=draws.samples, seed=draws.seed, diversity=draws.diversity)
+    scores = loaded.scores_many(_around(loaded, query)[None, :], [query.history], query.condition, shift=shift)
     allowed = loaded.allowed(query)
-    listed = [int(ix) for ix in ranking.top_n(merged, allowed, query.n)]
+    found = merged(scores, samples=draws.samples, allowed=allowed, n=query.n, diversity=draws.diversity)
+    listed, log_mean = found.items, found.log_mean
     if listed:
         rest = len(picks) > 1 or query.condition is not None
         resolved = tuple(_noted(loaded, pick, _Listed(listed, allowed, query.condition, rest)) for pick in resolved)
     shares = _shares(loaded, resolved, listed)
     return ColdStart(
         items=tuple(
-            RankedItem(item_ix=ix, rank=rank, score=float(merged[ix]), probability=float(np.exp(merged[ix])))
+            RankedItem(item_ix=ix, rank=rank, score=float(log_mean[ix]), probability=float(np.exp(log_mean[ix])))
             for rank, ix in enumerate(listed, start=1)
         ),
         picks=resolved,
@@ -111,7 +113,7 @@ def sample_coldstart(
         requested=query.n,
         condition_satisfied=loaded.satisfied(query.condition, listed),
         short_reason=ranking.shortage(len(listed), query.n, 0),
-        merged_by=MERGED_BY,
+        merged_by=said(draws.samples, draws.diversity),
     )
 
 
@@ -131,20 +133,6 @@ def _around(loaded: LoadedBundle, query: Query) -> FloatArray:
     if query.condition is not None and query.condition.is_soft:
         return loaded.encode((), query.condition) - loaded.encode(())
     return np.zeros(loaded.n_latent, dtype=np.float32)
-
-
-def _merged(loaded: LoadedBundle, shift: FloatArray, *, mu: FloatArray, query: Query) -> NDArray[np.float64]:
-    """[n_items]: the logarithm of the mean of the samples' probabilities.
-
-    Added up as logarithms: what does not satisfy a condition may have a probability too small for a float64, and still
-    has its place in the list behind what does.
-    """
-    total = np.full(loaded.n_items, -np.inf)
-    for scores in loaded.scores_many(mu[None, :], [query.history], query.condition, shift=shift):
-        chances = scores - ranking.log_normaliser(scores)[:, None]
-        peak = chances.max(axis=0)
-        total = np.logaddexp(total, peak + np.log(np.exp(chances - peak).sum(axis=0)))
-    return np.asarray(total - np.log(len(shift)), dtype=np.float64)
 
 
 def _joint(loaded: LoadedBundle, shares: Sequence[AttributeShare], listed: list[int]) -> JointShare | None:

@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from bundle.factors import Factor, Half, Status
 from service.candidates import (
     HALVES,
     Asked,
     Candidate,
-    Tried,
     Via,
     best_of,
-    direction_of,
     members_of,
-    points_of,
     try_all,
 )
 from service.checks import listing
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
-from service.query import FloatArray
+from service.together import Wanted, tuned
 
 WEAK_R2 = 0.01
 
@@ -67,11 +62,13 @@ class ResolvedPick:
     share: float | None = None
 
 
-def resolve_picks(loaded: LoadedBundle, picks: Sequence[Pick]) -> tuple[ResolvedPick, ...]:
-    """Resolve picks in order; factor picks claim their halves first, so an attribute never takes the other half.
+def resolve_picks(loaded: LoadedBundle, picks: Sequence[Pick], *, diversity: float = 0.0) -> tuple[ResolvedPick, ...]:
+    """Every pick resolved, in their order; what becomes of them does not depend on it.
 
     An attribute value goes to the candidate that lists the largest share of it on the live model: a half named for it,
-    or its direction (one decoder run for all values; see service.candidates).
+    or its direction (one decoder run for all values; see service.candidates). Factor picks claim their factors first,
+    so an attribute never takes the other half. Of several picks those by value are tried once more together
+    (service.together). A strength that nobody named grows with the diversity, which draws lists away from the picks.
     Raises InvalidRequestError at /picks/<i> for unknown, repeated or contradictory picks.
     """
     if not 1 <= len(picks) <= LIMITS.picks:
@@ -86,39 +83,33 @@ def resolve_picks(loaded: LoadedBundle, picks: Sequence[Pick]) -> tuple[Resolved
         if pick.attribute is None or pick.value is None:
             continue
         if any((one.attribute, one.value) == (pick.attribute, pick.value) for one in asked.values()):
-            raise InvalidRequestError.field(f"/picks/{place}", "the same value is picked twice")
+            hint = "pick each value once; strength says how far"
+            raise InvalidRequestError.field(f"/picks/{place}", "the same value is picked twice", hint=hint)
         asked[place] = Asked(pick.attribute, pick.value, pick.strength, taken=frozenset(claimed))
+    found = {place: _by_factor(loaded, pick) for place, pick in enumerate(picks) if place not in asked}
+    found.update(_by_values(loaded, asked, list(found.values()), diversity=diversity))
+    return tuple(found[place] for place in range(len(picks)))
+
+
+def _by_values(
+    loaded: LoadedBundle, asked: dict[int, Asked], others: Sequence[ResolvedPick], *, diversity: float
+) -> dict[int, ResolvedPick]:
+    """What stands for each named value. They choose in the order of their names, whatever the order of the picks."""
     tried = dict(zip(asked, try_all(loaded, list(asked.values())), strict=True))
-    resolved = []
-    for place, pick in enumerate(picks):
-        found = _by_value(loaded, asked[place], tried[place], claimed) if place in asked else _by_factor(loaded, pick)
-        if found is None:
+    wanted: dict[int, Wanted] = {}
+    claimed: set[int] = set()
+    for place in sorted(asked, key=lambda place: (asked[place].attribute, asked[place].value)):
+        free = tuple(one for one in tried[place] if one.candidate.factor not in claimed)
+        if not free:
             raise _nothing_left(place)
-        if found.factor is not None and found.half is not None:
-            claimed[found.factor] = found.half
-        resolved.append(found)
-    return tuple(resolved)
-
-
-def sample_points(loaded: LoadedBundle, picks: Sequence[ResolvedPick], *, samples: int, seed: int) -> FloatArray:
-    """z float32 [samples, n_latent]: 0 but for what was picked ("spectrum sampling", docs/science.md, Cold start).
-
-    A half draws u uniformly, a direction |g| with g standard normal: its upper half; service.candidates.points_of says
-    where they lead, and picks add up. Picks draw in their order from PCG64(seed): the same picks and seed give the
-    same bytes.
-    """
-    rng = np.random.Generator(np.random.PCG64(seed))
-    z = np.zeros((samples, loaded.n_latent))
-    for pick in picks:
-        draws = rng.random(samples) if pick.via == "factor" else np.abs(rng.standard_normal(samples))
-        z += points_of(loaded, _as_candidate(loaded, pick), strength=pick.strength, draws=draws)
-    return z.astype(np.float32)
-
-
-def _as_candidate(loaded: LoadedBundle, pick: ResolvedPick) -> Candidate:
-    if pick.via == "factor":
-        return Candidate("factor", factor=pick.factor, half=pick.half)
-    return Candidate(pick.via, direction=direction_of(loaded, pick.attribute, pick.value))
+        wanted[place] = Wanted(asked[place], free, best_of(free))
+        if (factor := wanted[place].chosen.candidate.factor) is not None:
+            claimed.add(factor)
+    if len(wanted) + len(others) > 1:
+        fixed = sorted(others, key=lambda pick: pick.factor or 0)
+        ways = [(Candidate("factor", factor=pick.factor, half=pick.half), pick.strength) for pick in fixed]
+        wanted = dict(zip(wanted, tuned(loaded, list(wanted.values()), ways), strict=True))
+    return {place: _as_resolved(loaded, one, diversity) for place, one in wanted.items()}
 
 
 def _check_pick(loaded: LoadedBundle, pick: Pick, place: int) -> None:
@@ -169,14 +160,9 @@ def _by_factor(loaded: LoadedBundle, pick: Pick) -> ResolvedPick:
     )
 
 
-def _by_value(
-    loaded: LoadedBundle, asked: Asked, tried: Sequence[Tried], claimed: dict[int, Half]
-) -> ResolvedPick | None:
-    """The candidate whose lists hold most of the value, of those whose factor is free; None: there is none."""
-    free = [one for one in tried if one.candidate.factor not in claimed]
-    if not free:
-        return None
-    best = best_of(free)
+def _as_resolved(loaded: LoadedBundle, wanted: Wanted, diversity: float) -> ResolvedPick:
+    """A value and what was chosen for it, in words, and with the strength that is sampled."""
+    asked, best = wanted.asked, wanted.chosen
     candidate = best.candidate
     status: Status = "undecoded"
     note = None
@@ -188,13 +174,14 @@ def _by_value(
         note = f"the latent space hardly carries this value (r2 {candidate.direction.r2:.3f})" if weak else None
     if best.share < float(members_of(loaded, asked.attribute, asked.value).mean()):
         status = "undecoded"
+    pushed = best.strength if asked.strength is not None else min(best.strength * (1 + diversity), LIMITS.pick_strength)
     return ResolvedPick(
         via=candidate.via,
         factor=candidate.factor,
         half=candidate.half,
         attribute=asked.attribute,
         value=asked.value,
-        strength=best.strength,
+        strength=pushed,
         status=status,
         note=note,
         share=best.share,

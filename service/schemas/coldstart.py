@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from bundle.factors import Half, Status
+from service.coldstart import DIVERSITY
 from service.limits import LIMITS
 from service.schemas.base import ItemId, N, Name, UserId, Wire
 from service.schemas.recommend import ConditionAsked, Fields, History, ListedItem
@@ -28,7 +29,7 @@ class PickAsked(Wire):
     """The value that the list should have."""
     strength: Annotated[float, Field(ge=0, le=LIMITS.pick_strength)] | None = None
     """How far from the middle; 1 samples the half as it is. Left out: 1 for a half; a value gets the first of 1, 1.5, 2
-    and 3 with which it fills its list."""
+    and 3 with which it fills its list (beside other picks: what serves all of them best), times 1 + diversity."""
 
     @model_validator(mode="after")
     def _one_way(self) -> PickAsked:
@@ -47,11 +48,12 @@ class ColdStartRequest(Wire):
     """What is known of the taste."""
     n: N = 10
     samples: Annotated[int, Field(ge=1, le=LIMITS.samples)] = 32
-    """Points drawn from the picks, whose lists are averaged."""
+    """Points drawn from the picks, whose lists are merged."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     """Seed of the samples."""
-    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """0: the items that the samples like best on average; towards 1, every sample gets items of its own."""
+    diversity: Annotated[float, Field(ge=0, le=1)] = DIVERSITY
+    """0: the items that the samples give the largest mean probability. More: the samples also vary in what was not
+    picked, and every one of them gets items of its own, at some cost in what was."""
     condition: ConditionAsked | None = None
     """What the items should be."""
     history: History | None = None
@@ -111,7 +113,7 @@ class JointFound(Wire):
 
 
 class ColdStartReply(Wire):
-    """probability: mean over the samples; score: its logarithm."""
+    """probability: mean over the samples; score: its logarithm. With a diversity the list is not in their order."""
 
     items: list[ListedItem]
     """The list, best first."""

@@ -15,8 +15,9 @@ from service.engine import LoadedBundle
 from service.graphs import GraphRunner
 from service.limits import LIMITS
 from service.loader import load_bundle
-from service.picks import Pick, resolve_picks, sample_points
+from service.picks import Pick, resolve_picks
 from service.query import Condition, Query, Ranking
+from service.samples import sample_points
 from tests.builders import BuilderModel, builder_model, make_bundle
 from tests.service.core.cold import started
 
@@ -177,15 +178,15 @@ def test_recommend_steering_moves_the_latents_alone(direct, direct_twin, history
 def test_sample_coldstart_under_a_soft_condition_adds_its_gain(direct, direct_twin, match, weight) -> None:
     asked = direct.condition(["Comedy", "Drama"], match=match)
     picks = [Pick(factor=0, half="negative")]  # the opposite of what is asked
-    found = started(direct, picks, n=N, samples=8, seed=4, condition=asked)
+    found = started(direct, picks, n=N, samples=8, seed=4, diversity=0.0, condition=asked)
     z = sample_points(direct, found.picks, samples=8, seed=4).astype(float)
     z = z + direct_twin.encode((), (0, 1), weight=weight) - direct_twin.encode(())
     scores = direct_twin.logits(z) + direct_twin.linear.scores((), weight * np.array([1.0, 1.0, 0.0]))
     merged = (np.exp(scores) / np.exp(scores).sum(1, keepdims=True)).mean(0)
     assert [item.item_ix for item in found.items] == best(merged, n=N)
     assert np.allclose([item.score for item in found.items], np.sort(np.log(merged))[::-1], atol=1e-3)
-    three = started(direct, picks, n=3, samples=8, seed=4, condition=asked)  # so many have both
-    without = started(direct, picks, n=3, samples=8, seed=4)
+    three = started(direct, picks, n=3, samples=8, seed=4, diversity=0.0, condition=asked)  # so many have both
+    without = started(direct, picks, n=3, samples=8, seed=4, diversity=0.0)
     assert three.condition_satisfied == 1.0 > (direct.satisfied(asked, [i.item_ix for i in without.items]) or 0)
 
 

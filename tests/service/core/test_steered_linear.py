@@ -17,9 +17,10 @@ from service.explain import Extras, explain_item, explain_list
 from service.fidelity import measure_fidelity
 from service.graphs import GraphRunner
 from service.limits import LIMITS
-from service.picks import Pick, sample_points
+from service.picks import Pick
 from service.profile import profile
 from service.query import Query, Ranking
+from service.samples import sample_points
 from service.trials import run_trials
 from tests.builders import BuilderModel
 from tests.service.core.cold import started
@@ -192,7 +193,7 @@ def test_sample_coldstart_is_moved_all_the_way(steered, direct, steered_twin, co
     """A condition's move is no shift, so the term does not follow it."""
     asked = None if condition is None else steered.condition([condition])
     picks = [Pick(factor=0, half="positive", strength=1.0)]
-    found = started(steered, picks, n=N, samples=8, seed=4, condition=asked)
+    found = started(steered, picks, n=N, samples=8, seed=4, diversity=0.0, condition=asked)
     shift = sample_points(steered, found.picks, samples=8, seed=4).astype(float)
     inputs = () if condition is None else (1,)
     z = shift + steered_twin.encode((), inputs) - steered_twin.encode(())
@@ -201,7 +202,7 @@ def test_sample_coldstart_is_moved_all_the_way(steered, direct, steered_twin, co
     merged = chances(scores).mean(0)
     assert [item.item_ix for item in found.items] == best(merged, n=N)
     assert np.allclose([item.score for item in found.items], np.sort(np.log(merged))[::-1], atol=1e-3)
-    without = started(direct, picks, n=N, samples=8, seed=4, condition=asked)
+    without = started(direct, picks, n=N, samples=8, seed=4, diversity=0.0, condition=asked)
     assert [item.score for item in without.items] != [item.score for item in found.items]
 
 

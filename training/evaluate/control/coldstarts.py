@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from bundle.catalogue import Catalogue
 from bundle.factors import FactorMap, Guide
 from training.decode.attribute_table import AttributeTable
+from training.evaluate.control.merging import best_of
 from training.evaluate.control.result import Sampled
-from training.evaluate.control.sampling import STRENGTHS, TEN, Sampler, Scores, Source, best_of
+from training.evaluate.control.sampling import DIVERSITY, STRENGTHS, TEN, Chosen, Sampler, Scores, Source
 from training.models.base import LatentModel
 
 MIN_ITEMS = 30
 """A value of fewer items is not asked for: ten of them are a large part of all there are."""
 SERVED, PRIOR, POPULARITY, FILTER = "as served", "prior sampling", "popularity", "filter"
+DIVERSITIES = (0.0, 0.5, 1.0)
+"""Beside the one that is served: what a list of more variety costs."""
 AS_IS = 1.0
 _BATCH = 256
 
@@ -84,17 +87,18 @@ class ColdStarts:
                 strength=strength,
             )
 
-        def drawn(way: str, source: Source, strength: float) -> Sampled:
+        def drawn(way: str, one: Chosen, diversity: float = 0.0) -> Sampled:
             samples, seeds = self._draws.samples, range(self._draws.seeds)
-            lists = [self._sampler.top(source, strength=strength, samples=samples, seed=seed) for seed in seeds]
-            return judged(way, lists, source, strength)
+            lists = [self._sampler.top([one], samples=samples, seed=seed, diversity=diversity) for seed in seeds]
+            return judged(way, lists, one.source, one.strength)
 
         chosen = self._sampler.choose(attribute, value, has)
         if chosen is not None:
-            yield drawn(SERVED, chosen.source, chosen.strength)
+            for way, diversity in ((SERVED, DIVERSITY), *((f"as served, diversity {d:g}", d) for d in DIVERSITIES)):
+                yield drawn(way, self._sampler.pushed(chosen, diversity), diversity)
         for name, source in self._single(attribute, value):
             for strength in STRENGTHS:
-                yield drawn(f"{name}, strength {strength:g}", source, strength)
+                yield drawn(f"{name}, strength {strength:g}", Chosen(source, strength))
         yield judged(PRIOR, self._prior)
         same = [best_of(self._popularity, TEN)] * self._draws.seeds
         yield judged(POPULARITY, same)

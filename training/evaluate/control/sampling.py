@@ -1,11 +1,13 @@
-"""A cold start as the service does it, without the service: z = 0 but for what is sampled, the samples' lists merged.
+"""A cold start as the service does it, without the service: what is picked is sampled, the samples' lists merged.
 
 The same draws, the same trials of what could stand for a named value, the same merging; a test holds the two together
-(tests/training/evaluate/control/test_sampling.py). What each step is for is said in service/candidates.py.
+(tests/training/evaluate/control/test_sampling.py). What each step is for is said in service/candidates.py, samples.py
+and together.py; merging is in merging.py beside this.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -13,18 +15,18 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from bundle.factors import Direction, Factor, FactorMap, Half
+from training.evaluate.control.merging import Floats, best_of, log_chances, log_mean, merged_list
 
 Via = Literal["factor", "direction", "pattern", "variances"]
-Floats = NDArray[np.float64]
 Scores = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """z [n, n_latent] -> the scores of an empty history at these points, [n, n_items]."""
 
 POINTS, LISTED, TEN, TRIALS = 4, 100, 10, 128
 CLEARLY, ENOUGH = 0.02, 0.9
 STRENGTHS = (1.0, 1.5, 2.0, 3.0)
+SPREAD, DIVERSITY, STRONGEST = 0.5, 0.25, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,10 @@ class Sampler:
     def direction(self, attribute: str, value: str) -> Direction | None:
         return next((d for d in self._map.directions if (d.attribute, d.value) == (attribute, value)), None)
 
+    def pushed(self, chosen: Chosen, diversity: float) -> Chosen:
+        """With the strength that is sampled where the caller names none."""
+        return Chosen(chosen.source, min(chosen.strength * (1 + diversity), STRONGEST))
+
     def choose(self, attribute: str, value: str, has: NDArray[np.bool_]) -> Chosen | None:
         """What POST /coldstart samples for a named value without a strength; None: there is nothing to sample.
 
@@ -95,16 +101,35 @@ class Sampler:
                 break
         return None if chosen is None else Chosen(chosen[1].source, chosen[0])
 
-    def top(self, source: Source, *, strength: float, samples: int, seed: int, n: int = TEN) -> NDArray[np.int64]:
-        """The n items of one cold start, best first, ties by index."""
-        rng = np.random.Generator(np.random.PCG64(seed))
-        draws = rng.random(samples) if source.via == "factor" else np.abs(rng.standard_normal(samples))
-        return best_of(self.merged(self.points(source, strength, draws)), n)
+    def top(
+        self, chosen: Sequence[Chosen], *, samples: int, seed: int, n: int = TEN, diversity: float = 0.0
+    ) -> NDArray[np.int64]:
+        """The n items of one cold start, best first, ties by index; chosen: what is sampled, at the strengths given."""
+        z = np.zeros((samples, len(self._variances)))
+        for one in sorted(chosen, key=lambda one: _name(one.source)):
+            stream = _stream(seed, _name(one.source))
+            draws = stream.random(samples) if one.source.via == "factor" else np.abs(stream.standard_normal(samples))
+            z += self.points(one.source, one.strength, draws)
+        if diversity > 0:
+            drawn = _stream(seed, "the rest").standard_normal(z.shape) * np.sqrt(self._variances)
+            z += diversity * SPREAD * self._beside([one.source for one in chosen], drawn)
+        return merged_list(self._scores(z.astype(np.float32)).astype(np.float64), n=n, diversity=diversity)
+
+    def _beside(self, sources: Sequence[Source], drawn: Floats) -> Floats:
+        """drawn [n, n_latent] without the picked factors and what the picked directions read of it."""
+        picked = [source.factor.factor for source in sources if source.factor is not None]
+        rest = np.array(drawn)
+        rest[:, picked] = 0.0
+        read = np.array([source.direction.vector for source in sources if source.direction is not None])
+        if not len(read):
+            return rest
+        read[:, picked] = 0.0
+        along = read * self._variances
+        return np.asarray(rest - rest @ read.T @ np.linalg.pinv(along @ read.T, hermitian=True) @ along)
 
     def merged(self, z: Floats) -> Floats:
         """[n_items]: the logarithm of the mean over the points z [n, n_latent] of the softmax of their scores."""
-        scores = self._scores(z.astype(np.float32)).astype(np.float64)
-        return np.asarray(logsumexp(scores - logsumexp(scores, axis=1, keepdims=True), axis=0) - np.log(len(z)))
+        return log_mean(log_chances(self._scores(z.astype(np.float32)).astype(np.float64)))
 
     def points(self, source: Source, strength: float, draws: Floats) -> Floats:
         """[len(draws), n_latent]; draws: u in 0..1 for a half, |g| for the others (service.candidates.points_of)."""
@@ -136,9 +161,16 @@ class Sampler:
         return _Tried(source, share, float(has[ten].sum()) / possible if possible else 0.0)
 
 
-def best_of(scores: Floats, n: int) -> NDArray[np.int64]:
-    """The indices of the n best of scores [n_items], best first, ties by index."""
-    return np.lexsort((np.arange(len(scores)), -scores))[:n].astype(np.int64)
+def _name(source: Source) -> str:
+    if source.factor is not None:
+        return f"factor {source.factor.factor} {source.half}"
+    assert source.direction is not None
+    return f"value {source.direction.attribute}\0{source.direction.value}"
+
+
+def _stream(seed: int, name: str) -> np.random.Generator:
+    words = np.frombuffer(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:16], dtype="<u4").tolist()
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=words)))
 
 
 def _best(tried: Sequence[_Tried]) -> _Tried:

@@ -19,6 +19,7 @@ from training.evaluate.control.coldstarts import ColdStarts, Draws, scores_of_no
 from training.evaluate.control.control import Sources, control
 from training.evaluate.control.doses import Steering
 from training.evaluate.control.result import DOSES
+from training.evaluate.control.sampling import DIVERSITY, STRENGTHS
 from training.evaluate.control.spearman import spearman
 from training.evaluate.control.ways import Way, ways_of
 from training.tastes import Taste, taste_table
@@ -139,7 +140,8 @@ def test_cold_starts_of_a_latent_with_the_value_against_the_others(world, mapped
     starts = ColdStarts(scores_of_nobody(world.model), found, world.catalogue, Draws(seeds=3, samples=16))
     by_way = {s.way: s for s in starts.measured(table) if s.value == "Horror"}
     assert by_way["as served"].precision > 0.9 and by_way["half, strength 1"].precision > 0.8
-    assert by_way["as served"].strength in (1.0, 1.5, 2.0, 3.0)
+    assert by_way["as served, diversity 0"].strength in STRENGTHS
+    assert by_way["as served"].strength == by_way["as served, diversity 0"].strength * (1 + DIVERSITY)
     assert by_way["filter"].precision == 1.0 and by_way["filter"].distinct == 10
     assert by_way["prior sampling"].precision < 0.7 and by_way["popularity"].precision < 0.7
     deaf = ColdStarts(lambda z: 0 * scores_of_nobody(world.model)(z), found, world.catalogue, Draws(seeds=2))

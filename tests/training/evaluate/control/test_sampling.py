@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import msgspec
 import numpy as np
 import pytest
 
-from service import candidates
+from service import candidates, coldstart, merging, samples
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
@@ -18,7 +19,8 @@ from service.steer import NOTHING_LEFT, _projected_out, shift_of
 from tests.builders import make_bundle
 from tests.service.core.cold import started
 from training.evaluate.control import sampling, ways
-from training.evaluate.control.sampling import Sampler, Source
+from training.evaluate.control.merging import merged_list
+from training.evaluate.control.sampling import Chosen, Sampler, Source
 
 
 @pytest.fixture(scope="module")
@@ -61,33 +63,56 @@ def without_halves(loaded: LoadedBundle) -> LoadedBundle:
 
 @pytest.mark.parametrize("change", [lambda d: d, patterned, thin])
 @pytest.mark.parametrize("halves", [True, False])
-def test_cold_start_by_name_is_the_services(plain, change, halves):
+@pytest.mark.parametrize("diversity", [0.0, sampling.DIVERSITY, 1.0])
+def test_cold_start_by_name_is_the_services(plain, change, halves, diversity):
     loaded = with_directions(plain if halves else without_halves(plain), change)
     sampler, strengths = sampler_of(loaded), set()
     for value in ("Comedy", "Horror", "Drama"):
         has = candidates.members_of(loaded, "genre", value)
-        chosen = sampler.choose("genre", value, has)
+        chosen = sampler.pushed(sampler.choose("genre", value, has), diversity)
         for seed in (0, 7):
-            found = started(loaded, [Pick(attribute="genre", value=value)], n=10, samples=32, seed=seed)
+            pick = Pick(attribute="genre", value=value)
+            found = started(loaded, [pick], n=10, samples=32, seed=seed, diversity=diversity)
             (pick,) = found.picks
             half = None if chosen.source.factor is None else chosen.source.half
             assert (pick.via, pick.half, pick.strength) == (chosen.source.via, half, chosen.strength)
-            ours = sampler.top(chosen.source, strength=chosen.strength, samples=32, seed=seed)
+            ours = sampler.top([chosen], samples=32, seed=seed, diversity=diversity)
             assert ours.tolist() == [item.item_ix for item in found.items]
         strengths.add(chosen.strength)
     if change is thin and not halves:
-        assert max(strengths) > 1.0, "the control: strength was needed somewhere"
+        assert max(strengths) > 1.0 + diversity, "the control: strength was needed somewhere"
 
 
-def test_cold_start_by_half_is_the_services(plain):
+@pytest.mark.parametrize("diversity", [0.0, 0.6])
+def test_cold_start_by_half_is_the_services(plain, diversity):
     sampler = sampler_of(plain)
     for strength in (1.0, 2.0):
-        found = started(plain, [Pick(factor=0, half="negative", strength=strength)], samples=16, seed=3)
-        source = Source("factor", plain.factors.factors[0], "negative")
-        ours = sampler.top(source, strength=strength, samples=16, seed=3)
+        pick = Pick(factor=0, half="negative", strength=strength)
+        found = started(plain, [pick], samples=16, seed=3, diversity=diversity)
+        chosen = Chosen(Source("factor", plain.factors.factors[0], "negative"), strength)
+        ours = sampler.top([chosen], samples=16, seed=3, diversity=diversity)
         assert ours.tolist() == [item.item_ix for item in found.items]
-        merged = sampler.merged(sampler.points(source, strength, np.random.Generator(np.random.PCG64(3)).random(16)))
-        assert merged[ours] == pytest.approx([item.score for item in found.items], abs=1e-4)
+
+
+def test_cold_start_of_two_picks_is_the_services(plain):
+    sampler, picks = sampler_of(plain), [Pick(factor=2, half="negative"), Pick(attribute="genre", value="Comedy")]
+    found = started(plain, picks, samples=16, seed=3, diversity=0.4)
+    of = {(f.factor, half): Source("factor", f, half) for f in plain.factors.factors for half in candidates.HALVES}
+    chosen = [Chosen(of[pick.factor, pick.half], pick.strength) for pick in found.picks]
+    ours = sampler.top(chosen, samples=16, seed=3, diversity=0.4)
+    assert ours.tolist() == [item.item_ix for item in found.items]
+
+
+@pytest.mark.parametrize("diversity", [0.1, 0.5, 1.0])
+def test_lazy_and_plain_merging_choose_the_same_list(diversity):
+    """Of a catalogue larger than what is looked at of each sample, with lists of all lengths."""
+    scores = np.random.default_rng(5).normal(scale=2.0, size=(12, 700)).astype(np.float32)
+    everything = np.ones(700, dtype=np.bool_)
+    for n in (1, 10, 150):
+        theirs = merging.merged([scores[:5], scores[5:]], samples=12, allowed=everything, n=n, diversity=diversity)
+        ours = merged_list(scores.astype(np.float64), n=n, diversity=diversity)
+        assert theirs.items == ours.tolist()
+    assert ours.tolist() != merged_list(scores.astype(np.float64), n=150, diversity=0.0).tolist()  # the control
 
 
 def test_value_without_anything_to_sample_is_refused_there_and_nothing_here(plain):
@@ -100,6 +125,13 @@ def test_constants_are_the_services():
     assert (sampling.POINTS, sampling.LISTED, sampling.TEN) == (candidates.POINTS, candidates.LISTED, candidates.TEN)
     assert (sampling.CLEARLY, sampling.ENOUGH) == (candidates.CLEARLY, candidates.ENOUGH)
     assert (candidates.STRENGTHS, LIMITS.trials) == (sampling.STRENGTHS, sampling.TRIALS)
+    assert (
+        samples.SPREAD,
+        coldstart.DIVERSITY,
+        LIMITS.pick_strength,
+    ) == (sampling.SPREAD, sampling.DIVERSITY, sampling.STRONGEST)
+    ours = sys.modules[merged_list.__module__]
+    assert (ours.SERVED, ours.DEEP, ours.NOTHING) == (merging.SERVED, merging.DEEP, merging.NOTHING)
     assert ways.NOTHING_LEFT == NOTHING_LEFT
 
 
