@@ -10,6 +10,7 @@ and not those of every subset again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,27 @@ class Subsets:
             yield chunk
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """How each subset's row is put together: chained [B], from the row before it; else from the whole history's (less
+    [B]) or nobody's. items [B, L]: those whose parts come or go on the way.
+    """
+
+    chained: NDArray[np.bool_]
+    less: NDArray[np.bool_]
+    items: Keep
+
+
+def _way(keep: Keep) -> _Way:
+    """The one with fewest parts for each row."""
+    less = keep.sum(axis=1) * 2 > keep.shape[1]
+    moved = keep ^ less[:, None]
+    step = moved.copy()
+    step[1:] = keep[1:] ^ keep[:-1]
+    chained = step.sum(axis=1) < moved.sum(axis=1)
+    return _Way(chained, less, np.where(chained[:, None], step, moved))
+
+
 class _Parts:
     """What the linear graph adds for each item of a history, asked for when it is first needed."""
 
@@ -55,30 +77,35 @@ class _Parts:
         self._graphs, self._history, self._condition = graphs, history, condition
         self._base: FloatArray | None = None
         self._known: dict[int, int] = {}
-        self._parts: FloatArray | None = None
+        self._parts: list[FloatArray] = []
 
     def rows_of(self, keep: Keep) -> FloatArray | None:
         """What the term adds to each subset, float32 [B, n_items]; None: it is cheaper, or leaner, to ask the graph.
 
         Memory: a row for each item that comes or goes and for each subset, LIMITS.decode_cells floats at most.
         """
-        if not self._graphs.has_linear:
+        if not self._graphs.has_linear or not len(keep):
             return None
-        less = keep.sum(axis=1) * 2 > keep.shape[1]
-        moved = keep ^ less[:, None]
-        needed = np.flatnonzero(moved.any(axis=0))
-        n_items = self._graphs.n_items
-        if (len(keep) + len(needed) + len(self._known)) * n_items > LIMITS.decode_cells or (
-            len(needed) + len(self._history) >= keep.sum()
-        ):
+        way = _way(keep)
+        needed = np.flatnonzero(way.items.any(axis=0))
+        rows = (len(keep) + len(needed) + len(self._known)) * self._graphs.n_items
+        if rows > LIMITS.decode_cells or len(needed) + len(self._history) >= keep.sum():
             return None
         self._ask(needed)
+        return self._added_up(keep, way)
+
+    def _added_up(self, keep: Keep, way: _Way) -> FloatArray:
+        """Row by row and not as a matrix product: numpy's has threads, which go on spinning when it is done."""
         assert self._base is not None
-        places = [self._known[i] for i in needed.tolist()]
-        weights = np.where(less, np.float32(-1), np.float32(1))[:, None] * moved[:, needed]
-        rows: FloatArray = self._base[less.astype(np.int64)]
-        if places and self._parts is not None:
-            rows += np.asarray(weights, dtype=np.float32) @ self._parts[places]
+        rows = np.empty((len(keep), self._graphs.n_items), dtype=np.float32)
+        for row, items in enumerate(way.items):
+            rows[row] = rows[row - 1] if way.chained[row] else self._base[int(way.less[row])]
+            for place in np.flatnonzero(items).tolist():
+                part = self._parts[self._known[place]]
+                if keep[row, place]:
+                    rows[row] += part
+                else:
+                    rows[row] -= part
         return rows
 
     def _ask(self, needed: NDArray[np.int64]) -> None:
@@ -90,7 +117,7 @@ class _Parts:
             return
         parts = self._linear([self._history[i : i + 1] for i in new]) - self._base[0]
         self._known.update({i: len(self._known) + place for place, i in enumerate(new)})
-        self._parts = parts if self._parts is None else np.concatenate([self._parts, parts])
+        self._parts.extend(parts)
 
     def _linear(self, histories: list[NDArray[np.int64]]) -> FloatArray:
         conditions = np.broadcast_to(self._condition, (len(histories), len(self._condition)))
