@@ -15,11 +15,8 @@ from service.errors import InvalidRequestError
 from service.limits import LIMITS
 from service.merging import merged, said
 from service.picks import Pick, ResolvedPick, guided_value, resolve_picks
-from service.query import Condition, FloatArray, Query, RankedItem
+from service.query import DIVERSITY, Condition, FloatArray, Query, RankedItem
 from service.samples import sample_points
-
-DIVERSITY = 0.25
-"""Where a request names none: the most that keeps 0.95 of the share of every attribute's values (docs/science.md)."""
 
 MAX_SEED = 2**63 - 1
 WEAK_SHARE = 0.5

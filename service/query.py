@@ -13,6 +13,8 @@ Match = Literal["any", "all"]
 Mode = Literal["soft", "strict", "both"]
 Source = Literal["model", "popularity"]
 FloatArray = NDArray[np.float32]
+DIVERSITY = 0.25
+"""Of a cold start that names none: the most at which lists keep 0.95 of the share of what was asked (docs/science.md)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from bundle.factors import Half, Status
-from service.coldstart import DIVERSITY
 from service.limits import LIMITS
+from service.query import DIVERSITY
 from service.schemas.base import ItemId, N, Name, UserId, Wire
 from service.schemas.recommend import ConditionAsked, Fields, History, ListedItem
 

@@ -9,12 +9,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from service import candidates, coldstart, merging, samples
+from service import candidates, merging, samples
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
 from service.loader import load_bundle
 from service.picks import Pick
+from service.query import DIVERSITY
 from service.steer import NOTHING_LEFT, _projected_out, shift_of
 from tests.builders import make_bundle
 from tests.service.core.cold import started
@@ -127,7 +128,7 @@ def test_constants_are_the_services():
     assert (candidates.STRENGTHS, LIMITS.trials) == (sampling.STRENGTHS, sampling.TRIALS)
     assert (
         samples.SPREAD,
-        coldstart.DIVERSITY,
+        DIVERSITY,
         LIMITS.pick_strength,
     ) == (sampling.SPREAD, sampling.DIVERSITY, sampling.STRONGEST)
     ours = sys.modules[merged_list.__module__]
