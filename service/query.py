@@ -14,7 +14,7 @@ Mode = Literal["soft", "strict", "both"]
 Source = Literal["model", "popularity"]
 FloatArray = NDArray[np.float32]
 DIVERSITY = 0.25
-"""Of a cold start that names none: the most at which lists keep 0.95 of the share of what was asked (docs/science.md)."""
+"""Of a cold start that names none: lists keep 0.95 of their share of what was asked (docs/science.md, Cold start)."""
 
 
 @dataclass(frozen=True, slots=True)

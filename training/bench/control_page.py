@@ -24,6 +24,7 @@ from training.bench.control_figures import (
 from training.bench.control_runner import ControlRow
 from training.evaluate.control.coldstarts import FILTER, MIN_ITEMS, SERVED
 from training.evaluate.control.result import DOSES, LOCK_DOSE, STEER_BY, Control, Sampled
+from training.evaluate.control.sampling import DIVERSITY
 from training.evaluate.table import markdown_table
 
 STEERED = (
@@ -45,7 +46,10 @@ COLD = (
     f"that at least {MIN_ITEMS} items have and over {{seeds}} seeds of the draws, {{samples}} samples each; in "
     "brackets how many different items the lists of all these seeds hold. *as served*: what POST /coldstart does with "
     "a value and no strength: the halves named for it, its direction and its pattern are tried on the model, at the "
-    "first of the strengths 1, 1.5, 2, 3 that fills nine of ten places. *half*: the positive half of the tied latent, "
+    "first of the strengths 1, 1.5, 2, 3 that fills nine of ten places; the diversity is the default "
+    f"({DIVERSITY:g}) or the one named: samples then vary in what was not picked, too, at 1 + diversity times that "
+    "strength, and each gets items of its own. At 0, and in all rows below, a list is that of the largest mean "
+    "probabilities. *half*: the positive half of the tied latent, "
     "of an unguided model that of the best axis, as training users fill it times the strength. *pattern*: how mu goes "
     "with the probe, by the full covariance, or by the variances only. *prior sampling*: z ~ N(0, I). *popularity*, "
     "and *filter*, the most popular items that have it: 1 by definition, and always the same ten."
