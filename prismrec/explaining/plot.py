@@ -12,6 +12,7 @@ mpl.use("agg")
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from prismrec.explaining.curves import KS
 from prismrec.explaining.figures import Users, View, curve, factors_of, history_of
@@ -44,7 +45,7 @@ STYLE: Final[dict[str, Any]] = {
 def write_plot(path: Path, users: Users, label: str) -> None:
     """History items above, factors below; taken away on the left, put in on the right; means over users."""
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
-        figure = Figure(figsize=(9.5, 6.4), layout="constrained")
+        figure = Figure(figsize=(10.5, 6.0), layout="constrained")
         above, below = figure.subplots(2, 2, sharex=True)
         figure.suptitle(f"{label}: probability of an item of the list, over that with everything there", fontsize=10)
         _pair(above, users, history_of, "history items")
@@ -60,4 +61,5 @@ def _pair(pair: tuple[Axes, Axes], users: Users, view: View, what: str) -> None:
             axes.plot(steps, curve(users, view, label, name=name), color=COLOURS[label], ls=line, label=label)
         axes.set(xlabel=f"j {what}", title=said)
         axes.set_ylim(bottom=0.0)
-    pair[0].legend(frameon=False, fontsize=8, labelspacing=0.25)
+        axes.xaxis.set_major_locator(MultipleLocator(5))
+    pair[1].legend(frameon=False, fontsize=8, labelspacing=0.25, loc="center left", bbox_to_anchor=(1.02, 0.5))

@@ -7,7 +7,7 @@ import pytest
 
 from prismrec.explaining.curves import factor_curves, history_curves
 from prismrec.explaining.orders import LEAVE_ONE_OUT, OURS, SHUFFLED, by_value
-from service.fidelity import measure_fidelity
+from service.fidelity import measure_factors, measure_fidelity
 from service.trials import run_trials
 
 FIGURES = {"del": "del_at_k", "ins": "ins_at_k", "pos": "pos_at_k", "neg": "neg_at_k"}
@@ -61,6 +61,16 @@ def test_factor_curves_lead_from_z_to_nothing_and_back(loaded, asked):
         assert curve["ins"][-1] == pytest.approx(1.0, abs=1e-5)
         assert curve["del"][-1] == pytest.approx(probability[0] / probability[1], rel=1e-4)
     assert np.mean(curves[OURS]["del"]) < np.mean(curves["random"]["del"])
+
+
+@pytest.mark.parametrize("k", [1, 3, 4])
+def test_factor_curves_are_the_figures_the_service_returns(loaded, asked, k):
+    found = explained(loaded, asked)
+    curves = factor_curves(loaded, asked, found, np.random.default_rng(0))
+    order = np.argsort(-found.latent[0], kind="stable").tolist()
+    served = measure_factors(loaded, asked.query, asked.target, order, k=k).explanation
+    for measure, name in FIGURES.items():
+        assert np.mean(curves[OURS][measure][:k]) == pytest.approx(getattr(served, name), rel=1e-5)
 
 
 def test_shuffled_explanation_is_another_order_of_the_same_values(curves):
