@@ -11,15 +11,22 @@ const LINES = [
   ["neg_at_k", "still listed without the last ones", "more"],
 ];
 
+const holds = ({ explanation, random }) => explanation.del_at_k < random.del_at_k && explanation.ins_at_k > random.ins_at_k;
+
+function table(found, head) {
+  const rows = LINES.map(([key, name, way]) => [h("dt", {}, name, h("span", { class: "muted" }, ` (${way} is better)`)), h("dd", {}, percent(found.explanation[key])), h("dd", {}, percent(found.random[key]))]);
+  return h("dl", { class: "figures" }, h("dt", { class: "head" }, head), h("dd", { class: "head" }, "this order"), h("dd", { class: "head" }, "at random"), rows);
+}
+
 export function fidelity(told) {
   const found = told.fidelity;
   if (!found) return null;
-  const [ours, chance] = [found.explanation, found.random];
-  const holds = ours.del_at_k < chance.del_at_k && ours.ins_at_k > chance.ins_at_k;
-  const rows = LINES.map(([key, name, way]) => [h("dt", {}, name, h("span", { class: "muted" }, ` (${way} is better)`)), h("dd", {}, percent(ours[key])), h("dd", {}, percent(chance[key]))]);
+  const verdict = holds(found) ? "It tells what carries this item better than chance does." : "Here it tells no more than chance does.";
+  const others = found.factors;
   return [h("h3", {}, "How faithful this is"),
-    h("p", { class: "note" }, `${plural(found.k, "item")} of the history taken away or kept, one by one, in the order above. ${holds ? "It tells what carries this item better than chance does." : "Here it tells no more than chance does."}`),
-    h("dl", { class: "figures" }, h("dt", { class: "head" }), h("dd", { class: "head" }, "this order"), h("dd", { class: "head" }, "at random"), rows)];
+    h("p", { class: "note" }, `The first ${plural(found.k, "item")} of what they liked taken away, or kept alone, one by one in the order above. ${verdict}`),
+    table(found, `${plural(found.k, "item")}`),
+    others ? h("details", {}, h("summary", { class: "muted" }, `The same for the factors: ${holds(others) ? "better than chance" : "no better than chance"}`), table(others, `${plural(others.k, "factor")}`)) : null];
 }
 
 // A button, as this costs as much as dozens of lists.

@@ -19,7 +19,7 @@ from select import select
 from typing import Any
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-SECONDS = 30.0
+SECONDS = 15.0
 KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35}
 
 
@@ -82,14 +82,14 @@ class Page:
             raise RuntimeError(found["exceptionDetails"]["exception"].get("description", script))
         return found["result"].get("value")
 
-    def wait(self, script: str, seconds: float = SECONDS) -> Any:
-        """The expression's value, once it is true."""
+    def wait(self, script: str, seconds: float = SECONDS) -> None:
+        """Until the expression is true."""
         until = time.monotonic() + seconds
-        while not (found := self.value(script)):
+        while not self.value(f"Boolean({script})"):
             if time.monotonic() > until:
-                raise TimeoutError(f"{script} did not come true; the page says: {self.value('document.body.innerText')}")
+                seen = self.value("document.body.innerText")
+                raise TimeoutError(f"{script} did not come true; the page says: {seen}")
             time.sleep(0.05)
-        return found
 
     def press(self, key: str, times: int = 1, *, shift: bool = False) -> None:
         """A key of the keyboard, as a person presses it."""

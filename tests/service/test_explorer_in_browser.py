@@ -1,0 +1,247 @@
+"""The explorer in a real browser, on a real process: by keyboard, at both widths, with nothing from elsewhere."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from bundle.manifest import encode
+from bundle.writer import write_bundle
+from tests.builders import builder_catalogue, builder_model, make_payload
+from tests.service.browser import BROWSER, Page, browsing
+from tests.service.test_process import _serving
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(BROWSER is None, reason="NO BROWSER: chromium is not installed, the explorer was not opened"),
+]
+MARKUP = "<img src=x onerror=\"document.title='ran'\">Film"
+VISIT = itertools.count()
+HELPERS = """
+window.all = (selector) => [...document.querySelectorAll(selector)];
+window.said = (selector) => document.querySelector(selector)?.innerText ?? "";
+window.listed = () => all("li.item").map((row) => row.dataset.id).join(" ");
+window.chip = (text, within = "") => all(`${within} .chip`).find((node) => node.textContent === text);
+window.slider = (name) => document.querySelector(`.slider input[aria-label^="${name}"]`);
+window.choose = (label, value) => {
+  const found = document.querySelector(`select[aria-label="${label}"]`);
+  found.value = value;
+  found.dispatchEvent(new Event("change"));
+};
+"""
+
+
+def bundle_with_markup(root: Path) -> None:
+    """A bundle that follows who steers; the title of m12 is markup."""
+    payload, manifest_of = make_payload(builder_model(steering=True))
+    catalogue = builder_catalogue()
+    titles = tuple(MARKUP if ix == 12 else title for ix, title in enumerate(catalogue.titles))
+    items = encode(msgspec.structs.replace(catalogue, titles=titles))
+    write_bundle(root / "demo", "1", {**payload, "items.json": items}, manifest_of)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A process that serves it; user 42 likes comedies, user 43 does not."""
+    folder = tmp_path_factory.mktemp("served")
+    bundle_with_markup(folder / "models")
+    with _serving(folder, LOG_LEVEL="error") as (_, client):  # nobody reads its log
+        for user, liked in (("42", ["m0", "m3", "m6", "m9"]), ("43", ["m2", "m5"])):
+            body = {"interactions": [{"item_id": item} for item in liked]}
+            assert client.post(f"/users/{user}/interactions", json=body, headers={"Idempotency-Key": user}).is_success
+        yield client
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browsing(tmp_path_factory.mktemp("browser")) as page:
+        yield page
+
+
+class Visit:
+    """The page, just opened at a view."""
+
+    def __init__(self, page: Page, base: str) -> None:
+        self.page, self._base = page, base
+
+    def open(self, view: str = "recommend", *, width: int = 1280) -> Page:
+        self.page.heard.clear()
+        self.page.size(width)
+        self.page.open(f"{self._base}/?visit={next(VISIT)}#{view}")
+        self.page.value(HELPERS)
+        self.page.wait("document.querySelector('li.item, table.factors')")
+        return self.page
+
+
+@pytest.fixture
+def visit(service: httpx.Client, browser: Page) -> Visit:
+    return Visit(browser, str(service.base_url).rstrip("/"))
+
+
+def listed(service: httpx.Client, **asked: Any) -> dict[str, Any]:
+    """What the service answers to the same request, with the ids as the page's `listed` joins them."""
+    found = service.post("/recommend", json={"n": 10, **asked}).json()
+    return found | {"ids": " ".join(item["item_id"] for item in found["items"])}
+
+
+def slide(page: Page, name: str, *, to: float) -> None:
+    """Moves a slider from the keyboard, from where it stands."""
+    page.value(f"slider('{name}').focus()")
+    steps = round((to - float(page.value(f"slider('{name}').value"))) * 10)
+    page.press("ArrowRight" if steps > 0 else "ArrowLeft", abs(steps))
+
+
+def errors(page: Page) -> list[str]:
+    """What the page, its console and its policy complained of; that nothing is kept for a user is no complaint."""
+    said = [e["params"]["entry"] for e in page.heard if e.get("method") == "Log.entryAdded"]
+    thrown = [str(e["params"]) for e in page.heard if e.get("method") == "Runtime.exceptionThrown"]
+    return thrown + [
+        e["text"] for e in said if e["level"] == "error" and not str(e.get("url")).endswith("/preferences")
+    ]
+
+
+def test_slider_moved_by_keyboard_changes_the_list_and_says_what_it_changed(visit: Visit, service) -> None:
+    page = visit.open()
+    still = listed(service, user_id="42")
+    page.wait(f"listed() === '{still['ids']}'")
+    assert page.value("said('.change') + all('.move').length") == "0"  # nothing is steered yet
+    slide(page, "factor 0", to=-2)
+    moved = listed(service, user_id="42", steer={"factors": {"0": -2.0}})
+    page.wait(f"listed() === '{moved['ids']}'")
+    told = moved["steering"]
+    assert told["items_in"] and moved["ids"] != still["ids"]
+    marked = page.value("all('li.item').filter((row) => row.querySelector('.move.in')).map((row) => row.dataset.id)")
+    assert marked == told["items_in"]
+    assert page.value("all('.change s').length") == len(told["items_out"])
+    share = next(share for share in told["shares"] if share["value"] == "Horror")
+    beside = page.value("document.activeElement.closest('.slider').querySelector('.effects').innerText")
+    assert f"Horror: {100 * share['before']:.0f} % → {100 * share['after']:.0f} % of the list" in beside
+
+
+def test_sliders_are_kept_for_a_user_until_they_are_reset(visit: Visit, service) -> None:
+    page = visit.open()
+    slide(page, "factor 1", to=1.5)
+    page.value("chip('genre', '.steer').click()")
+    page.wait("said('.steer').includes('not saved')")
+    page.value("all('.steer button.plain')[0].click()")
+    page.wait("said('.steer').includes('saved for user 42') && !said('.steer').includes('not saved')")
+    kept = service.get("/users/42/preferences").json()["steer"]
+    assert kept == {"factors": {"1": 1.5}, "attributes": {}, "lock": ["genre"]}
+    page = visit.open()  # as if on another day
+    page.wait("slider('factor 1').value === '1.5' && said('.change').includes('Steered')")
+    assert page.value("all('.steer .chip[aria-pressed=true]').map((node) => node.textContent)") == ["genre"]
+    assert page.value("listed()") == listed(service, user_id="42")["ids"]  # what the service lists by itself
+    page.value("all('.steer button.plain')[1].click()")
+    page.wait("said('.change') === '' && slider('factor 1').value === '0'")
+    assert service.get("/users/42/preferences").status_code == 404
+
+
+def test_sliders_of_one_user_are_not_those_of_another(visit: Visit, service) -> None:
+    assert service.put("/users/43/preferences", json={"steer": {"factors": {"0": 2}}}).is_success
+    page = visit.open()
+    assert page.value("slider('factor 0').value") == "0"
+    page.value("choose('A stored user', '43')")
+    page.wait("slider('factor 0').value === '2'")
+    page.value("choose('A stored user', '42')")
+    page.wait("slider('factor 0').value === '0'")
+
+
+def test_reasons_begin_with_the_sentence_and_the_button_says_what_would_change_them(visit: Visit, service) -> None:
+    page = visit.open()
+    asked = {"user_id": "42", "item_id": listed(service, user_id="42")["items"][0]["item_id"]}
+    told = service.post("/explain", json=asked).json()
+    page.wait("said('.why .sentence')")
+    assert page.value("said('.why .sentence')") == told["sentence"]
+    why = page.value("said('.why')")
+    assert why.index(told["sentence"]) < why.index("The score by factors") < why.index("The score by what they liked")
+    assert "left unexplained" in why and "at random" in why
+    assert page.value("all('.why .bar').length") >= len(told["factors"]) + len(told["history"])
+    assert page.value("all('.why .bar.faint').length") > 0  # what is not decoded is greyed
+    assert "Without" not in page.value("said('.counterfactual')")
+    page.value("document.querySelector('.counterfactual button').click()")
+    page.wait("said('.counterfactual').length > 40")
+    found = service.post("/explain", json=asked | {"counterfactual": True}).json()["counterfactual"]
+    assert ("Without Film" in page.value("said('.counterfactual')")) == found["valid"]
+
+
+def test_everything_can_be_reached_and_used_from_the_keyboard(visit: Visit) -> None:
+    page = visit.open()
+    page.wait("said('.counterfactual')")
+    page.value("document.activeElement.blur()")
+    name = "`${node.tagName} ${node.textContent || node.ariaLabel || node.id}`"
+    reached: list[str] = []
+    while not any(one.startswith("BUTTON Film") for one in reached):
+        page.press("Tab")
+        reached.append(page.value(f"((node) => {name})(document.activeElement)"))
+        assert len(reached) < 90, reached
+    for wanted in (
+        "BUTTON Cold start",
+        "SELECT",
+        "INPUT Search a title",
+        "INPUT factor 0",
+        "BUTTON year",
+        "BUTTON Drama",
+    ):
+        assert any(one.startswith(wanted) for one in reached), (wanted, reached)
+    assert page.value("getComputedStyle(document.activeElement).outlineStyle") == "solid"  # one sees where one is
+    page.press("Tab")
+    second = page.value("document.activeElement.textContent")
+    page.press("Enter")
+    page.wait(f"said('.why .title').startsWith({json.dumps(second)})")
+
+
+@pytest.mark.parametrize(("match", "mode"), [("any", "soft"), ("all", "strict"), ("any", "both")])
+def test_condition_says_how_far_it_is_satisfied_and_why_a_list_is_short(visit: Visit, service, match, mode) -> None:
+    page = visit.open()
+    page.value("for (const genre of ['Drama', 'Horror']) chip(genre).click()")
+    page.value(f"choose('Match', '{match}'); choose('Mode', '{mode}')")
+    condition = {"genres": ["Drama", "Horror"], "match": match, "mode": mode}
+    found = listed(service, user_id="42", condition=condition)
+    page.wait(f"listed() === '{found['ids']}' && said('#list').includes('satisfy the condition')")
+    assert (found["short_reason"] is not None) == (mode == "strict")
+    assert (found["short_reason"] or "satisfy the condition") in page.value("said('#list')")
+
+
+def test_cold_start_takes_several_picks_and_says_what_its_list_has_of_each(visit: Visit) -> None:
+    page = visit.open("coldstart")
+    page.value("chip('1970s').click()")
+    page.wait("all('.change .share').length === 3")  # of each, and of both
+    shares = page.value("said('.change')")
+    assert "Comedy" in shares and "1970s" in shares and "of the catalogue" in shares
+    before = page.value("listed()")
+    slide(page, "Strength of 1970s", to=0.3)
+    page.wait(f"listed() !== '{before}'")
+    page.value("document.querySelector('button[aria-label^=\"Take out Comedy\"]').click()")
+    page.wait("all('.change .share').length === 1")
+    page.value("window.halves = all('.chip').filter((node) => node.textContent.includes('factor 0'))")
+    for half in (0, 1):  # both halves of one factor contradict each other: the later one stays
+        page.value(f"halves[{half}].click()")
+    assert page.value("halves.map((node) => node.getAttribute('aria-pressed'))") == ["false", "true"]
+    page.wait("document.getElementById('trouble').hidden")
+
+
+@pytest.mark.parametrize("view", ["recommend", "coldstart", "factors"])
+@pytest.mark.parametrize("width", [420, 1280])
+def test_page_fits_its_window_and_asks_nobody_else(visit: Visit, service, view: str, width: int) -> None:
+    page = visit.open(view, width=width)
+    if view == "recommend":
+        slide(page, "factor 0", to=1)
+        page.value("document.querySelector('li.item button').click()")
+        page.wait("said('.why .sentence')")
+        assert MARKUP in page.value("document.getElementById('view').textContent")
+    urls = {e["params"]["request"]["url"] for e in page.heard if e.get("method") == "Network.requestWillBeSent"}
+    assert urls and all(url.startswith(str(service.base_url)) for url in urls)
+    assert page.value("document.documentElement.scrollWidth") == width
+    assert (errors(page), page.value("document.title")) == ([], "prismrec explorer")
+    page.value("document.querySelector('main').prepend(document.createElement('hr'))")  # the controls: both are seen
+    page.value("document.querySelector('main > hr').style.width = '2000px'")
+    page.value("fetch('https://elsewhere.invalid/').catch(() => 0)")
+    assert page.value("document.documentElement.scrollWidth") > width
+    assert errors(page) != []
