@@ -8,6 +8,7 @@
 #   make bench-conditions  the same runs asked for a genre and for two, the page beside that table
 #   make bench-control     the same runs steered by dose and started cold, the page beside that table
 #   make bench-explanations  do the parts make the score, do they name what the model goes by; the page beside that table
+#   make bench-explaining  what an explanation costs beside a list: processor time of the served process (OF='model run ...')
 #   make bench-disentanglement  how well the axes of those runs say what is known of the users, and on synthetic data
 #   make bench-training    speed and memory of training beside a plain dense implementation (QUICK=1: does it work?)
 #   make bench-recovery    are factors planted in synthetic data found again? (JOBS=2: two processes; QUICK=1)
@@ -30,10 +31,10 @@ STAMP := $(VENV)/.prismrec-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-control bench-explanations bench-disentanglement bench-training bench-recovery bench-complexity docker lock clean distclean
+.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-training bench-recovery bench-complexity docker lock clean distclean
 
 help:
-	@sed -n '2,14s/^# *//p' Makefile
+	@sed -n '2,15s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -112,6 +113,13 @@ EXPLAINED ?= additive-vae,mult-vae,c-vae,rec-vae,macrid-vae,autoencoder
 bench-explanations: setup
 	$(BIN)/prismrec bench-explanations $(RUNS) --results docs/results/$(if $(filter-out ml-1m,$(SET)),$(SET)-)explanations \
 	  --models $(EXPLAINED) $(if $(FLAGSHIP),--flagship $(FLAGSHIP)) $(if $(NOTE),--note '$(NOTE)') $(OPTIONS)
+
+# About two minutes a model, on a machine that does little else. OF: pairs of a bundle's folder (or that of its versions) and
+# the run it was exported from; without it, what `make demo` left.
+OF ?=
+bench-explaining: setup
+	$(BIN)/python -m benchmarks.explaining $(if $(OF),$(shell set -- $(OF); while [ $$# -gt 1 ]; do echo "--of $$1 $$2"; shift 2; done)) \
+	  $(if $(QUICK),--quick) $(if $(NOTE),--note '$(NOTE)')
 
 # The latent models among those runs, and of runs on synthetic data that are made on the way: about half an hour on two
 # cores, less when it goes on. LATENT: which models; ATTRIBUTES: whose tastes.
