@@ -24,7 +24,7 @@ PORT ?= 8000
 TORCH_INDEX ?=
 TORCH := torch==2.13.0
 TESTS ?= tests
-EXTRAS := serve,train,test,traces,fetch
+EXTRAS := serve,postgres,train,test,traces,fetch
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.prismrec-stamp

@@ -60,6 +60,13 @@ def store_for(url: str | None, model: Path | None = None) -> str:
     return store_url_of(settings)
 
 
+def shown_store(url: str) -> str:
+    """A store's URL as it is printed: a password in it is not."""
+    from service.store_url import shown
+
+    return shown(url)
+
+
 @contextmanager
 def opened_store(url: str, *, needed: bool = True) -> Iterator[Store]:
     """The store at a URL, closed afterwards; one that is not needed and cannot be opened refuses when it is asked."""

@@ -24,6 +24,7 @@ EXTRA_OF = {
         *(("uvloop",) if sys.platform != "win32" else ()),
     ),
     "fetch": ("fsspec",),
+    "postgres": ("psycopg", "psycopg_pool"),
     "train": ("jinja2", "lightning", "matplotlib", "onnx", "onnxscript", "polars", "scipy", "tensorboard", "torch"),
 }
 """The packages that an extra brings and the other does not."""

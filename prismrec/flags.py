@@ -124,7 +124,8 @@ Store = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="Where histories live (PRISMREC_STORE_URL, else sqlite:///models/<name>.sqlite, beside the model).",
+        help="Where histories live: sqlite:///FILE or postgresql://USER@HOST:PORT/DATABASE (PRISMREC_STORE_URL, else "
+        "sqlite:///models/<name>.sqlite, beside the model).",
     ),
 ]
 Merge = Annotated[

@@ -29,7 +29,7 @@ from service.routes.pages import pages
 from service.settings import Settings
 from service.slot import Slot
 from service.state import State
-from service.store import BrokenStore, Store, open_or_degrade
+from service.store import Store, open_or_degrade
 from service.store_place import is_provisional, store_url_of
 from service.titles import Titles
 from service.tracing import open_tracing
@@ -37,6 +37,8 @@ from service.watcher import Watcher
 
 RELOAD_SECONDS = 60.0
 STORE_THREADS = 2
+WAITING_THREADS = 8
+"""For a store whose calls wait for the network, reads too; its pool has as many connections."""
 
 
 def create_app(
@@ -113,7 +115,12 @@ def make_state(
             queue=LIMITS.queue,
             deadline=LIMITS.deadline_seconds,
         ),
-        storage=pool("storage", threads=STORE_THREADS, queue=LIMITS.queue, deadline=LIMITS.deadline_seconds),
+        storage=pool(
+            "storage",
+            threads=STORE_THREADS if store.quick else WAITING_THREADS,
+            queue=LIMITS.queue,
+            deadline=LIMITS.deadline_seconds,
+        ),
         loading=pool("loading", threads=2, queue=0, deadline=RELOAD_SECONDS),
         titles=Titles(),
         clock=clock,
@@ -136,8 +143,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             " set PRISMREC_MODEL or PRISMREC_STORE_URL"
         )
     if not state.store.ping():
-        why = state.store.cause.detail if isinstance(state.store, BrokenStore) else None
-        state.log.warning("the store does not answer; lists for histories go on without it", cause=why)
+        cause = state.store.cause
+        state.log.warning(
+            "the store does not answer; lists for histories go on without it", cause=cause and cause.detail
+        )
     if state.settings.poll_seconds > 0 or state.slot.current is None:
         state.watcher.start()
     # What lives now lives as long as the process: the collector need not look at it at every full pass.

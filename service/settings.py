@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from service.errors import ServiceError
+from service.store_url import check_store_url
 
 PREFIX = "PRISMREC_"
 NOT_OURS = frozenset({"PRISMREC_TEST_DATA"})
@@ -31,17 +32,14 @@ class SettingsError(ServiceError):
     default_hint = "see the list of settings in the README"
 
 
-SQLITE = "sqlite:///"
-"""What the URL of a store in a file begins with; the one engine there is."""
-
-
 class Settings(BaseModel):
     """What an operator may set; the variable's name is PRISMREC_ and the field's name in capitals.
 
     models        folder that holds models/<name>/<version>/ bundles
     model         which model of that folder to serve; None = the only one there
-    store_url     where users' histories live: sqlite:///relative.sqlite or sqlite:////absolute.sqlite; None = beside
-                  the model, sqlite:///<models>/<model>.sqlite (service.store_place)
+    store_url     where users' histories live: sqlite:///relative.sqlite, sqlite:////absolute.sqlite or
+                  postgresql://user@host:port/database (service.store_url); None = beside the model,
+                  sqlite:///<models>/<model>.sqlite (service.store_place). It may hold a password: never shown
     host, port    what to listen on; without keys only a loopback host is allowed
     *_keys        comma-separated API keys, at most two a scope (the second one is for rotation); a write key may
                   also read, an admin key may do everything
@@ -56,7 +54,7 @@ class Settings(BaseModel):
 
     models: Path = Path("models")
     model: str | None = None
-    store_url: str | None = None
+    store_url: Annotated[str | None, Field(repr=False)] = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     read_keys: Keys = ()
@@ -73,8 +71,8 @@ class Settings(BaseModel):
     @field_validator("store_url")
     @classmethod
     def _check_engine(cls, url: str | None) -> str | None:
-        if url is not None and (not url.startswith(SQLITE) or len(url) == len(SQLITE)):
-            raise ValueError("expected sqlite:///relative/store.sqlite or sqlite:////absolute/store.sqlite")
+        if url is not None:
+            check_store_url(url)
         return url
 
     @field_validator("traces")

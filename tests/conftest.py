@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cluster import Cluster, running_cluster, skip_without_postgres
 from tests.demo import Demo, make_demo
 
 DATA_VARIABLE = "PRISMREC_TEST_DATA"
@@ -31,3 +34,11 @@ def movielens() -> Path:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """A bundle, a run and a store made by `prismrec standalone` on tiny synthetic data; takes about 20 seconds."""
     return make_demo(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server for the whole session; take a fresh database of it. Skips where there is no PostgreSQL."""
+    skip_without_postgres()
+    with running_cluster(Path(tempfile.mkdtemp(prefix="prismrec-"))) as running:
+        yield running

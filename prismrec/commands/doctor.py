@@ -123,13 +123,14 @@ def check_store(url: str | None, models: Path) -> Line:
         return Line("store", passed=None, detail="the extra serve is not installed")
     from service.settings import SettingsError, load_settings
     from service.store_place import store_url_of
+    from service.store_url import SQLITE, is_sqlite, shown
 
     try:
         url = store_url_of(load_settings(store_url=url, models=models))
     except SettingsError as error:
         return Line("settings", passed=False, detail=error.message, hint=error.hint)
-    path = Path(url.removeprefix("sqlite:///"))
-    if url.startswith("sqlite:///") and not path.exists():
+    path = Path(url.removeprefix(SQLITE))
+    if is_sqlite(url) and not path.exists():
         return Line(
             "store",
             check_writable("store", path.parent).passed,
@@ -142,9 +143,11 @@ def check_store(url: str | None, models: Path) -> Line:
     try:
         store = open_store(url)
     except ServiceError as error:
-        return Line("store", passed=False, detail=error.detail, hint=error.hint)
+        return Line("store", passed=False, detail=f"{shown(url)}: {error.detail}", hint=error.hint)
     try:
-        return Line("store", store.ping(), "answers", hint="see the message of `prismrec load`")
+        takes_writes = store.ping()
+        detail = f"{shown(url)} answers" + ("" if takes_writes else " and takes no writes")
+        return Line("store", takes_writes, detail, hint="make it writable; a standby server is not")
     finally:
         store.close()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prismrec import flags
-from prismrec.bundles import opened_store, store_for
+from prismrec.bundles import opened_store, shown_store, store_for
 from prismrec.config import read_config
 from prismrec.failures import CommandError
 from prismrec.globals import EPILOG
@@ -50,7 +50,7 @@ def load(
     dataset = read(session, choice)
     check_source(url, source_of(dataset), merge=merge)
     protocol = protocol_for(dataset, read_config(session.config), choice)
-    document = {"store": url, **load_histories(session, dataset, protocol.threshold, url)}
+    document = {"store": shown_store(url), **load_histories(session, dataset, protocol.threshold, url)}
     text = (
         "stored {stored} of {read} interactions of {users} users ({known} were there, {dropped} past a history's limit)"
         " in {store}"
@@ -99,8 +99,8 @@ def check_source(url: str, source: Source, *, merge: bool) -> None:
         others = [there.name for there in opened.sources() if there.fingerprint != source.fingerprint]
     if others:
         raise CommandError(
-            f"the store {url} holds histories of other data ({', '.join(others)}), and user ids that are equal would"
-            f" become one user; asked for is {source.name}",
+            f"the store {shown_store(url)} holds histories of other data ({', '.join(others)}), and user ids that are"
+            f" equal would become one user; asked for is {source.name}",
             hint="name another store with --store URL, or mix them on purpose with --merge (newer state of that data)",
         )
 

@@ -15,7 +15,7 @@ from bundle.reader import read_bundle
 from bundle.writer import check_target, next_version
 from prismrec import flags, stages
 from prismrec.announce import when_ready
-from prismrec.bundles import opened_store, store_for
+from prismrec.bundles import opened_store, shown_store, store_for
 from prismrec.choices import Choices, TrainFlags, choose
 from prismrec.commands.decode import counts
 from prismrec.commands.doctor import check_port
@@ -85,10 +85,10 @@ def standalone(  # noqa: PLR0913 - each parameter is an option
     document = make(session, chosen, prepared, folder, out=out, force=force)
     with stages.timed(session, "load histories"):
         threshold = prepared.split.protocol.threshold
-        document["store"] = {"url": url, **load_histories(session, prepared.dataset, threshold, url)}
-    where = f"--models {out.parent} --model {out.name} --store {url} --port {service.port}"
+        document["store"] = {"url": shown_store(url), **load_histories(session, prepared.dataset, threshold, url)}
+    where = f"--models {out.parent} --model {out.name} --store {shown_store(url)} --port {service.port}"
     document["serve"] = f"prismrec serve {where}"
-    document["try"] = curl_lines(document, prepared.split.test.users, port=service.port)
+    document["try"] = curl_lines(document, prepared.split.test.users, url=url, port=service.port)
     session.result(document, lambda console: show_made(console, document, served=not no_serve))
     if not no_serve:
         when_ready(f"http://127.0.0.1:{service.port}", lambda: say_ready(session, document, service.port))
@@ -150,16 +150,17 @@ def factors_in_words(found: Mapping[str, int]) -> str:
     return f"factors: {found['factors_active']} of {n_halves // 2} active; of {n_halves} halves {halves}"
 
 
-def curl_lines(document: Made, users: tuple[str, ...], *, port: int) -> list[str]:
+def curl_lines(document: Made, users: tuple[str, ...], *, url: str, port: int) -> list[str]:
     """Three requests that work here: a real user, an item of their list, and a half that was decoded.
 
+    url: of the store that was loaded.
     Only the third when no user could be stored (ids that the service does not take).
     """
     from service.loader import load_bundle
 
     loaded = load_bundle(Path(document["bundle"]))
     base = f"http://127.0.0.1:{port}"
-    with opened_store(document["store"]["url"]) as opened:
+    with opened_store(url) as opened:
         found = next(
             (
                 (user, history)

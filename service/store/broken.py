@@ -16,10 +16,14 @@ class BrokenStore:
     quick = True
 
     def __init__(self, cause: StorageUnavailableError) -> None:
-        self.cause = cause
+        self._cause = cause
+
+    @property
+    def cause(self) -> StorageUnavailableError:
+        return self._cause
 
     def _refuse(self) -> NoReturn:
-        raise StorageUnavailableError(self.cause.detail, hint=self.cause.hint)
+        raise StorageUnavailableError(self._cause.detail, hint=self._cause.hint)
 
     def history(self, user_id: str) -> tuple[str, ...] | None:
         self._refuse()

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from service.errors import ServiceError
+
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
@@ -95,6 +97,10 @@ class Store(Protocol):
     """
 
     quick: bool
+
+    @property
+    def cause(self) -> ServiceError | None:
+        """Why it could not be opened so far, for the log; None when it is open."""
 
     def history(self, user_id: str) -> tuple[str, ...] | None:
         """The user's item ids, oldest first; None for a user without any."""

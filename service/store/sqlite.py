@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import sqlite3
 import threading
@@ -11,14 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.errors import ConflictError, StorageFullError, StorageUnavailableError
+from service.errors import StorageFullError, StorageUnavailableError
 from service.limits import LIMITS
 from service.store.bulk import RowsOfMany, load_rows
 from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
+from service.store.receipts import KEY_LIFE_SECONDS, conflict, fingerprint_of, replayed
 from service.store.schema import connect, migrate
-
-KEY_LIFE_SECONDS = 24 * 3600
-"""How long a repeat of an idempotency key gets the first answer again."""
 
 READ_BUSY_MS = 50
 WRITE_BUSY_MS = 1000
@@ -50,6 +47,7 @@ class SqliteStore:
     """
 
     quick = True
+    cause = None
 
     def __init__(self, path: Path, *, clock: Callable[[], float], max_history: int = LIMITS.history) -> None:
         self._path = path
@@ -95,7 +93,7 @@ class SqliteStore:
         return self._erase(user_id, [_ERASE_PREFERENCES])
 
     def append(self, write: Write) -> Receipt:
-        fingerprint = _fingerprint(write)
+        fingerprint = fingerprint_of(write)
         now = int(self._clock())
         with self._transaction() as db:
             db.execute("DELETE FROM writes WHERE at < ?", (now - KEY_LIFE_SECONDS,))
@@ -222,17 +220,8 @@ def _translated() -> Iterator[None]:
         raise StorageUnavailableError(f"the store does not answer ({name})") from error
 
 
-def _fingerprint(write: Write) -> bytes:
-    """Identifies what is written, so that a reused key with other content is noticed."""
-    content = [write.user_id, [[taken.item_id, taken.timestamp] for taken in write.interactions]]
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).digest()
-
-
 def _replay(known: tuple[str, str, bytes, int, int, str, int], fingerprint: bytes) -> Receipt:
     _, _, before, stored, duplicates, unknown_items, _ = known
     if before != fingerprint:
-        raise ConflictError(
-            "this Idempotency-Key was used for another write",
-            hint="use a new key for every write, the same for a retry",
-        )
-    return Receipt(stored, duplicates, tuple(json.loads(unknown_items)), replayed=True)
+        raise conflict()
+    return replayed(stored, duplicates, unknown_items)

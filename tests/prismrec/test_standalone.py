@@ -44,8 +44,8 @@ def test_factors_are_told_as_factors_and_halves_as_halves():
 
 def test_requests_to_try_are_those_that_work_when_no_user_could_be_stored(demo, user, monkeypatch):
     monkeypatch.chdir(demo.root)
-    assert len(curl_lines(demo.document, (user,), port=8000)) == 3
-    lines = curl_lines(demo.document, ("José", "user 1"), port=8000)
+    assert len(curl_lines(demo.document, (user,), url=demo.document["store"]["url"], port=8000)) == 3
+    lines = curl_lines(demo.document, ("José", "user 1"), url=demo.document["store"]["url"], port=8000)
     assert [line.split("'")[1] for line in lines] == ["http://127.0.0.1:8000/coldstart"]
 
 

@@ -227,7 +227,9 @@ def test_standalone_on_a_taken_port_says_how_to_choose_another_for_both_callers(
 
 def test_doctor_tells_a_torn_extra_from_an_absent_one(monkeypatch):
     monkeypatch.setattr("prismrec.commands.doctor._installed", lambda package: package != "torch")
-    assert {line.name: line.passed for line in check_extras()} == {"extra serve": True, "extra train": False}
+    found = {line.name: line.passed for line in check_extras()}
+    assert found.pop("extra train") is False
+    assert set(found.values()) == {True}
 
 
 def test_doctor_sees_a_file_where_a_folder_should_be(tmp_path):

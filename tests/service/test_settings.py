@@ -33,7 +33,7 @@ def test_unknown_variable_is_named_and_refused() -> None:
         ("PORT", "x"),
         ("STORE_URL", "foo"),
         ("STORE_URL", "sqlite:///"),
-        ("STORE_URL", "postgres://u@h/db"),
+        ("STORE_URL", "mysql://u@h/db"),
         ("PORT", "65536"),
         ("POLL_SECONDS", "nan"),
         ("LOG_LEVEL", "loud"),

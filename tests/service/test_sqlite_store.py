@@ -15,8 +15,9 @@ import pytest
 from service.errors import ServiceError, StorageFullError, StorageUnavailableError
 from service.store import BrokenStore, open_or_degrade, open_store
 from service.store.protocol import Interaction, Known, Preferences, Source, Store, Write
+from service.store.receipts import KEY_LIFE_SECONDS
 from service.store.schema import APPLICATION_ID, MIGRATIONS
-from service.store.sqlite import KEY_LIFE_SECONDS, SqliteStore
+from service.store.sqlite import SqliteStore
 from tests.service.store_contract import MAX_HISTORY, NOW, StoreContract, write
 
 
@@ -164,7 +165,7 @@ def test_database_of_another_program_is_refused(tmp_path: Path) -> None:
         open_store(f"sqlite:///{path}")
 
 
-@pytest.mark.parametrize("url", ["", "store.sqlite", "sqlite:///", "postgresql://x/y", "mysql://x"])
+@pytest.mark.parametrize("url", ["", "store.sqlite", "sqlite:///", "postgresql://x", "mysql://x"])
 def test_url_of_no_known_engine_is_refused(url: str) -> None:
     with pytest.raises(StorageUnavailableError):
         open_store(url)

@@ -1,0 +1,31 @@
+"""What both engines keep of a write under its idempotency key, and how a repeat of the key is answered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from service.errors import ConflictError
+from service.store.protocol import Receipt, Write
+
+KEY_LIFE_SECONDS = 24 * 3600
+"""How long a repeat of an idempotency key gets the first answer again."""
+
+
+def fingerprint_of(write: Write) -> bytes:
+    """Identifies what is written, so that a reused key with other content is noticed; 32 bytes."""
+    content = [write.user_id, [[taken.item_id, taken.timestamp] for taken in write.interactions]]
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).digest()
+
+
+def conflict() -> ConflictError:
+    """A key came again with another write."""
+    return ConflictError(
+        "this Idempotency-Key was used for another write",
+        hint="use a new key for every write, the same for a retry",
+    )
+
+
+def replayed(stored: int, duplicates: int, unknown_items: str) -> Receipt:
+    """The first answer again; unknown_items: the JSON that was kept."""
+    return Receipt(stored, duplicates, tuple(json.loads(unknown_items)), replayed=True)
