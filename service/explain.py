@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service import checks, ranking, sentences
+from service import checks, ranking
 from service.counterfactual import find_counterfactual
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
@@ -18,15 +18,22 @@ from service.fidelity import measure_factors, measure_fidelity
 from service.limits import LIMITS
 from service.places import Place, places_of
 from service.query import Attribution, FloatArray, Query, RankedItem, Ranking
+from service.words.english import ENGLISH
+from service.words.phrases import Phrases
+from service.words.sentences import Sentences
 
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What an explanation costs more for, each only on request. fidelity_k None leaves fidelity out."""
+    """What an explanation costs more for, each only on request, and the words of its sentence.
+
+    fidelity_k None leaves fidelity out.
+    """
 
     counterfactual: bool = False
     fidelity_k: int | None = None
     seed: int = 0
+    phrases: Phrases = ENGLISH
 
 
 NO_EXTRAS = Extras()
@@ -80,17 +87,19 @@ def explain_item(
     )
     factors = np.argsort(-found.latent[0], kind="stable").tolist()
     told = _with_extras(loaded, query, told, extras, factors=factors)
-    return dataclasses.replace(told, sentence=sentences.of_item(loaded, told, views))
+    return dataclasses.replace(told, sentence=Sentences(loaded, query, extras.phrases).of_item(told, views))
 
 
-def explain_list(loaded: LoadedBundle, query: Query, answer: Ranking, *, top: int = 3) -> tuple[ItemReasons, ...]:
+def explain_list(
+    loaded: LoadedBundle, query: Query, answer: Ranking, *, top: int = 3, phrases: Phrases = ENGLISH
+) -> tuple[ItemReasons, ...]:
     """The `top` largest contributions of both views for each item of a list, in its order.
 
     One explainer run for the whole list. A popularity list has no personal reasons: its sentences say so.
     """
-    items = tuple(item.item_ix for item in answer.items)
+    items, sentences = tuple(item.item_ix for item in answer.items), Sentences(loaded, query, phrases)
     if answer.z is None or not items:
-        return tuple(_popular(item) for item in answer.items)
+        return tuple(_popular(item, sentences.popular()) for item in answer.items)
     found = loaded.explainer(query.history, query.condition, query.shift, items)
     places, gains = places_of(loaded, answer.z, query.shift), _condition_gains(loaded, query, items)
     reasons = []
@@ -105,15 +114,15 @@ def explain_list(loaded: LoadedBundle, query: Query, answer: Ranking, *, top: in
                 other_factors=math.fsum(f.contribution for f in views[top:]),
                 linear=math.fsum(h.linear for h in history),
                 history=history[:top],
-                sentence=sentences.of_reasons(loaded, views, history),
+                sentence=sentences.of_reasons(ix, gains[k], views, history),
             )
         )
     return tuple(reasons)
 
 
-def _popular(item: RankedItem) -> ItemReasons:
+def _popular(item: RankedItem, sentence: str) -> ItemReasons:
     """An item of a popularity list: its score, the share of the interactions, is its base and all there is."""
-    return ItemReasons(item.item_ix, item.score, 0.0, (), 0.0, 0.0, (), sentences.POPULAR)
+    return ItemReasons(item.item_ix, item.score, 0.0, (), 0.0, 0.0, (), sentence)
 
 
 def _factor_views(places: Sequence[Place], item_ix: int, contributions: FloatArray) -> tuple[FactorContribution, ...]:

@@ -7,20 +7,22 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from service import sentences
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError, NonFiniteScoreError
 from service.explanation import Profile, ProfileFactor, ProfileItem
 from service.limits import LIMITS
 from service.places import Place, places_of, sd_of
 from service.query import Query
+from service.words.english import ENGLISH
+from service.words.phrases import Phrases
+from service.words.sentences import Sentences
 
 METHOD = "leave-one-out on z: each history item taken away, the others kept"
 ITEMS = 5
 """So many items are named per factor."""
 
 
-def profile(loaded: LoadedBundle, query: Query) -> Profile:
+def profile(loaded: LoadedBundle, query: Query, *, phrases: Phrases = ENGLISH) -> Profile:
     """Where the query's history puts a user in each factor. Uses the query's history, condition and shift.
 
     `items` by leave-one-out on z: the history is encoded without each item, and the items whose absence moves z_i
@@ -47,7 +49,7 @@ def profile(loaded: LoadedBundle, query: Query) -> Profile:
         considered=len(tried),
         sentence="",
     )
-    return dataclasses.replace(found, sentence=sentences.of_profile(loaded, found))
+    return dataclasses.replace(found, sentence=Sentences(loaded, query, phrases).of_profile(found))
 
 
 def _newest(history: tuple[int, ...]) -> tuple[int, ...]:

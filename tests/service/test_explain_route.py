@@ -41,7 +41,8 @@ def test_explanation_of_a_model_with_a_linear_term_says_what_each_item_adds_dire
     assert told["history"][0]["item_id"] == "m20" and told["history"][0]["linear"] > 3
     parts = told["base_value"] + sum(f["contribution"] for f in told["factors"]) + told["linear"]
     assert parts == pytest.approx(told["score"], rel=1e-5)
-    assert "straight from the items of the history" in told["sentence"]
+    assert "your history points straight to it" in told["sentence"]
+    assert told["condition_gain"] > 25 and "because you asked for Comedy and Drama" in told["sentence"]
     assert started.status_code == 200
 
 

@@ -63,7 +63,7 @@ def test_explain_item_for_a_comedy_lover_names_the_planted_factor(loaded: Loaded
     assert top.contribution > 0
     assert top.percentile > 90
     assert (top.quality.effect, top.quality.q_value) == (0.2, 0.003)
-    assert "genre Comedy, factor 0" in told.sentence
+    assert "you lean to Comedy (factor 0, top" in told.sentence
     assert "mostly" in told.sentence
     horror = explain_item(loaded, Query(history=(2, 5, 8, 11)), 14).factors[0]
     assert (horror.factor, horror.half, horror.value) == (0, "negative", "Horror")
@@ -193,7 +193,7 @@ def test_explain_list_gives_each_item_its_own_reasons(loaded: LoadedBundle) -> N
             [f.contribution for f in reason.factors], [f.contribution for f in alone.factors[:2]], atol=1e-5
         )
         assert len(reason.history) == 2
-        assert reason.sentence.startswith("Its score is ")
+        assert reason.sentence.startswith("Recommended ")
 
 
 def test_explain_list_by_popularity_says_that_it_is_not_personal(loaded: LoadedBundle) -> None:

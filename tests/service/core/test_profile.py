@@ -24,7 +24,7 @@ def test_profile_of_a_comedy_lover_with_one_horror_names_both_sides(loaded: Load
     assert genre is not None
     assert {item.item_ix for item in first.items} == {0, 3, 6, 9}  # the horror film pulls the other way
     assert all(item.pull > 0 for item in first.items)
-    assert "genre Comedy, factor 0" in found.sentence
+    assert "you lean to Comedy (factor 0, top" in found.sentence
 
 
 def test_profile_pulls_equal_leave_one_out_on_the_twin(loaded: LoadedBundle, twin: BuilderModel) -> None:

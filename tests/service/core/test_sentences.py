@@ -1,4 +1,4 @@
-"""Sentences say what the numbers say, with their thresholds, and claim no cause."""
+"""Sentences say what the numbers say, by their thresholds, and nothing that the item or the numbers do not bear out."""
 
 from __future__ import annotations
 
@@ -7,117 +7,314 @@ import dataclasses
 import numpy as np
 import pytest
 
+from service.counterfactual import Counterfactual
 from service.engine import LoadedBundle
-from service.explain import explain_item
+from service.explain import Extras, explain_item
+from service.explanation import FactorContribution, HistoryContribution, ItemExplanation
 from service.profile import profile
 from service.query import Query
-from service.sentences import of_item, of_profile, of_reasons
+from service.words.sentences import Sentences
 
 COMEDIES = (0, 3, 6, 9)
+FILM = 12
+"""A comedy of the 2010s in the planted catalogue."""
 
 
-def _with_contributions(told, *values: float):
-    first = told.factors[0]
-    return tuple(dataclasses.replace(first, factor=i, contribution=v) for i, v in enumerate(values))
+@pytest.fixture(scope="module")
+def told(loaded: LoadedBundle) -> ItemExplanation:
+    return explain_item(loaded, Query(history=COMEDIES), FILM)
+
+
+@pytest.fixture(scope="module")
+def sentences(loaded: LoadedBundle) -> Sentences:
+    return Sentences(loaded, Query(history=COMEDIES))
+
+
+def factor(told: ItemExplanation, contribution: float, **changes) -> FactorContribution:
+    """A comedy factor of who lies in the top 6 %, but for the changes."""
+    first = next(f for f in told.factors if f.factor == 0)
+    return dataclasses.replace(first, **{"contribution": contribution, "percentile": 94.0, **changes})
+
+
+def lacking(told: ItemExplanation, contribution: float, **changes) -> FactorContribution:
+    return factor(told, contribution, factor=1, attribute="year", value="1970s", item_has=False, **changes)
+
+
+def undecoded(told: ItemExplanation, contribution: float, **changes) -> FactorContribution:
+    named = {"factor": 3, "status": "undecoded", "attribute": None, "value": None, "item_has": None}
+    return factor(told, contribution, **{**named, **changes})
+
+
+def said(sentences: Sentences, *factors: FactorContribution, history=(), gain: float = 0.0) -> str:
+    ordered = sorted(factors, key=lambda f: -abs(f.contribution))
+    return sentences.of_reasons(FILM, gain, ordered, history)
 
 
 @pytest.mark.parametrize(
     ("values", "word"),
-    [((0.5, 0.5), "mostly"), ((0.26, 0.25, 0.25, 0.24), "partly"), ((0.2,) * 5, "weakly"), ((-1.0,), "not raised")],
+    [
+        ((0.5, 0.5), "mostly because you lean to Comedy"),
+        ((0.26, 0.25, 0.25, 0.24), "partly because"),
+        ((0.2,) * 5, "No one reason stands out: recommended weakly because"),
+        ((-1.0,), "Recommended though nothing known of you raises its score"),
+    ],
 )
-def test_of_reasons_degree_follows_the_share_of_the_largest(loaded: LoadedBundle, values, word: str) -> None:
-    told = explain_item(loaded, Query(history=COMEDIES), 12)
-    assert word in of_reasons(loaded, _with_contributions(told, *values), ())
+def test_of_reasons_degree_follows_the_share_of_what_is_named(told, sentences, values, word: str) -> None:
+    assert word in said(sentences, *(factor(told, v) for v in values))
 
 
-def test_of_reasons_undecoded_factor_gets_no_name(loaded: LoadedBundle) -> None:
-    told = explain_item(loaded, Query(history=COMEDIES), 12)
-    nameless = dataclasses.replace(told.factors[0], status="undecoded", attribute=None, value=None)
-    sentence = of_reasons(loaded, (nameless,), ())
-    assert "factor 0, which is not decoded" in sentence
-    assert "Comedy" not in sentence
-    unsure = dataclasses.replace(told.factors[0], status="ambiguous")
-    assert "perhaps genre Comedy" in of_reasons(loaded, (unsure,), ())
+def test_of_reasons_names_the_meaning_the_factor_and_the_place(told, sentences) -> None:
+    assert said(sentences, factor(told, 1.0)) == (
+        "Recommended mostly because you lean to Comedy (factor 0, top 6 % of users)."
+    )
+    other_half = factor(told, 1.0, half="negative", value="Horror", percentile=3.4, factor=2)
+    assert "you lean to Horror (factor 2, top 3 % of users)" in said(sentences, other_half)
+    near_the_middle = factor(told, 1.0, percentile=60.0)
+    assert "you lean slightly to Comedy (factor 0, top 40 % of users)" in said(sentences, near_the_middle)
+    at_the_end = factor(told, 1.0, percentile=100.0)
+    assert "top 1 % of users" in said(sentences, at_the_end), "the user is one more: never the top 0 %"
 
 
-def test_of_item_names_history_titles_and_place(loaded: LoadedBundle) -> None:
-    told = explain_item(loaded, Query(history=COMEDIES), 12)
-    sentence = of_item(loaded, told, told.factors)
-    best = max(told.history, key=lambda h: h.contribution)
-    assert sentence.startswith(f"Ranked {told.rank}; its score ")
-    assert (loaded.catalogue.titles[best.item_ix] or "") in sentence
-    assert "associated" in sentence
-    assert "because" not in sentence
+def test_of_reasons_words_of_values_follow_their_kind(told, sentences) -> None:
+    decade = factor(told, 1.0, attribute="year", value="2010s")
+    assert "you lean to the 2010s (factor 0" in said(sentences, decade)
+    assert "you lean to rating high (factor 0" in said(sentences, factor(told, 1.0, attribute="rating", value="high"))
+    assert "you lean to rating (factor 0" in said(sentences, factor(told, 1.0, attribute="rating", value=None))
+
+
+def test_of_reasons_undecoded_or_ambiguous_factor_is_said_to_be_so(told, sentences) -> None:
+    nameless = said(sentences, undecoded(told, 1.0))
+    assert nameless.endswith("you are among the top 6 % of users in factor 3, which is not decoded.")
+    assert "Comedy" not in nameless
+    low = undecoded(told, 1.0, half="negative", percentile=6.0)
+    assert "among the bottom 6 % of users in factor 3" in said(sentences, low)
+    assert "you lean to what may be Comedy" in said(sentences, factor(told, 1.0, status="ambiguous"))
+
+
+def test_of_reasons_prefers_what_the_item_has_where_it_carries_half_as_much(told, sentences) -> None:
+    assert "1970s" not in said(sentences, lacking(told, 1.0), factor(told, 0.5))
+    honest = said(sentences, lacking(told, 1.0), factor(told, 0.49))
+    assert "in factor 1, which usually goes with the 1970s, though this item does not have it" in honest
+    assert "Comedy" not in honest
+    unsure = said(sentences, lacking(told, 1.0, status="ambiguous"))
+    assert "which may go with the 1970s, though this item does not have it" in unsure
+    assert "Comedy" in said(sentences, undecoded(told, 1.0), factor(told, 0.5))
+    assert "what may be Comedy" in said(sentences, lacking(told, 1.0), factor(told, 0.5, status="ambiguous"))
+    sure = factor(told, 0.5, attribute="year", value="2010s", factor=1)
+    assert "the 2010s" in said(sentences, factor(told, 1.0, status="ambiguous"), sure)
+
+
+def test_of_reasons_names_a_second_value_that_carries_half_of_the_first(told, sentences) -> None:
+    decade = {"factor": 1, "attribute": "year", "value": "2010s", "percentile": 90.0}
+    both = said(sentences, factor(told, 1.0), factor(told, 0.5, **decade))
+    assert "lean to Comedy (factor 0, top 6 % of users) and the 2010s (factor 1, top 10 % of users)" in both
+    assert "2010s" not in said(sentences, factor(told, 1.0), factor(told, 0.49, **decade))
+    again = said(sentences, factor(told, 1.0), factor(told, 0.9, factor=2))
+    assert "factor 2" not in again, "the same value twice tells nothing more"
+    slight = said(sentences, factor(told, 1.0), factor(told, 0.9, **{**decade, "percentile": 55.0}))
+    assert "Comedy (factor 0, top 6 % of users) and you lean slightly to the 2010s (factor 1, top 45 %" in slight
+
+
+def test_of_reasons_steering_is_credited_where_it_makes_the_place(told, sentences) -> None:
+    moved = said(sentences, factor(told, 1.0, z=2.0, shifted=1.5))
+    assert moved == "Recommended mostly because your steering moves you to Comedy (factor 0, by 1.5 sd)."
+    assert "you lean to Comedy" in said(sentences, factor(told, 1.0, z=2.0, shifted=0.9))
+    assert "you lean to Comedy" in said(sentences, factor(told, 1.0, z=2.0, shifted=-3.0)), "it moved the other way"
+    spread = [undecoded(told, 0.1, factor=i % 3, z=1.0, shifted=0.4) for i in range(10)]
+    assert "partly because your steering moves you towards it" in said(sentences, factor(told, 0.1), *spread)
+    nameless = said(sentences, undecoded(told, 1.0, factor=2, z=2.0, shifted=1.5))
+    assert "your steering moves you along factor 2 (by 1.5 sd), which is not decoded" in nameless
+    elsewhere = said(sentences, lacking(told, 1.0, z=1.0, shifted=2.0))
+    assert "along factor 1 (by 2.0 sd), which usually goes with the 1970s, though this" in elsewhere
 
 
 @pytest.mark.parametrize(
     ("shares", "says"),
     [
-        ((0.06, 0.05), " and goes with Film 0 (1970) and Film 3 (1991) in the history."),
-        ((0.06, 0.02), " and goes a little with Film 0 (1970) and Film 3 (1991) in the history."),
-        ((0.06, 0.01), " and goes a little with Film 0 (1970) in the history."),
-        ((0.019, 0.005), "users), hardly with any item of the history."),
-        ((-0.06, -0.5), "users)."),
+        ((0.06, 0.05), "; of your history, Film 0 (1970) and Film 3 (1991) count most for it."),
+        ((0.06, 0.02), "; of your history, Film 0 (1970) and Film 3 (1991) count a little for it."),
+        ((0.06, 0.01), "; of your history, Film 0 (1970) counts a little for it."),
+        ((0.2, 0.01), "; of your history, Film 0 (1970) counts most for it."),
+        ((0.019, 0.005), " users); no item of your history stands out."),
+        ((-0.06, -0.5), " users); no item of your history stands out."),
     ],
 )
-def test_of_reasons_history_is_named_only_as_far_as_it_carries_the_score(loaded, shares, says: str) -> None:
+def test_of_reasons_history_is_named_only_as_far_as_it_carries_the_score(told, sentences, shares, says: str) -> None:
     """Shares of the score's way from its base, which the factors' contributions add up to."""
-    told = explain_item(loaded, Query(history=COMEDIES), 12)
-    history = tuple(
-        dataclasses.replace(told.history[0], item_ix=ix, contribution=4.0 * share)
-        for ix, share in zip(COMEDIES, shares, strict=False)
-    )
-    assert of_reasons(loaded, _with_contributions(told, 5.0, -1.0), history).endswith(says)
+    history = [HistoryContribution(ix, 4.0 * share) for ix, share in zip(COMEDIES, shares, strict=False)]
+    assert said(sentences, factor(told, 5.0), undecoded(told, -1.0), history=history).endswith(says)
 
 
 @pytest.mark.parametrize(
     ("factors", "history", "says"),
     [
-        ((1.0,), ((3.0, 2.9),), "comes mostly straight from the items of the history, is partly associated with"),
-        ((1.0,), ((3.0, 2.9),), "users) and goes with Film 0 (1970) in the history."),
-        ((1.0, 1.0, 1.0, 1.0), ((2.0, 1.5),), "comes partly straight from the items of the history, is weakly"),
-        ((3.0,), ((1.5, 1.0),), "is mostly associated with"),
-        ((1.0,), ((1.0, 0.9),), "is mostly associated with"),
-        ((-1.0,), ((2.0, 1.9),), "straight from the items of the history, not from any factor, and goes with Film 0"),
-        ((1.0,), ((0.02, 0.5),) * 4, "straight from the items of the history, none of which stands out, and is partly"),
-        ((-0.5,), ((-1.0, -1.0),), "is not raised by any factor."),
+        (
+            (1.0,),
+            ((3.0, 2.9),),
+            "mostly because your history points straight to it, Film 0 (1970) most of all, and par",
+        ),
+        (
+            (1.0, 0.9, 0.8),
+            ((0.1, 0.5),) * 4,
+            "partly because your history points straight to it, Film 0 (1970) and Film 3",
+        ),
+        ((3.0,), ((1.5, 1.0),), "mostly because you lean to Comedy (factor 0, top 6 % of users), and partly because"),
+        ((3.0,), ((1.5, 0.01),), "top 6 % of users); of your history, Film 0 (1970) counts most for it."),
+        ((0.01,), ((3.0, 2.9),), "mostly because your history points straight to it, Film 0 (1970) most of all."),
+        ((-1.0,), ((2.0, 1.9),), "mostly because your history points straight to it, Film 0"),
+        ((1.0,), ((0.02, 0.5),) * 4, "points straight to it, though no item of it stands out, and partly because you"),
+        ((-0.5,), ((-1.0, -1.0),), "though nothing known of you raises its score; no item of your history stands out"),
     ],
 )
-def test_of_reasons_what_goes_past_the_factors_is_said_first_where_it_is_more(loaded, factors, history, says) -> None:
+def test_of_reasons_what_goes_past_the_factors_is_said_first_where_it_is_more(
+    told, sentences, factors, history, says
+) -> None:
     """history: (contribution, its direct part) of each item."""
-    told = explain_item(loaded, Query(history=COMEDIES), 12)
-    shares = tuple(
-        dataclasses.replace(told.history[0], item_ix=ix, contribution=whole, linear=direct)
-        for ix, (whole, direct) in zip(COMEDIES, history, strict=False)
-    )
-    sentence = of_reasons(loaded, _with_contributions(told, *factors), shares)
-    assert says in sentence
-    assert "because" not in sentence
+    shares = [HistoryContribution(ix, *parts) for ix, parts in zip(COMEDIES, history, strict=False)]
+    assert says in said(sentences, *(factor(told, v) for v in factors), history=shares)
 
 
-def test_of_item_score_made_by_a_condition_does_not_credit_the_history(loaded: LoadedBundle) -> None:
+def test_of_reasons_factor_that_tells_nothing_is_left_out_beside_a_larger_reason(told, sentences) -> None:
+    history = [HistoryContribution(0, 4.0, 3.0)]
+    assert "factor" not in said(sentences, undecoded(told, 0.9), history=history)
+    assert "factor" not in said(sentences, lacking(told, 0.9), history=history)
+    assert "factor 3" in said(sentences, undecoded(told, 1.1), history=history), "but not where it is partly the reason"
+
+
+@pytest.mark.parametrize(
+    ("names", "match", "mode", "gain", "says"),
+    [
+        (["Comedy"], "any", "soft", 20.0, "Recommended first of all because you asked for Comedy, then mostly because"),
+        (["Comedy"], "any", "soft", 0.5, "Recommended because you asked for Comedy, and mostly because you lean"),
+        (["Comedy", "Drama"], "any", "both", 20.0, "because you asked for Comedy or Drama, then"),
+        (["Comedy"], "any", "soft", 0.0, "Recommended as you asked for Comedy, mostly because with that you lean to"),
+        (["Comedy"], "any", "strict", 0.0, "Recommended as you asked for Comedy only, mostly because you lean to"),
+        (["Horror", "Drama"], "all", "soft", 0.0, "Recommended though you asked for Drama and Horror, mostly because"),
+    ],
+)
+def test_of_reasons_says_first_what_was_asked_for(loaded, direct, told, names, match, mode, gain, says) -> None:
+    """A gain is of a model with a linear term; without one the condition acts through the factors."""
+    bundle = direct if gain else loaded
+    query = Query(history=COMEDIES, condition=bundle.condition(names, match=match, mode=mode))
+    assert says in said(Sentences(bundle, query), factor(told, 1.0), gain=gain)
+
+
+def test_of_reasons_of_nothing_but_a_condition_names_it_alone(direct, told) -> None:
+    query = Query(history=(), condition=direct.condition(["Comedy"]))
+    assert said(Sentences(direct, query), gain=5.0) == "Recommended because you asked for Comedy."
+    many = Query(history=(), condition=direct.condition(["Comedy", "Drama", "Horror"]))
+    assert "Comedy, Drama or Horror" in said(Sentences(direct, many), gain=5.0)
+
+
+def test_of_item_names_its_place_and_what_carries_it(loaded: LoadedBundle, told: ItemExplanation) -> None:
+    best = max(told.history, key=lambda h: h.contribution)
+    listed = explain_item(loaded, Query(history=COMEDIES, n=20), FILM)
+    opening = f"Ranked {told.rank}, mostly because you lean to Comedy (factor 0, top 2 % of users); of your history, "
+    assert listed.sentence.startswith(opening)
+    assert (loaded.catalogue.titles[best.item_ix] or "") in listed.sentence.removeprefix(opening)
+
+
+@pytest.mark.parametrize(
+    ("changes", "opens"),
+    [
+        ({"rank": 11}, "Ranked 11, below the end of the list; it scores as it does mostly because you lean"),
+        ({"rank": None, "not_listed": "seen"}, "Already in your history; it scores as it does mostly because"),
+        ({"rank": None, "not_listed": "excluded"}, "Not listed, as the request leaves it out; it scores as"),
+        ({"rank": None, "not_listed": "condition"}, "Not listed, as it is not what you asked for; it scores as"),
+    ],
+)
+def test_of_item_opening_says_why_it_is_not_listed(told, sentences, changes, opens: str) -> None:
+    changed = dataclasses.replace(told, **changes)
+    assert sentences.of_item(changed, [factor(told, 1.0)]).startswith(opens)
+
+
+def test_of_item_below_the_list_says_what_speaks_against_it_where_that_is_more(told, sentences) -> None:
+    low = dataclasses.replace(told, rank=40, history=())
+    parts = [undecoded(told, -2.0, half="negative", percentile=6.0), factor(told, 1.0)]
+    against = "; more speaks against it, most of all that you are among the bottom 6 % of users in factor 3"
+    assert against in sentences.of_item(low, parts)
+    assert "against" not in sentences.of_item(low, [factor(told, 3.0), parts[0]])
+    assert "against" not in sentences.of_item(dataclasses.replace(low, rank=1), parts)
+    away = dataclasses.replace(low, history=(HistoryContribution(0, -3.0, -3.0),))
+    assert "most of all that your history points away from it" in sentences.of_item(away, parts)
+
+
+@pytest.mark.parametrize(
+    ("shown", "removed", "replacement", "ends"),
+    [
+        ((0, 3), (3, 0), 7, "; without those two it would be replaced by Film 7 (2019)."),
+        ((0,), (0,), 7, "; without that one it would be replaced by Film 7 (2019)."),
+        ((0, 3), (0, 6), None, "; without Film 0 (1970) and Film 6 (2012) it would leave the list."),
+        (
+            (),
+            (0, 3, 6),
+            49,
+            "; without Film 0 (1970), Film 3 (1991) and Film 6 (2012) it would be replaced by item m49.",
+        ),
+    ],
+)
+def test_of_item_counterfactual_refers_to_what_was_named(told, sentences, shown, removed, replacement, ends) -> None:
+    history = tuple(HistoryContribution(ix, 1.0) for ix in shown)
+    found = dataclasses.replace(COUNTERFACTUAL, remove=removed, replacement=replacement)
+    changed = dataclasses.replace(told, history=history, counterfactual=found)
+    assert sentences.of_item(changed, [factor(told, 2.0)]).endswith(ends)
+    tried = dataclasses.replace(changed, counterfactual=dataclasses.replace(found, valid=False))
+    assert "without" not in sentences.of_item(tried, [factor(told, 2.0)])
+
+
+COUNTERFACTUAL = Counterfactual(remove=(), new_rank=11, replacement=None, valid=True, runs=3, reason=None)
+
+
+def test_of_item_score_made_by_steering_does_not_credit_the_history(loaded: LoadedBundle) -> None:
     """The same history by itself is the control: there its items carry the score."""
     history = (0, 2, 3, 5)
-    plain = explain_item(loaded, Query(history=history), 12)
+    plain = explain_item(loaded, Query(history=history), FILM)
     steered = np.array([6.0, 0, 0, 0], dtype=np.float32)
-    pushed = explain_item(loaded, Query(history=history, shift=steered), 12)
+    pushed = explain_item(loaded, Query(history=history, shift=steered), FILM)
     assert max(h.contribution for h in pushed.history) > 0
-    assert "and goes with" in plain.sentence
-    assert "and goes with" not in pushed.sentence
-
-
-def test_of_profile_item_that_hardly_pulls_is_not_said_to_be_behind_it(loaded: LoadedBundle) -> None:
-    found = profile(loaded, Query(history=COMEDIES))
-    assert "which goes with" in found.sentence
-    faint = tuple(dataclasses.replace(item, pull=0.05) for item in found.factors[0].items)
-    quiet = dataclasses.replace(found, factors=(dataclasses.replace(found.factors[0], items=faint), *found.factors[1:]))
-    assert "goes with" not in of_profile(loaded, quiet)
-
-
-def test_of_item_seen_says_so_first(loaded: LoadedBundle) -> None:
-    assert explain_item(loaded, Query(history=COMEDIES), 3).sentence.startswith("Already in the history")
+    assert "count most for it" in plain.sentence
+    assert "most for it" not in pushed.sentence
+    assert "your steering moves you to Comedy (factor 0, by 6.0 sd)" in pushed.sentence
 
 
 def test_of_item_without_a_title_shows_the_id(loaded: LoadedBundle) -> None:
     assert loaded.catalogue.titles[49] is None
     assert "item m49" in explain_item(loaded, Query(history=(49,)), 46).sentence
+
+
+def test_of_item_with_its_counterfactual_on_the_live_model_reads_as_one_sentence(loaded: LoadedBundle) -> None:
+    query = Query(history=(0, 2), n=3)
+    for item in loaded.recommend(query).items:
+        found = explain_item(loaded, query, item.item_ix, extras=Extras(counterfactual=True))
+        assert found.sentence.endswith(".") and found.sentence.count(". ") == 0
+        assert ("without" in found.sentence) == (found.counterfactual is not None and found.counterfactual.valid)
+
+
+def test_of_profile_names_the_most_unusual_places_and_what_shows_the_first(loaded: LoadedBundle) -> None:
+    found = profile(loaded, Query(history=COMEDIES))
+    assert found.sentence.startswith("Most of all you lean to Comedy (factor 0, top ")
+    assert ", as Film " in found.sentence and " show; also, you lean" in found.sentence
+    assert found.sentence.endswith(f". {len(found.undecoded)} factor is not decoded where you lie.")
+
+
+def test_of_profile_item_that_hardly_pulls_is_not_said_to_show_anything(loaded, sentences) -> None:
+    found = profile(loaded, Query(history=COMEDIES))
+    faint = tuple(dataclasses.replace(item, pull=0.05) for item in found.factors[0].items)
+    quiet = dataclasses.replace(found, factors=(dataclasses.replace(found.factors[0], items=faint), *found.factors[1:]))
+    assert " show" not in sentences.of_profile(quiet)
+    one = (dataclasses.replace(faint[0], pull=0.5), *faint[1:])
+    single = dataclasses.replace(found, factors=(dataclasses.replace(found.factors[0], items=one),))
+    assert " shows" in sentences.of_profile(single)
+
+
+def test_of_profile_of_who_steers_or_asks_says_so(loaded: LoadedBundle, direct: LoadedBundle) -> None:
+    steered = profile(loaded, Query(history=(2, 5), shift=np.array([9.0, 0, 0, 0], dtype=np.float32)))
+    assert steered.sentence.startswith("Most of all your steering moves you to Comedy (factor 0, by 9.0 sd)")
+    asked = profile(loaded, Query(history=(2, 5), condition=loaded.condition(["Comedy"])))
+    assert asked.sentence.startswith("As you asked for Comedy, most of all with that you lean")
+
+
+def test_of_profile_without_a_decoded_place_says_that_none_can_be_named(loaded, sentences) -> None:
+    found = profile(loaded, Query(history=COMEDIES))
+    nameless = dataclasses.replace(found, factors=(), undecoded=(0, 1, 2, 3))
+    assert sentences.of_profile(nameless) == ("None of the 4 factors is decoded where you lie, so none can be named.")

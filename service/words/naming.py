@@ -1,0 +1,128 @@
+"""Items, values and places in factors put into the words of a table: the parts of sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from service.engine import LoadedBundle
+from service.explanation import FactorContribution, ProfileFactor
+from service.places import sd_of
+from service.query import Condition
+from service.words import thresholds
+from service.words.choice import steered_part
+from service.words.phrases import Phrases
+
+Placed = FactorContribution | ProfileFactor
+DECADE = re.compile(r"\d{3}0s")
+
+
+class Naming:
+    """The names in one bundle, in the words of one table. asked: a condition that moves the factors, or None."""
+
+    def __init__(self, loaded: LoadedBundle, phrases: Phrases, *, asked: bool) -> None:
+        self._loaded, self._phrases, self._asked = loaded, phrases, asked
+
+    def titles(self, items: Iterable[int]) -> str:
+        """ "Alien and Blade Runner": the items' titles, or ids where there is none."""
+        catalogue, words = self._loaded.catalogue, self._phrases
+        return words.both.of([words.title(catalogue.titles[ix], catalogue.ids[ix]) for ix in items])
+
+    def values(self, condition: Condition) -> str:
+        """ "Comedy or Drama": what a condition asks for."""
+        attribute, words = self._loaded.condition_attribute, self._phrases
+        assert attribute is not None  # a condition was made from its values
+        named = [self._value(attribute.name, attribute.values[v]) for v in condition.values]
+        listing = words.either if condition.match == "any" else words.both
+        if len(named) <= thresholds.NAMED_VALUES:
+            return listing.of(named)
+        return words.fill(words.others, named=words.both.of(named[: thresholds.NAMED_VALUES]))
+
+    def meaning(self, factor: Placed) -> str:
+        """ "Comedy", "the 1980s", "rating 3.84 to 5": what the half is read as, surely or not (not undecoded)."""
+        assert factor.attribute is not None
+        if factor.value is None:
+            return self._phrases.fill(self._phrases.attribute_alone, attribute=self._phrases.line(factor.attribute))
+        return self._value(factor.attribute, factor.value)
+
+    def clauses(self, factors: Sequence[Placed]) -> str:
+        """ "you lean to Comedy (factor 0, top 6 % of users) and the 1980s (...)"; those of one kind share a verb."""
+        words, said = self._phrases, list[str]()
+        kinds = [(self._verb(factor), factor) for factor in factors]
+        for verb in dict.fromkeys(verb for verb, _ in kinds):
+            alike = [factor for other, factor in kinds if other == verb]
+            if verb is None:
+                said += [self._unnamed(factor) for factor in alike]
+            elif verb == words.steered:
+                said.append(words.fill(verb, moves=words.both.of([self._moved(factor) for factor in alike])))
+            else:
+                said.append(words.fill(verb, leanings=words.both.of([self._leaning(factor) for factor in alike])))
+        clause = words.both.of(said)
+        return words.fill(words.as_asked, clause=clause) if self._asked else clause
+
+    def is_steered(self, factor: Placed) -> bool:
+        """Whether its place is the steering's more than the user's."""
+        return self.steered(factor) >= thresholds.STEERED
+
+    def steered(self, factor: Placed) -> float:
+        """The share of its place that is the steering's."""
+        return steered_part(factor.z, factor.shifted, sd_of(self._loaded.factors.factors[factor.factor]))
+
+    def _value(self, attribute: str, value: str) -> str:
+        """A number's bin is named with its attribute ("rating 3.84 to 5"); a decade speaks for itself."""
+        found, words = self._loaded.catalogue.attribute(attribute), self._phrases
+        if found is None or found.kind != "numeric":
+            return words.fill(words.value, value=words.line(value))
+        if DECADE.fullmatch(value):
+            return words.fill(words.value_of_decade, value=value)
+        return words.fill(words.value_of_number, attribute=words.line(attribute), value=words.line(value))
+
+    def _verb(self, factor: Placed) -> str | None:
+        """The template of a leaning; None for a factor that cannot be told as one."""
+        words = self._phrases
+        if factor.attribute is None or _is_elsewhere(factor):
+            return None
+        if self.is_steered(factor):
+            return words.steered
+        return words.leans if _share_out(factor) <= thresholds.LEANS else words.leans_slightly
+
+    def _leaning(self, factor: Placed) -> str:
+        words = self._phrases
+        share = words.percent(_share_out(factor))
+        return words.fill(words.leaning, meaning=self._read_as(factor), factor=factor.factor, share=share)
+
+    def _moved(self, factor: Placed) -> str:
+        words = self._phrases
+        return words.fill(words.moved, meaning=self._read_as(factor), factor=factor.factor, sd=self._sd(factor))
+
+    def _read_as(self, factor: Placed) -> str:
+        """Its meaning; of an ambiguous half: what may be it."""
+        meaning = self.meaning(factor)
+        return self._phrases.fill(self._phrases.perhaps, meaning=meaning) if factor.status == "ambiguous" else meaning
+
+    def _unnamed(self, factor: Placed) -> str:
+        """Of a factor that is not decoded, or is read as something that the item is not."""
+        words, share = self._phrases, self._phrases.percent(_share_out(factor))
+        if factor.attribute is None:
+            if self.is_steered(factor):
+                return words.fill(words.steered_undecoded, factor=factor.factor, sd=self._sd(factor))
+            template = words.top_undecoded if factor.half == "positive" else words.bottom_undecoded
+            return words.fill(template, factor=factor.factor, share=share)
+        tie = words.fill(words.maybe if factor.status == "ambiguous" else words.usually, meaning=self.meaning(factor))
+        if self.is_steered(factor):
+            return words.fill(words.steered_elsewhere, factor=factor.factor, sd=self._sd(factor), tie=tie)
+        template = words.top_elsewhere if factor.half == "positive" else words.bottom_elsewhere
+        return words.fill(template, factor=factor.factor, share=share, tie=tie)
+
+    def _sd(self, factor: Placed) -> str:
+        return self._phrases.tenths(abs(factor.shifted))
+
+
+def _share_out(factor: Placed) -> float:
+    """Percent of the training users who lie as far out in that half or further, 0..50."""
+    return 100.0 - factor.percentile if factor.half == "positive" else factor.percentile
+
+
+def _is_elsewhere(factor: Placed) -> bool:
+    """Whether the item is known not to have what the half is read as. (A profile is of no item.)"""
+    return isinstance(factor, FactorContribution) and factor.item_has is False

@@ -1,0 +1,207 @@
+"""Sentences made from an explanation's numbers and nothing else, in the words of a table.
+
+They tell what the model's score goes with: association within the model. Nobody's taste is claimed to cause anything,
+and "because" is the model's: these parts make up its score.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from service.counterfactual import Counterfactual
+from service.engine import LoadedBundle
+from service.explanation import FactorContribution, HistoryContribution, ItemExplanation, Profile
+from service.query import Query
+from service.words import thresholds
+from service.words.choice import Shown, Support, named_of, shown_of, support_of
+from service.words.english import ENGLISH
+from service.words.naming import Naming
+from service.words.phrases import Phrases
+
+
+class Sentences:
+    """The sentences on one query's answer. Tables of words: service.words.phrases."""
+
+    def __init__(self, loaded: LoadedBundle, query: Query, phrases: Phrases = ENGLISH) -> None:
+        self._loaded, self._query, self._words = loaded, query, phrases
+        condition = query.condition
+        self._by_factors = condition is not None and condition.is_soft and loaded.manifest.graphs.linear is None
+        self._naming = Naming(loaded, phrases, asked=self._by_factors)
+
+    def popular(self) -> str:
+        """Of an item of a popularity list."""
+        return self._stopped(self._words.popular)
+
+    def of_reasons(
+        self, item_ix: int, gain: float, factors: Sequence[FactorContribution], history: Sequence[HistoryContribution]
+    ) -> str:
+        """The short sentence that goes with an item of a list. gain: the condition's; factors, history: all, uncut."""
+        words, told = self._words, _Told(factors, history)
+        head = words.recommended_weakly if self._is_weak(told, gain) else words.recommended
+        said = words.fill(head, reasons=self._reasons(item_ix, gain, told))
+        return self._stopped(self._then(said, self._counts(told)))
+
+    def of_item(self, told: ItemExplanation, factors: Sequence[FactorContribution]) -> str:
+        """One sentence on an item's score, with its counterfactual where there is a valid one. factors: all, uncut."""
+        view = _Told(factors, told.history)
+        reasons = self._reasons(told.item_ix, told.condition_gain, view)
+        said = self._then(self._headed(told, view, reasons), self._counts(view))
+        if not self._is_listed(told):
+            said = self._then(said, self._against(view))
+        if told.counterfactual is not None and told.counterfactual.valid:
+            said = self._then(said, self._without(told.counterfactual, view.named_items))
+        return self._stopped(said)
+
+    def of_profile(self, found: Profile) -> str:
+        """One sentence on the most unusual named positions of a user, and one on how many cannot be named."""
+        words, n = self._words, len(found.undecoded)
+        if not found.factors:
+            return self._stopped(words.fill(words.profile_nothing, count=n, n=n))
+        top, *rest = found.factors[: thresholds.NAMED_FACTORS + 1]
+        clause = self._naming.clauses([top])
+        behind = [item.item_ix for item in top.items[: thresholds.NAMED_ITEMS] if abs(item.pull) >= thresholds.PULLS]
+        if behind and not self._naming.is_steered(top):
+            titles = self._naming.titles(behind)
+            said = words.fill(words.profile_shown, count=len(behind), clause=clause, titles=titles)
+        else:
+            said = words.fill(words.profile, clause=clause)
+        if self._by_factors and self._query.condition is not None:
+            asked = self._naming.values(self._query.condition)
+            said = words.fill(words.asked_in_factors, values=asked, reasons=said)
+        if rest:
+            said = self._then(said, words.fill(words.profile_also, clauses=self._naming.clauses(rest)))
+        said = self._stopped(said)
+        if not n:
+            return said
+        hidden = words.fill(words.profile_undecoded, count=n, n=n)
+        return words.fill(words.next, first=said, second=hidden)
+
+    def _reasons(self, item_ix: int, gain: float, told: _Told) -> str:
+        """ "mostly because you lean to Comedy (...), and partly because your history points straight to it"."""
+        words = self._words
+        reasons = self._degreed(told)
+        said = words.clauses.of(reasons) if reasons else words.unsupported
+        condition = self._query.condition
+        if condition is None:
+            return said
+        asked = self._naming.values(condition)
+        if not self._loaded.satisfied(condition, [item_ix]):
+            return words.fill(words.asked_other, values=asked, reasons=said)
+        if not condition.is_soft:
+            return words.fill(words.asked_only, values=asked, reasons=said)
+        if self._by_factors or gain <= 0:
+            return words.fill(words.asked_in_factors, values=asked, reasons=said)
+        if not reasons:
+            return words.fill(words.asked_alone, values=asked)
+        much = gain >= thresholds.MOSTLY * (gain + told.support.total)
+        return words.fill(words.asked_most if much else words.asked, values=asked, reasons=said)
+
+    def _degreed(self, told: _Told) -> list[str]:
+        """Each reason with its degree, the largest first."""
+        support, named = told.support, told.named
+        found: list[tuple[float, str]] = []
+        if named and self._is_said(told):
+            found.append((told.factor_share, self._naming.clauses(named)))
+        if not any(self._naming.is_steered(f) for f in named):
+            steered = support.share(math.fsum(f.contribution * self._naming.steered(f) for f in support.factors))
+            if steered >= thresholds.PARTLY:
+                found.append((steered, self._words.steering))
+        direct = support.share(support.direct)
+        if direct >= thresholds.SAID:
+            found.append((direct, self._straight(told.shown)))
+        return [self._because(share, reason) for share, reason in sorted(found, key=lambda one: -one[0])]
+
+    def _is_said(self, told: _Told) -> bool:
+        """Whether the factors named are: as a second reason only where they tell something, and carry enough."""
+        share = told.factor_share
+        if share >= told.support.share(told.support.direct):
+            return True
+        telling = told.named[0].attribute is not None and told.named[0].item_has is not False
+        return share >= (thresholds.SAID if telling else thresholds.PARTLY)
+
+    def _because(self, share: float, reason: str) -> str:
+        words = self._words
+        templates = {"mostly": words.mostly, "partly": words.partly, "weakly": words.weakly}
+        return words.fill(templates[thresholds.degree_of(share)], reason=reason)
+
+    def _is_weak(self, told: _Told, gain: float) -> bool:
+        """Whether no reason carries enough to be "partly" one."""
+        support = told.support
+        largest = max(told.factor_share, support.share(support.direct))
+        return support.total > 0 and gain <= 0 and thresholds.degree_of(largest) == "weakly"
+
+    def _straight(self, shown: Shown) -> str:
+        words = self._words
+        if shown.standing == "none":
+            return words.straight_evenly
+        return words.fill(words.straight_from, titles=self._naming.titles(shown.items))
+
+    def _counts(self, told: _Told) -> str:
+        """What the history's items carry, unless the reasons have named them already."""
+        words, shown = self._words, told.shown
+        if not told.history or told.says_direct:
+            return ""
+        if shown.standing == "none":
+            return words.none_stands_out
+        template = words.count_most if shown.standing == "most" else words.count_a_little
+        return words.fill(template, count=len(shown.items), titles=self._naming.titles(shown.items))
+
+    def _is_listed(self, told: ItemExplanation) -> bool:
+        return told.rank is not None and told.rank <= self._query.n
+
+    def _headed(self, told: ItemExplanation, view: _Told, reasons: str) -> str:
+        words = self._words
+        if told.rank is None:
+            why = {"seen": words.seen, "condition": words.not_as_asked}.get(told.not_listed or "", words.left_out)
+            return words.fill(why, reasons=reasons)
+        if not self._is_listed(told):
+            return words.fill(words.ranked_below, rank=told.rank, reasons=reasons)
+        head = words.ranked_weakly if self._is_weak(view, told.condition_gain) else words.ranked
+        return words.fill(head, rank=told.rank, reasons=reasons)
+
+    def _against(self, told: _Told) -> str:
+        """The largest of what speaks against an item, where it is more than what speaks for it."""
+        negative = [f for f in told.factors if f.contribution < 0]
+        direct = min(0.0, math.fsum(h.linear for h in told.history))
+        if -math.fsum((*(f.contribution for f in negative), direct)) <= told.support.total:
+            return ""
+        away = not negative or direct < negative[0].contribution
+        reason = self._words.away if away else self._naming.clauses([negative[0]])
+        return self._words.fill(self._words.against, reason=reason)
+
+    def _without(self, found: Counterfactual, named: Sequence[int]) -> str:
+        words, gone = self._words, found.remove
+        if found.replacement is None:
+            then = words.leaves
+        else:
+            then = words.fill(words.replaced, title=self._naming.titles([found.replacement]))
+        if set(gone) == set(named) and len(gone) == 1:
+            return words.fill(words.without_that, then=then)
+        if set(gone) == set(named) and len(gone) == 2:
+            return words.fill(words.without_those_two, then=then)
+        return words.fill(words.without, titles=self._naming.titles(gone), then=then)
+
+    def _then(self, first: str, second: str) -> str:
+        return self._words.fill(self._words.then, first=first, second=second) if second else first
+
+    def _stopped(self, said: str) -> str:
+        """With a capital and a full stop."""
+        return self._words.fill(self._words.stop, sentence=said[:1].upper() + said[1:])
+
+
+class _Told:
+    """What one item's contributions come to: what is named, and with which shares. factors, history: all, uncut."""
+
+    def __init__(self, factors: Sequence[FactorContribution], history: Sequence[HistoryContribution]) -> None:
+        self.factors, self.history = factors, history
+        self.support: Support = support_of(factors, history)
+        self.named = named_of(self.support)
+        self.shown = shown_of(factors, history)
+        self.factor_share = self.support.share(math.fsum(f.contribution for f in self.named))
+        self.says_direct = self.support.share(self.support.direct) >= thresholds.SAID
+
+    @property
+    def named_items(self) -> tuple[int, ...]:
+        """The items of the history that the sentence has named: "those"."""
+        return self.shown.items
