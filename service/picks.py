@@ -101,7 +101,7 @@ def _by_values(
     for place in sorted(asked, key=lambda place: (asked[place].attribute, asked[place].value)):
         free = tuple(one for one in tried[place] if one.candidate.factor not in claimed)
         if not free:
-            raise _nothing_left(place)
+            raise _nothing_left(loaded, asked[place], place)
         wanted[place] = Wanted(asked[place], free, best_of(free))
         if (factor := wanted[place].chosen.candidate.factor) is not None:
             claimed.add(factor)
@@ -222,9 +222,26 @@ def half_note(factor: Factor, half: Half) -> str | None:
     return "this half is ambiguous: the two decoding methods disagree on the value"
 
 
-def _nothing_left(place: int) -> InvalidRequestError:
+def _nothing_left(loaded: LoadedBundle, asked: Asked, place: int) -> InvalidRequestError:
+    """Why a value cannot be sampled: another pick has the only factor for it, or there is none; and what can be."""
+    named = (asked.attribute, asked.value)
+    if any(_reads(factor, half) == named for factor in loaded.factors.factors for half in HALVES):
+        return InvalidRequestError.field(
+            f"/picks/{place}/value",
+            "another pick has the only factor whose half stands for this value; they contradict",
+            hint="pick one of them, or filter by this value with a strict condition",
+        )
+    halves = {_reads(factor, half) for factor in loaded.factors.factors for half in HALVES}
+    known = halves | {(direction.attribute, direction.value) for direction in loaded.factors.directions}
+    attribute = loaded.catalogue.attribute(asked.attribute)
+    can = [value for value in (attribute.values if attribute else ()) if (asked.attribute, value) in known]
     return InvalidRequestError.field(
         f"/picks/{place}/value",
-        "no half of a factor that is still free encodes this value, and it has no direction",
+        f"no half of a factor is read as this value and it has no direction; can be {listing(can) or 'none of them'}",
         hint="GET /factors shows what can be picked; a strict condition filters by any value",
     )
+
+
+def _reads(factor: Factor, half: Half) -> tuple[str | None, str | None]:
+    reading = factor.reading(half)
+    return reading.attribute, reading.value

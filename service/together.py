@@ -53,7 +53,7 @@ def tuned(
     best, worth = tuple(wanted), trials.worths([tuple(wanted)])[0]
     for place in range(-1, len(wanted)):
         states = _at_one_strength(best) if place < 0 else _with_other(best, place)
-        states = states[: trials.left]
+        states = states[: max(0, trials.left)]
         worths = trials.worths(states)
         if states and max(worths) > worth + SURELY:
             worth = max(worths)

@@ -120,7 +120,7 @@ def test_sample_coldstart_soft_condition_moves_the_samples(loaded: LoadedBundle)
         ([Pick(factor=0, half="left")], "/picks/0/half", "negative or positive"),
         ([Pick(attribute="colour", value="red")], "/picks/0/attribute", "genre, year, rating"),
         ([Pick(attribute="genre", value="Western")], "/picks/0/value", "Comedy, Drama, Horror"),
-        ([Pick(attribute="year", value="1980s")], "/picks/0/value", "no half"),
+        ([Pick(attribute="year", value="1980s")], "/picks/0/value", "no half.*1970s, 2010s"),
         ([COMEDY, COMEDY], "/picks/1", "twice"),
         ([Pick(factor=0, half="positive")] * 2, "/picks/1", "twice"),
         ([Pick(factor=0, half="positive"), Pick(factor=0, half="negative")], "/picks/1", "contradict"),
