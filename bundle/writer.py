@@ -20,6 +20,7 @@ from bundle import files
 from bundle.content import check_content
 from bundle.errors import ContentError, FilesError
 from bundle.manifest import FileEntry, Manifest, parse_manifest, seal
+from bundle.reader import read_bundle
 
 LOCK = ".lock"
 """Held while a version is written into a model's folder; the file itself stays and means nothing."""
@@ -106,6 +107,39 @@ def write_bundle(
     return model_folder / version
 
 
+def receive_bundle(
+    model_folder: Path, raw_manifest: bytes, fetch: Callable[[str, FileEntry, Path], None], *, make_current: bool = True
+) -> Path:
+    """Take over a bundle from elsewhere, byte for byte, into the version that its manifest names; returns its folder.
+
+    fetch(name, entry, path) writes one file of the bundle to a new path and fsyncs it; whatever it raises goes up.
+    What it wrote is read and verified as a service would before it gets its place, so a file that differs from the
+    manifest leaves no trace (HashError, FilesError, ContentError). A version that is there with this very manifest
+    is taken as it is, else FilesError. After any error, or a kill, a reader sees what was there before or all of it.
+    """
+    manifest = parse_manifest(raw_manifest)
+    target = model_folder / manifest.version
+    needed = sum(entry.size for entry in manifest.files.values())
+    if needed > files.MAX_BUNDLE_BYTES:
+        raise FilesError(f"the bundle has {needed} bytes, at most {files.MAX_BUNDLE_BYTES} are read")
+    there = _is_there(target, raw_manifest)
+    if not there:
+        check_target(model_folder, manifest.version)
+    try:
+        with _exclusive(model_folder):
+            sweep_staging(model_folder)
+            if not there:
+                _fill(target, manifest, raw_manifest, fetch)
+            if make_current:
+                _point(model_folder, manifest.version)
+    except OSError as error:
+        raise FilesError(
+            f"{target} was not written: {error.strerror or error}; the bundle needs {needed} bytes",
+            hint="free disk space or choose another folder, then fetch again",
+        ) from error
+    return target
+
+
 def point_current(model_folder: Path, version: str) -> None:
     """Let `current` name a version that exists, in one atomic step: a release, or a rollback. Raises FilesError."""
     if not files.valid_version(version) or not (model_folder / version / files.MANIFEST).is_file():
@@ -142,6 +176,30 @@ def _publish(target: Path, payload: Mapping[str, bytes], manifest: bytes) -> Non
         for name, content in payload.items():
             files.write_durably(staging / name, content)
         files.write_durably(staging / files.MANIFEST, manifest)
+        files.sync_folder(staging)
+        staging.rename(target)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    files.sync_folder(target.parent)
+
+
+def _is_there(target: Path, raw_manifest: bytes) -> bool:
+    """Whether the version is there already and whole, with this very manifest."""
+    try:
+        return (target / files.MANIFEST).read_bytes() == raw_manifest and bool(read_bundle(target))
+    except OSError:
+        return False
+
+
+def _fill(target: Path, manifest: Manifest, raw_manifest: bytes, fetch: Callable[[str, FileEntry, Path], None]) -> None:
+    staging = _staging_beside(target)
+    staging.mkdir()
+    try:
+        for name in sorted(manifest.payload & set(manifest.files)):
+            fetch(name, manifest.files[name], staging / name)
+        files.write_durably(staging / files.MANIFEST, raw_manifest)
+        read_bundle(staging)
         files.sync_folder(staging)
         staging.rename(target)
     except BaseException:

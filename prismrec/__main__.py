@@ -24,6 +24,7 @@ from prismrec.commands import (
     doctor,
     evaluate,
     export,
+    fetch,
     load,
     score,
     serve,
@@ -59,7 +60,7 @@ for verbs in (
     verify,
 ):
     verbs.register(app)
-for verbs in (load, score, serve, ask, standalone, doctor, version):
+for verbs in (load, fetch, score, serve, ask, standalone, doctor, version):
     verbs.register(app)
 
 
