@@ -9,7 +9,7 @@ import pytest
 
 from service import subsets
 from service.engine import LoadedBundle
-from service.graphs import GraphRunner
+from service.graphs import LITTLE, GraphRunner, _chunks
 from service.limits import LIMITS
 from service.query import Query
 from service.ranking import log_normaliser, ranks_of
@@ -121,3 +121,15 @@ def test_target_refuses_an_item_outside_its_history(loaded: LoadedBundle) -> Non
     target = Target(loaded, Query(history=HISTORY), ITEM, HISTORY)
     with pytest.raises(KeyError):
         target.without([(3,)])
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_chunks_hold_every_row_once_and_what_is_alike_together(alike: bool) -> None:
+    lengths = np.random.default_rng(0).integers(0, 300, size=80).tolist()
+    chunks = list(_chunks([[0] * length for length in lengths], 2000, alike=alike))
+    assert sorted(row for chunk in chunks for row in chunk) == list(range(80))
+    spread = [(min(found), max(found)) for chunk in chunks if (found := [lengths[row] for row in chunk])]
+    assert all(
+        len(chunk) == 1 or len(chunk) * longest <= 2000 for chunk, (_, longest) in zip(chunks, spread, strict=True)
+    )
+    assert all(longest <= 2 * shortest + LITTLE for shortest, longest in spread) is alike
