@@ -8,14 +8,10 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from statistics import fmean
-from typing import Any
+from collections.abc import Iterator
 
-import httpx
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from service.limits import LIMITS
@@ -23,75 +19,14 @@ from service.loader import load_bundle
 from service.slot import Slot
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient, give_history, open_client
+from tests.service.asked_at_random import N_ITEMS, Body, answered, asks, clients_of_every_kind, items, quick
 from tests.service.test_process import _serving
-
-KINDS: dict[str, dict[str, Any]] = {
-    "plain": {"n_conditions": 0},
-    "conditional": {},
-    "linear": {"linear": True},
-    "steering": {"steering": True, "n_latent": 6},
-    "nameless": {"attributes": False, "n_conditions": 0},
-}
-N_ITEMS = 50
-Body = dict[str, Any]
-quick = settings(max_examples=40, deadline=None)
-
-items = st.integers(0, N_ITEMS - 1).map("m{}".format)
-histories = st.lists(items, min_size=1, max_size=12, unique=True)
-strengths = st.integers(-30, 30).map(lambda tenths: tenths / 10)
 
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, AppClient]]:
-    """One application for each kind of bundle."""
-    opened = {}
-    managers = []
-    for kind, made_of in KINDS.items():
-        folder = tmp_path_factory.mktemp(kind)
-        manager = open_client(folder, slot=Slot(load_bundle(make_bundle(folder / "models", **made_of))))
-        opened[kind] = manager.__enter__()
-        managers.append(manager)
-    yield opened
-    for manager in managers:
-        manager.__exit__(None, None, None)
-
-
-@st.composite
-def conditions(draw: st.DrawFn, kind: str) -> Body | None:
-    """A condition that the bundle of this kind can be asked for, or none."""
-    if kind == "nameless" or draw(st.booleans()):
-        return None
-    genres = draw(st.lists(st.sampled_from(["Comedy", "Drama", "Horror"]), min_size=1, max_size=2, unique=True))
-    mode = "strict" if kind == "plain" else draw(st.sampled_from(["soft", "strict", "both"]))
-    return {"genres": genres, "match": draw(st.sampled_from(["any", "all"])), "mode": mode}
-
-
-@st.composite
-def steers(draw: st.DrawFn, kind: str) -> Body | None:
-    """A push that the bundle of this kind can be asked for, or none."""
-    if draw(st.booleans()):
-        return None
-    steer: Body = {"factors": draw(st.dictionaries(st.sampled_from("012"), strengths, max_size=3))}
-    if kind != "nameless":
-        steer["attributes"] = draw(st.dictionaries(st.sampled_from(["genre:Comedy", "genre:Drama"]), strengths))
-        steer["lock"] = [] if not draw(st.booleans()) else ["year"]
-    return steer
-
-
-@st.composite
-def asks(draw: st.DrawFn) -> tuple[str, Body]:
-    """A kind of bundle, and what every route takes: a history, perhaps with a condition and steering."""
-    kind = draw(st.sampled_from(sorted(KINDS)))
-    body = {"history": draw(histories), "condition": draw(conditions(kind)), "steer": draw(steers(kind))}
-    return kind, body
-
-
-def answered(client: AppClient, path: str, body: Body) -> httpx.Response:
-    """The reply; a push of which the lock leaves nothing is refused, and no example of anything here."""
-    reply = client.post(path, body)
-    assume(reply.status_code != 422 or reply.json()["errors"][0]["pointer"] != "/steer/lock")
-    assert reply.status_code == 200, reply.text
-    return reply
+    with clients_of_every_kind(tmp_path_factory) as opened:
+        yield opened
 
 
 def gaps(told: Body) -> tuple[float, float]:
@@ -133,6 +68,26 @@ def test_contributions_without_one_of_them_do_not_add_up(clients, asked, item, l
         assert gaps(told | {view: parts})[gap] > 1e-7
 
 
+def gap_of_reasons(item: Body) -> float:
+    """How far the short reasons of a listed item are from its score."""
+    told = item["reasons"]
+    by_factors = math.fsum(f["contribution"] for f in told["factors"]) + told["other_factors"] + told["linear"]
+    return abs(told["base_value"] + by_factors - item["score"])
+
+
+@quick
+@given(asked=asks())
+def test_short_reasons_of_every_listed_item_add_up_to_its_score(clients, asked) -> None:
+    kind, body = asked
+    listed = answered(clients[kind], "/recommend", body | {"explain": True}).json()["items"]
+    for item in listed:
+        size = max(1.0, abs(item["score"] - item["reasons"]["base_value"]))
+        assert gap_of_reasons(item) <= 1e-4 * size
+        lost = item["reasons"]["factors"][0]["contribution"]  # the control: without one they do not
+        short = item | {"reasons": item["reasons"] | {"factors": item["reasons"]["factors"][1:]}}
+        assert gap_of_reasons(short) > 1e-4 * size or abs(lost) < 2e-4 * size
+
+
 @quick
 @given(data=st.data(), asked=asks(), item=items)
 def test_permuting_the_history_or_naming_an_item_twice_changes_no_byte(clients, data, asked, item) -> None:
@@ -172,72 +127,6 @@ def test_same_request_is_answered_by_the_same_bytes(clients, asked, item) -> Non
     kind, body = asked
     for path, rest in (("/recommend", {"explain": True}), ("/explain", {"item_id": item, "counterfactual": True})):
         assert answered(clients[kind], path, body | rest).content == answered(clients[kind], path, body | rest).content
-
-
-@quick
-@given(asked=asks(), item=items, names=st.sets(st.sampled_from("012"), min_size=1))
-def test_steering_of_strength_zero_is_no_steering(clients, asked, item, names) -> None:
-    kind, body = asked
-    still: Body = {"factors": dict.fromkeys(sorted(names), 0.0)}
-    if kind != "nameless":
-        still |= {"attributes": {"genre:Horror": 0}, "lock": ["year"]}
-    for path, rest in (("/recommend", {"explain": True}), ("/explain", {"item_id": item}), ("/explain", {})):
-        none = answered(clients[kind], path, body | rest | {"steer": None}).content
-        assert answered(clients[kind], path, body | rest | {"steer": still}).content == none
-        if "item_id" in rest:  # the control
-            assert answered(clients[kind], path, body | rest | {"steer": {"factors": {"0": 1.5}}}).content != none
-
-
-def drift(client: AppClient, users: Sequence[list[str]], field: str, *, lock: list[str]) -> float:
-    """How far steering moves lists in a field: total variation between its values' shares, mean over users and pushes.
-
-    Factor 0 carries the genre, factor 1 the year, and both are pushed at once.
-    """
-
-    def shares(history: list[str], steer: Body | None) -> Counter[str]:
-        reply = client.post("/recommend", {"history": history, "n": 10, "fields": [field], "steer": steer})
-        values = [item[field] for item in reply.json()["items"]]
-        counted = Counter(v for value in values for v in (value if isinstance(value, list) else [decade(value)]))
-        return Counter({value: count / counted.total() for value, count in counted.items()})
-
-    def distance(before: Counter[str], after: Counter[str]) -> float:
-        return 0.5 * sum(abs(after[value] - before[value]) for value in before | after)
-
-    pushes = [{"0": genre, "1": year} for genre in (-2, 1, 3) for year in (-2, 1, 3)]
-    return fmean(
-        distance(still, shares(history, {"factors": push, "lock": lock}))
-        for history in users
-        for still in [shares(history, None)]
-        for push in pushes
-    )
-
-
-def decade(year: int | None) -> str:
-    return "unknown" if year is None else f"{year // 10}0s"
-
-
-def assert_lock_holds(client: AppClient, users: Sequence[list[str]], locked: str) -> None:
-    """The locked attribute drifts less than when it is free, and less than the one that is free beside it."""
-    field, other = ("genres", "year") if locked == "genre" else ("year", "genres")
-    held = drift(client, users, field, lock=[locked])
-    assert held < 0.8 * drift(client, users, field, lock=[])
-    assert held < drift(client, users, other, lock=[locked])
-
-
-@pytest.mark.parametrize("locked", ["genre", "year"])
-@settings(max_examples=6, deadline=None)
-@given(users=st.lists(histories, min_size=6, max_size=6, unique_by=frozenset))
-def test_locked_attribute_drifts_less_than_an_unlocked_one(clients, users, locked) -> None:
-    assert_lock_holds(clients["conditional"], users, locked)
-
-
-def test_locked_attribute_drifts_as_far_where_the_lock_is_ignored(clients, monkeypatch) -> None:
-    """The control: the property above is one of the lock."""
-    users = [["m0", "m3"], ["m1", "m4", "m7"], ["m2"]]
-    assert_lock_holds(clients["conditional"], users, "genre")
-    monkeypatch.setattr("service.steer._projected_out", lambda shift, locked: shift)
-    with pytest.raises(AssertionError):
-        assert_lock_holds(clients["conditional"], users, "genre")
 
 
 SAME_EVERYWHERE: list[tuple[str, Body]] = [
