@@ -18,12 +18,14 @@ from service.limits import LIMITS
 from service.loader import load_bundle
 from service.slot import Slot
 from tests.builders import make_bundle
-from tests.service.app_client import AppClient, assert_problem, open_client
+from tests.service.app_client import AppClient, assert_problem, give_history, open_client
+from tests.service.conftest import HISTORY
 
 SECRET = "SECRET"
 Body = dict[str, Any]
 LISTED: Body = {"history": ["m0", "m3"]}
 WHY: Body = LISTED | {"item_id": "m12"}
+PREFERENCES = "/users/42/preferences"
 PICK: Body = {"factor": 0, "half": "positive"}
 COMEDY: Body = {"attribute": "genre", "value": "Comedy"}
 
@@ -108,6 +110,13 @@ EXPLAIN = {
     "n-past": Bad(WHY | {"n": LIMITS.n}, {"n": LIMITS.n + 1}, "/n", (str(LIMITS.n),)),
     "fidelity-as-text": Bad(WHY, {"fidelity": SECRET}, "/fidelity", ("boolean",)),
     "no-such-field": Bad(WHY, {"factor": 0}, "/factor", ("no such field",)),
+    "fidelity-k-none": Bad(WHY | {"fidelity_k": 1}, {"fidelity_k": 0}, "/fidelity_k", ("1",)),
+    "fidelity-k-past": Bad(
+        WHY | {"fidelity_k": LIMITS.fidelity_k},
+        {"fidelity_k": LIMITS.fidelity_k + 1},
+        "/fidelity_k",
+        (str(LIMITS.fidelity_k),),
+    ),
 }
 COLDSTART = {
     "nothing": Bad({"picks": [PICK]}, {"picks": []}, "/picks", ("at least 1 item",)),
@@ -136,11 +145,21 @@ COLDSTART = {
 }
 
 
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
+    """One that may be written to: preferences are put."""
+    with open_client(tmp_path_factory.mktemp("bad")) as found:
+        give_history(found, "42", *HISTORY)
+        yield found
+
+
 def rows() -> Iterator[Any]:
     """Every bad request on every route that takes it."""
     for name, row in STEER.items():
         yield pytest.param("/recommend", LISTED, row, id=f"recommend-{name}")
         yield pytest.param("/explain", WHY, row, id=f"explain-{name}")
+        yield pytest.param(PREFERENCES, {}, row, id=f"preferences-{name}")
+    yield pytest.param(PREFERENCES, {}, Bad({"steer": {}}, {"steer": None}, "/steer", ("an object",)), id="preferences")
     for name, row in CONDITION.items():
         yield pytest.param("/recommend", LISTED, row, id=f"recommend-{name}")
         yield pytest.param("/explain", WHY, row, id=f"explain-{name}")
@@ -170,9 +189,10 @@ def faults(reply: httpx.Response, row: Bad) -> list[str]:
 def test_bad_request_is_refused_with_the_field_and_what_is_allowed(
     client: AppClient, path: str, base: Body, row: Bad
 ) -> None:
-    good = base | row.good
-    assert client.post(path, good).status_code == 200, client.post(path, good).text
-    reply = client.post(path, good | row.bad)
+    method, good = "PUT" if path == PREFERENCES else "POST", base | row.good
+    answer = client.request(method, path, json=good)
+    assert answer.status_code == 200, answer.text
+    reply = client.request(method, path, json=good | row.bad)
     assert faults(reply, row) == [], reply.text
     assert_problem(reply, 422, "invalid-request")
 
@@ -202,12 +222,14 @@ def test_refusal_that_is_wrong_in_any_way_is_seen() -> None:
         ("/explain/42?item_id={}", SECRET, "m12", "unknown-item"),
         ("/explain/{}?item_id=m12", SECRET, "42", "unknown-user"),
         ("/items/{}", SECRET, "m12", "unknown-item"),
+        ("/users/{}/preferences", SECRET, "42", "unknown-user"),
         ("/factors/{}", "4", "3", "unknown-factor"),
     ],
 )
 def test_what_is_not_there_is_not_found_and_not_repeated(
     client: AppClient, path: str, missing: str, there: str, code: str
 ) -> None:
+    assert client.request("PUT", PREFERENCES, json={"steer": {"lock": ["year"]}}).status_code == 200
     found = client.get(path.format(missing))
     assert_problem(found, 404, code)
     assert SECRET not in found.text
