@@ -71,7 +71,8 @@ def condition_of(
     values: dict[int, None] = {}
     for place, name in enumerate(names):
         if name not in allowed:
-            raise InvalidRequestError.field(f"/condition/genres/{place}", f"must be one of {listing(allowed)}")
+            wider = "; a strict condition may name any value" if len(allowed) < len(attribute.values) else ""
+            raise InvalidRequestError.field(f"/condition/genres/{place}", f"must be one of {listing(allowed)}{wider}")
         values[attribute.values.index(name)] = None
     return Condition(tuple(sorted(values)), match=match, mode=mode)
 
