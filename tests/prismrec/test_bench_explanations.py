@@ -101,10 +101,15 @@ def test_stopped_and_called_again_it_finds_the_same(folder, measured, monkeypatc
     assert _without_costs(path) == _without_costs(kept)[:N_USERS]
 
 
-def test_draws_are_those_of_the_seed(folder, measured):
+def test_draws_are_those_of_the_seed_and_json_is_the_twin(folder, measured, capsys):
     _, kept, bundle = measured
+    capsys.readouterr()
     asked = words(folder, "--users", str(N_USERS), "--bundle", str(bundle), "--seed", "3", kept="seeded", out="seeded")
-    assert main(asked) == 0
+    assert main([*asked, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document.pop("pages") == [str(folder / "out" / f"seeded.{end}") for end in ("md", "json", "svg")]
+    assert document == json.loads((folder / "out" / "seeded.json").read_text())
+    assert document["seed"] == 3
     found = next((folder / "seeded" / "measured").iterdir())
     assert _without_costs(found) != _without_costs(kept)[:N_USERS]
 
