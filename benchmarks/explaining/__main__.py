@@ -41,6 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         print("hint: `make demo` leaves a bundle and its run; --of MODEL RUN names others", file=sys.stderr)
         return 2
+    git = git_state()
     document = {
         "command": _command(asked),
         "quick": asked.quick,
@@ -50,7 +51,8 @@ def main(words: Sequence[str] | None = None) -> int:
         "blocks": asked.blocks,
         "users": asked.users,
         "bounds": BOUNDS,
-        "ran_on": machine({}) | {"commit": git_state()},
+        "ran_on": machine({}),
+        "git": None if git is None else {"commit": git.commit, "dirty": git.dirty},
         "bundles": found,
     }
     for path in write_page(asked.results, document):

@@ -21,6 +21,7 @@ from benchmarks.explaining.rounds import CONTROL, COUNTERFACTUAL, DEFAULT, LIST,
 from benchmarks.explaining.server import BenchmarkError, serving
 from service.loader import load_bundle
 from tests.builders import make_bundle
+from training.run_info import Git
 
 INSIDE = {
     name: {"milliseconds": 1.0, "mean_in_lists": 1.0, "p95_in_lists": 1.0}
@@ -127,8 +128,9 @@ def run(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.mark.e2e
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process")
-def test_the_command_writes_the_page_and_its_twin(run, tmp_path, capsys) -> None:
+def test_the_command_writes_the_page_and_its_twin(run, tmp_path, monkeypatch) -> None:
     stem = tmp_path / "out" / "cost"
+    monkeypatch.setattr("benchmarks.explaining.__main__.git_state", lambda: Git(commit="0" * 40, dirty=True))
     assert main(["--of", *map(str, run), "--quick", "--results", str(stem)]) == 0
     document = json.loads(stem.with_suffix(".json").read_text())
     assert set(document["bounds"]) == set(BOUNDS) == set(document["bundles"][0]["holds"])
