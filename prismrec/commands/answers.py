@@ -33,6 +33,11 @@ def show_coldstart(console: Console, reply: Reply) -> None:
     for share in reply["shares"]:
         name = f"{share['attribute']} {share['value']}"
         _say(console, f"{name}: {share['in_list']:.0%} of the list, {share['in_catalogue']:.0%} of the catalogue")
+    if joint := reply["joint"]:
+        _say(console, f"all of these: {joint['in_list']:.0%} of the list, {joint['in_catalogue']:.0%} of the catalogue")
+    _say(console, f"merged: {reply['merged_by']}")
+    if reply["history_used"]:
+        _say(console, f"around {reply['history_used']} items of a history")
     _notes(console, reply)
 
 

@@ -97,25 +97,44 @@ def explain(  # noqa: PLR0913 - each parameter is an option
     session_of(context).result(reply, lambda console: show(console, reply))
 
 
-def coldstart(
+def coldstart(  # noqa: PLR0913 - each parameter is an option
     context: typer.Context,
     bundle: flags.Bundle,
     picks: Annotated[
         list[str],
-        typer.Argument(metavar="PICK...", help="FACTOR:positive|negative, or ATTRIBUTE:VALUE (genre:Comedy)."),
+        typer.Argument(
+            metavar="PICK...",
+            help="FACTOR:positive|negative, or ATTRIBUTE:VALUE (genre:Comedy); =1.5 behind one is its strength.",
+        ),
     ],
     *,
+    user: Annotated[str | None, typer.Option(metavar="USER", help="Blend with the history of a stored user.")] = None,
+    history: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="Blend with a few items liked.")] = None,
     n: Count = 10,
-    samples: Annotated[int, typer.Option(min=1, help="Points drawn from the chosen half.")] = 32,
+    samples: Annotated[int, typer.Option(min=1, help="Points drawn from what is picked.")] = 32,
     strength: Annotated[
-        float | None, typer.Option(min=0.0, help="1 samples the half as it is; a value takes what it needs.")
+        float | None, typer.Option(min=0.0, help="Of every pick without one: 1 samples a half as it is.")
     ] = None,
+    diversity: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="0: the samples' mean; 1: each gets items of its own."),
+    ] = None,
+    genres: Genres = None,
+    match: Match = "any",
+    mode: Mode = "soft",
     store: flags.Store = None,
 ) -> None:
-    """A list for somebody new, sampled from a chosen half of chosen factors; --seed makes it repeatable."""
+    """A list for somebody new, sampled from what is picked, around a short history; --seed makes it repeatable."""
     session = session_of(context)
-    asked = [_pick(pick) if strength is None else {**_pick(pick), "strength": strength} for pick in picks]
-    body = {"picks": asked, "n": n, "samples": samples, "seed": session.seed or 0}
+    asked = [{**_said(strength=strength), **_pick(pick)} for pick in picks]
+    body = {
+        "picks": asked,
+        "n": n,
+        "samples": samples,
+        "seed": session.seed or 0,
+        **_said(user_id=user, history=_ids(history), diversity=diversity),
+        **_condition(genres, match, mode),
+    }
     reply = inprocess.ask(bundle, store, "/coldstart", body)
     session.result(reply, lambda console: show_coldstart(console, reply))
 
@@ -123,8 +142,11 @@ def coldstart(
 def _someone(user: str | None, history: str | None) -> dict[str, Any]:
     if user is None and history is None:
         raise CommandError("nobody is asked for", hint="give a USER of the store, or --history ID,ID,...")
-    items = None if history is None else [item.strip() for item in history.split(",") if item.strip()]
-    return _said(user_id=user, history=items)
+    return _said(user_id=user, history=_ids(history))
+
+
+def _ids(listed: str | None) -> list[str] | None:
+    return None if listed is None else [item.strip() for item in listed.split(",") if item.strip()]
 
 
 def _condition(genres: list[str] | None, match: str, mode: str) -> dict[str, Any]:
@@ -148,14 +170,20 @@ def _steering(terms: list[str] | None, lock: list[str] | None) -> dict[str, Any]
 
 
 def _pick(text: str) -> dict[str, Any]:
-    name, colon, what = text.partition(":")
+    told, equals, number = text.rpartition("=")
+    try:
+        strength = {"strength": float(number)} if equals else {}
+    except ValueError:  # a value with "=" in its name
+        told, strength = text, {}
+    name, colon, what = (told if strength else text).partition(":")
     if not colon or not name or not what:
         raise CommandError(
-            f"the pick {text!r} is not of the form NAME:WHAT", hint="for example 7:positive, or genre:Comedy"
+            f"the pick {text!r} is not of the form NAME:WHAT",
+            hint="for example 7:positive, genre:Comedy, or genre:Comedy=1.5",
         )
     if name.isascii() and name.isdigit():
-        return {"factor": int(name), "half": what}
-    return {"attribute": name, "value": what}
+        return {"factor": int(name), "half": what, **strength}
+    return {"attribute": name, "value": what, **strength}
 
 
 def _said(**values: Any) -> dict[str, Any]:
