@@ -16,11 +16,15 @@ from service.errors import InvalidRequestError
 from service.explanation import FactorContribution, HistoryContribution, ItemExplanation, ItemReasons
 from service.fidelity import measure_factors, measure_fidelity
 from service.limits import LIMITS
-from service.places import Place, places_of
+from service.places import Places
 from service.query import Attribution, FloatArray, Query, RankedItem, Ranking
+from service.words.choice import parts_of
 from service.words.english import ENGLISH
 from service.words.phrases import Phrases
 from service.words.sentences import Sentences
+
+ROUNDING = 4 * float(np.finfo(np.float32).eps)
+"""Relative: scores that differ by no more are the same but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,10 @@ def explain_item(
     mu = loaded.encode(query.history, query.condition)
     z, scores = query.moved(mu), loaded.scores(mu, query.history, query.condition, shift=query.shift)
     found = loaded.explainer(query.history, query.condition, query.shift, (item_ix,))
-    score, base, history_base = float(scores[item_ix]), float(found.latent_base[0]), float(found.history_base[0])
-    views = _factor_views(places_of(loaded, z, query.shift), item_ix, found.latent[0])
+    score, history_base = float(scores[item_ix]), float(found.history_base[0])
+    base, gain = _bases(loaded, query, found, [score])[0]
+    places = Places(loaded, z, query.shift)
+    views = _factor_views(places, item_ix, found.latent[0])
     kept, cut = views[:top_factors], views[top_factors:] if top_factors is not None else ()
     history = _history_views(found, 0)
     direct = math.fsum(h.linear for h in history)
@@ -73,7 +79,7 @@ def explain_item(
         seen=item_ix in query.history,
         not_listed=not_listed,
         base_value=base,
-        condition_gain=_condition_gains(loaded, query, (item_ix,))[0],
+        condition_gain=gain,
         factors=kept,
         other_factors=math.fsum(f.contribution for f in cut),
         n_other_factors=len(cut),
@@ -86,8 +92,9 @@ def explain_item(
         sentence="",
     )
     factors = np.argsort(-found.latent[0], kind="stable").tolist()
+    parts = parts_of(places, item_ix, found.latent[0], history)
     told = _with_extras(loaded, query, told, extras, factors=factors)
-    return dataclasses.replace(told, sentence=Sentences(loaded, query, extras.phrases).of_item(told, views))
+    return dataclasses.replace(told, sentence=Sentences(loaded, query, extras.phrases).of_item(told, parts))
 
 
 def explain_list(
@@ -101,20 +108,22 @@ def explain_list(
     if answer.z is None or not items:
         return tuple(_popular(item, sentences.popular()) for item in answer.items)
     found = loaded.explainer(query.history, query.condition, query.shift, items)
-    places, gains = places_of(loaded, answer.z, query.shift), _condition_gains(loaded, query, items)
+    places = Places(loaded, answer.z, query.shift)
+    bases = _bases(loaded, query, found, [item.score for item in answer.items])
     reasons = []
-    for k, ix in enumerate(items):
-        views, history = _factor_views(places, ix, found.latent[k]), _history_views(found, k)
+    for k, (ix, (base, gain)) in enumerate(zip(items, bases, strict=True)):
+        listed, history = _by_size(found.latent[k])[:top], _history_views(found, k)
+        factors = tuple(places[i].of(ix, float(found.latent[k, i])) for i in listed)
         reasons.append(
             ItemReasons(
                 item_ix=ix,
-                base_value=float(found.latent_base[k]),
-                condition_gain=gains[k],
-                factors=views[:top],
-                other_factors=math.fsum(f.contribution for f in views[top:]),
+                base_value=base,
+                condition_gain=gain,
+                factors=factors,
+                other_factors=math.fsum((*found.latent[k].tolist(), *(-f.contribution for f in factors))),
                 linear=math.fsum(h.linear for h in history),
                 history=history[:top],
-                sentence=sentences.of_reasons(ix, gains[k], views, history),
+                sentence=sentences.of_reasons(ix, gain, parts_of(places, ix, found.latent[k], history)),
             )
         )
     return tuple(reasons)
@@ -125,24 +134,36 @@ def _popular(item: RankedItem, sentence: str) -> ItemReasons:
     return ItemReasons(item.item_ix, item.score, 0.0, (), 0.0, 0.0, (), sentence)
 
 
-def _factor_views(places: Sequence[Place], item_ix: int, contributions: FloatArray) -> tuple[FactorContribution, ...]:
+def _factor_views(places: Places, item_ix: int, contributions: FloatArray) -> tuple[FactorContribution, ...]:
     """One row per factor, by absolute contribution (float32 [n_latent])."""
     sizes = contributions.tolist()
     return tuple(places[i].of(item_ix, sizes[i]) for i in _by_size(contributions))
 
 
-def _condition_gains(loaded: LoadedBundle, query: Query, items: Sequence[int]) -> list[float]:
-    """Of each item's base, what the query's condition adds: the score at z = 0 of no history with it, less without.
+def _bases(
+    loaded: LoadedBundle, query: Query, found: Attribution, scores: Sequence[float]
+) -> list[tuple[float, float]]:
+    """Of each item of `found`, with these scores: the base, and of it what the query's condition adds.
 
-    Only a linear graph can add to a base. Cost: two runs of the decoder and that graph, of one row each.
+    Only a linear graph can add to a base, and it may add hundreds, beside which a float32 has few digits left for the
+    parts of a score. So the base is that of who asks for nothing, plus the gain; and where the condition adds the same
+    to the score itself, but for rounding, the gain is read there: then what the score lost to rounding is in both, and
+    the sum holds to the last digit. Cost under such a condition: the encoder, and three rows of the decoder
+    and that graph.
     """
-    condition = query.condition
+    condition, items = query.condition, list(found.items)
     if condition is None or not condition.is_soft or loaded.manifest.graphs.linear is None:
-        return [0.0] * len(items)
-    origin = np.zeros(loaded.n_latent, dtype=np.float32)
-    asked, unasked = (loaded.scores(origin, (), c, shift=None)[list(items)] for c in (condition, None))
-    gains: list[float] = (asked.astype(np.float64) - unasked).tolist()
-    return gains
+        return [(base, 0.0) for base in found.latent_base.tolist()]
+    origin, mu = np.zeros(loaded.n_latent, dtype=np.float32), loaded.encode(query.history, condition)
+    shifts = np.stack([origin, origin if query.shift is None else query.shift])
+    points, histories = np.stack([origin, mu]), [(), query.history]
+    rows = np.concatenate(list(loaded.scores_many(points, histories, shift=shifts)))
+    base, unasked = rows[:, items].astype(np.float64)
+    gain = loaded.scores(origin, (), condition, shift=None)[items] - base
+    there = np.asarray(scores) - unasked
+    rounding = ROUNDING * np.maximum(np.abs(scores), np.abs(gain))
+    gain = np.where(np.abs(there - gain) <= rounding, there, gain)
+    return list(zip((base + gain).tolist(), gain.tolist(), strict=True))
 
 
 def _check_asked(loaded: LoadedBundle, query: Query, item_ix: int, top_factors: int | None) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bundle.catalogue import Catalogue
 from bundle.factors import Factor, Half, Status
@@ -49,13 +53,33 @@ class Place:
         )
 
 
-def places_of(loaded: LoadedBundle, z: FloatArray, shift: FloatArray | None) -> tuple[Place, ...]:
-    """One for each factor, in order. z float32 [n_latent], the shift (None: none) in it."""
-    moved = [0.0] * len(z) if shift is None else shift.tolist()
-    return tuple(
-        _place(loaded.catalogue, factor, position, shifted)
-        for factor, position, shifted in zip(loaded.factors.factors, z.tolist(), moved, strict=True)
-    )
+class Places:
+    """Every factor with one user in it, each worked out when it is first asked for: a list names few of them."""
+
+    def __init__(self, loaded: LoadedBundle, z: FloatArray, shift: FloatArray | None) -> None:
+        """z float32 [n_latent], the shift (None: none) in it."""
+        self._loaded, self._z = loaded, z
+        self._shift = np.zeros_like(z) if shift is None else shift
+        self._found: dict[int, Place] = {}
+
+    def __len__(self) -> int:
+        return len(self._z)
+
+    def __getitem__(self, factor: int) -> Place:
+        if factor not in self._found:
+            if not 0 <= factor < len(self):
+                raise IndexError(factor)
+            map_ = self._loaded.factors.factors[factor]
+            moved = float(self._shift[factor])
+            self._found[factor] = _place(self._loaded.catalogue, map_, float(self._z[factor]), moved)
+        return self._found[factor]
+
+    @cached_property
+    def steered(self) -> NDArray[np.float64]:
+        """[n_latent] the share of each place that is the steering's, 0..1; 0 where steering moved it the other way."""
+        z, shift = self._z.astype(np.float64), self._shift.astype(np.float64)
+        share = np.divide(shift, z, out=np.zeros_like(z), where=z != 0)
+        return np.clip(share, 0.0, 1.0)
 
 
 def _place(catalogue: Catalogue, factor: Factor, z: float, moved: float) -> Place:

@@ -11,7 +11,7 @@ from service.engine import LoadedBundle
 from service.errors import InvalidRequestError, NonFiniteScoreError
 from service.explanation import Profile, ProfileFactor, ProfileItem
 from service.limits import LIMITS
-from service.places import Place, places_of, sd_of
+from service.places import Place, Places, sd_of
 from service.query import Query
 from service.words.english import ENGLISH
 from service.words.phrases import Phrases
@@ -39,8 +39,8 @@ def profile(loaded: LoadedBundle, query: Query, *, phrases: Phrases = ENGLISH) -
     tried = _newest(query.history)
     pulls = _leave_one_out(loaded, query, tried)
     sds = [sd_of(factor) for factor in loaded.factors.factors]
-    places = places_of(loaded, z, query.shift)
-    rows = [_row(place, tried, pulls[:, i] / sds[i]) for i, place in enumerate(places)]
+    places = Places(loaded, z, query.shift)
+    rows = [_row(places[i], tried, pulls[:, i] / sds[i]) for i in range(loaded.n_latent)]
     named = sorted((r for r in rows if r.status != "undecoded"), key=lambda r: (-abs(r.percentile - 50.0), r.factor))
     found = Profile(
         factors=tuple(named),

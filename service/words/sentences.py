@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from service.counterfactual import Counterfactual
 from service.engine import LoadedBundle
-from service.explanation import FactorContribution, HistoryContribution, ItemExplanation, Profile
+from service.explanation import ItemExplanation, Profile
 from service.query import Query
 from service.words import thresholds
-from service.words.choice import Shown, Support, named_of, shown_of, support_of
+from service.words.choice import Parts, Shown, named_of, shown_of
 from service.words.english import ENGLISH
 from service.words.naming import Naming
 from service.words.phrases import Phrases
@@ -33,24 +33,22 @@ class Sentences:
         """Of an item of a popularity list."""
         return self._stopped(self._words.popular)
 
-    def of_reasons(
-        self, item_ix: int, gain: float, factors: Sequence[FactorContribution], history: Sequence[HistoryContribution]
-    ) -> str:
-        """The short sentence that goes with an item of a list. gain: the condition's; factors, history: all, uncut."""
-        words, told = self._words, _Told(factors, history)
+    def of_reasons(self, item_ix: int, gain: float, parts: Parts) -> str:
+        """The short sentence that goes with an item of a list. gain: what the condition adds to its score."""
+        words, told = self._words, _Told(parts)
         head = words.recommended_weakly if self._is_weak(told, gain) else words.recommended
         said = words.fill(head, reasons=self._reasons(item_ix, gain, told))
         return self._stopped(self._then(said, self._counts(told)))
 
-    def of_item(self, told: ItemExplanation, factors: Sequence[FactorContribution]) -> str:
-        """One sentence on an item's score, with its counterfactual where there is a valid one. factors: all, uncut."""
-        view = _Told(factors, told.history)
-        reasons = self._reasons(told.item_ix, told.condition_gain, view)
-        said = self._then(self._headed(told, view, reasons), self._counts(view))
-        if not self._is_listed(told):
-            said = self._then(said, self._against(view))
-        if told.counterfactual is not None and told.counterfactual.valid:
-            said = self._then(said, self._without(told.counterfactual, view.named_items))
+    def of_item(self, explained: ItemExplanation, parts: Parts) -> str:
+        """One sentence on an item's score, with its counterfactual where there is a valid one."""
+        told = _Told(parts)
+        reasons = self._reasons(explained.item_ix, explained.condition_gain, told)
+        said = self._then(self._headed(explained, told, reasons), self._counts(told))
+        if not self._is_listed(explained):
+            said = self._then(said, self._against(told))
+        if explained.counterfactual is not None and explained.counterfactual.valid:
+            said = self._then(said, self._without(explained.counterfactual, told.shown.items))
         return self._stopped(said)
 
     def of_profile(self, found: Profile) -> str:
@@ -94,31 +92,20 @@ class Sentences:
             return words.fill(words.asked_in_factors, values=asked, reasons=said)
         if not reasons:
             return words.fill(words.asked_alone, values=asked)
-        much = gain >= thresholds.MOSTLY * (gain + told.support.total)
+        much = gain >= thresholds.MOSTLY * (gain + told.parts.total)
         return words.fill(words.asked_most if much else words.asked, values=asked, reasons=said)
 
     def _degreed(self, told: _Told) -> list[str]:
         """Each reason with its degree, the largest first."""
-        support, named = told.support, told.named
-        found: list[tuple[float, str]] = []
-        if named and self._is_said(told):
-            found.append((told.factor_share, self._naming.clauses(named)))
-        if not any(self._naming.is_steered(f) for f in named):
-            steered = support.share(math.fsum(f.contribution * self._naming.steered(f) for f in support.factors))
-            if steered >= thresholds.PARTLY:
-                found.append((steered, self._words.steering))
-        direct = support.share(support.direct)
-        if direct >= thresholds.SAID:
-            found.append((direct, self._straight(told.shown)))
+        parts, found = told.parts, list[tuple[float, str]]()
+        if told.named and told.says_factors:
+            found.append((told.factor_share, self._naming.clauses(told.named)))
+        steered = parts.share(parts.steered)
+        if steered >= thresholds.PARTLY and not any(self._naming.is_steered(f) for f in told.named):
+            found.append((steered, self._words.steering))
+        if told.says_direct:
+            found.append((told.direct_share, self._straight(told.shown)))
         return [self._because(share, reason) for share, reason in sorted(found, key=lambda one: -one[0])]
-
-    def _is_said(self, told: _Told) -> bool:
-        """Whether the factors named are: as a second reason only where they tell something, and carry enough."""
-        share = told.factor_share
-        if share >= told.support.share(told.support.direct):
-            return True
-        telling = told.named[0].attribute is not None and told.named[0].item_has is not False
-        return share >= (thresholds.SAID if telling else thresholds.PARTLY)
 
     def _because(self, share: float, reason: str) -> str:
         words = self._words
@@ -127,9 +114,8 @@ class Sentences:
 
     def _is_weak(self, told: _Told, gain: float) -> bool:
         """Whether no reason carries enough to be "partly" one."""
-        support = told.support
-        largest = max(told.factor_share, support.share(support.direct))
-        return support.total > 0 and gain <= 0 and thresholds.degree_of(largest) == "weakly"
+        largest = max(told.factor_share, told.direct_share, told.parts.share(told.parts.steered))
+        return told.parts.total > 0 and gain <= 0 and thresholds.degree_of(largest) == "weakly"
 
     def _straight(self, shown: Shown) -> str:
         words = self._words
@@ -140,34 +126,35 @@ class Sentences:
     def _counts(self, told: _Told) -> str:
         """What the history's items carry, unless the reasons have named them already."""
         words, shown = self._words, told.shown
-        if not told.history or told.says_direct:
+        if not told.parts.history or told.says_direct:
             return ""
         if shown.standing == "none":
             return words.none_stands_out
         template = words.count_most if shown.standing == "most" else words.count_a_little
         return words.fill(template, count=len(shown.items), titles=self._naming.titles(shown.items))
 
-    def _is_listed(self, told: ItemExplanation) -> bool:
-        return told.rank is not None and told.rank <= self._query.n
+    def _is_listed(self, explained: ItemExplanation) -> bool:
+        return explained.rank is not None and explained.rank <= self._query.n
 
-    def _headed(self, told: ItemExplanation, view: _Told, reasons: str) -> str:
+    def _headed(self, explained: ItemExplanation, told: _Told, reasons: str) -> str:
         words = self._words
-        if told.rank is None:
-            why = {"seen": words.seen, "condition": words.not_as_asked}.get(told.not_listed or "", words.left_out)
+        if explained.rank is None:
+            why = {"seen": words.seen, "condition": words.not_as_asked}.get(explained.not_listed or "", words.left_out)
             return words.fill(why, reasons=reasons)
-        if not self._is_listed(told):
-            return words.fill(words.ranked_below, rank=told.rank, reasons=reasons)
-        head = words.ranked_weakly if self._is_weak(view, told.condition_gain) else words.ranked
-        return words.fill(head, rank=told.rank, reasons=reasons)
+        if not self._is_listed(explained):
+            return words.fill(words.ranked_below, rank=explained.rank, reasons=reasons)
+        head = words.ranked_weakly if self._is_weak(told, explained.condition_gain) else words.ranked
+        return words.fill(head, rank=explained.rank, reasons=reasons)
 
     def _against(self, told: _Told) -> str:
         """The largest of what speaks against an item, where it is more than what speaks for it."""
-        negative = [f for f in told.factors if f.contribution < 0]
-        direct = min(0.0, math.fsum(h.linear for h in told.history))
-        if -math.fsum((*(f.contribution for f in negative), direct)) <= told.support.total:
+        parts = told.parts
+        direct = min(0.0, parts.direct)
+        if parts.opposing - direct <= parts.total:
             return ""
-        away = not negative or direct < negative[0].contribution
-        reason = self._words.away if away else self._naming.clauses([negative[0]])
+        worst = next((f for f in parts.factors if f.contribution < 0), None)
+        away = worst is None or direct < worst.contribution
+        reason = self._words.away if away or worst is None else self._naming.clauses([worst])
         return self._words.fill(self._words.against, reason=reason)
 
     def _without(self, found: Counterfactual, named: Sequence[int]) -> str:
@@ -191,17 +178,24 @@ class Sentences:
 
 
 class _Told:
-    """What one item's contributions come to: what is named, and with which shares. factors, history: all, uncut."""
+    """What one item's parts come to: what is named, with which shares, and which reasons are said."""
 
-    def __init__(self, factors: Sequence[FactorContribution], history: Sequence[HistoryContribution]) -> None:
-        self.factors, self.history = factors, history
-        self.support: Support = support_of(factors, history)
-        self.named = named_of(self.support)
-        self.shown = shown_of(factors, history)
-        self.factor_share = self.support.share(math.fsum(f.contribution for f in self.named))
-        self.says_direct = self.support.share(self.support.direct) >= thresholds.SAID
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.named = named_of(parts.factors)
+        self.shown = shown_of(parts)
+        self.factor_share = parts.share(math.fsum(f.contribution for f in self.named))
+        self.direct_share = parts.share(parts.direct)
 
     @property
-    def named_items(self) -> tuple[int, ...]:
-        """The items of the history that the sentence has named: "those"."""
-        return self.shown.items
+    def says_direct(self) -> bool:
+        """Whether what the history adds past the factors is said."""
+        return self.direct_share >= thresholds.SAID
+
+    @property
+    def says_factors(self) -> bool:
+        """Whether the factors named are: as a second reason only where they tell something, and carry enough."""
+        if self.factor_share >= self.direct_share:
+            return True
+        telling = self.named[0].attribute is not None and self.named[0].item_has is not False
+        return self.factor_share >= (thresholds.SAID if telling else thresholds.PARTLY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from service.explain import Extras, explain_item
 from service.explanation import FactorContribution, HistoryContribution, ItemExplanation
 from service.profile import profile
 from service.query import Query
+from service.words.choice import Parts, steered_part
 from service.words.sentences import Sentences
 
 COMEDIES = (0, 3, 6, 9)
@@ -45,9 +47,21 @@ def undecoded(told: ItemExplanation, contribution: float, **changes) -> FactorCo
     return factor(told, contribution, **{**named, **changes})
 
 
+def parts(*factors: FactorContribution, history=()) -> Parts:
+    """Of factors whose sd is 1, as the planted ones' is (factor 3 apart)."""
+    supporting = [f for f in factors if f.contribution > 0]
+    return Parts(
+        factors=tuple(sorted(factors, key=lambda f: -abs(f.contribution))),
+        supporting=math.fsum(f.contribution for f in supporting),
+        opposing=-math.fsum(f.contribution for f in factors if f.contribution < 0),
+        steered=math.fsum(f.contribution * steered_part(f.z, f.shifted, 1.0) for f in supporting),
+        direct=math.fsum(h.linear for h in history),
+        history=tuple(history),
+    )
+
+
 def said(sentences: Sentences, *factors: FactorContribution, history=(), gain: float = 0.0) -> str:
-    ordered = sorted(factors, key=lambda f: -abs(f.contribution))
-    return sentences.of_reasons(FILM, gain, ordered, history)
+    return sentences.of_reasons(FILM, gain, parts(*factors, history=history))
 
 
 @pytest.mark.parametrize(
@@ -225,18 +239,18 @@ def test_of_item_names_its_place_and_what_carries_it(loaded: LoadedBundle, told:
 )
 def test_of_item_opening_says_why_it_is_not_listed(told, sentences, changes, opens: str) -> None:
     changed = dataclasses.replace(told, **changes)
-    assert sentences.of_item(changed, [factor(told, 1.0)]).startswith(opens)
+    assert sentences.of_item(changed, parts(factor(told, 1.0))).startswith(opens)
 
 
 def test_of_item_below_the_list_says_what_speaks_against_it_where_that_is_more(told, sentences) -> None:
-    low = dataclasses.replace(told, rank=40, history=())
-    parts = [undecoded(told, -2.0, half="negative", percentile=6.0), factor(told, 1.0)]
+    low = dataclasses.replace(told, rank=40)
+    bad, good = undecoded(told, -2.0, half="negative", percentile=6.0), factor(told, 1.0)
     against = "; more speaks against it, most of all that you are among the bottom 6 % of users in factor 3"
-    assert against in sentences.of_item(low, parts)
-    assert "against" not in sentences.of_item(low, [factor(told, 3.0), parts[0]])
-    assert "against" not in sentences.of_item(dataclasses.replace(low, rank=1), parts)
-    away = dataclasses.replace(low, history=(HistoryContribution(0, -3.0, -3.0),))
-    assert "most of all that your history points away from it" in sentences.of_item(away, parts)
+    assert against in sentences.of_item(low, parts(bad, good))
+    assert "against" not in sentences.of_item(low, parts(bad, factor(told, 3.0)))
+    assert "against" not in sentences.of_item(dataclasses.replace(low, rank=1), parts(bad, good))
+    away = parts(bad, good, history=[HistoryContribution(0, -3.0, -3.0)])
+    assert "most of all that your history points away from it" in sentences.of_item(low, away)
 
 
 @pytest.mark.parametrize(
@@ -254,12 +268,12 @@ def test_of_item_below_the_list_says_what_speaks_against_it_where_that_is_more(t
     ],
 )
 def test_of_item_counterfactual_refers_to_what_was_named(told, sentences, shown, removed, replacement, ends) -> None:
-    history = tuple(HistoryContribution(ix, 1.0) for ix in shown)
+    made_of = parts(factor(told, 2.0), history=[HistoryContribution(ix, 1.0) for ix in shown])
     found = dataclasses.replace(COUNTERFACTUAL, remove=removed, replacement=replacement)
-    changed = dataclasses.replace(told, history=history, counterfactual=found)
-    assert sentences.of_item(changed, [factor(told, 2.0)]).endswith(ends)
+    changed = dataclasses.replace(told, counterfactual=found)
+    assert sentences.of_item(changed, made_of).endswith(ends)
     tried = dataclasses.replace(changed, counterfactual=dataclasses.replace(found, valid=False))
-    assert "without" not in sentences.of_item(tried, [factor(told, 2.0)])
+    assert "without" not in sentences.of_item(tried, made_of)
 
 
 COUNTERFACTUAL = Counterfactual(remove=(), new_rank=11, replacement=None, valid=True, runs=3, reason=None)
