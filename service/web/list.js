@@ -9,7 +9,7 @@ const PARTS = 3;
 function partsOf(reasons) {
   if (!reasons) return [];
   const parts = reasons.factors.map((f) => ({ name: shortName(f), value: f.contribution, kind: f.status === "undecoded" ? "faint" : "" }));
-  if (reasons.linear) parts.push({ name: "straight from what they liked", value: reasons.linear, kind: "" });
+  if (reasons.linear) parts.push({ name: "straight from history", value: reasons.linear, kind: "" });
   return parts.sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, PARTS);
 }
 

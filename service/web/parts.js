@@ -84,6 +84,12 @@ export function shareBar(name, share, mark, words) {
 // Below this width there is one column: what is asked comes first and the list after it.
 export const narrow = () => window.matchMedia("(max-width: 720px)").matches;
 
+// What came of it, in a line at the foot of a narrow page, where the list is out of sight; it leads there.
+export function footLine(list) {
+  const line = h("a", { class: "strip", href: "#list", role: "status", hidden: true, onclick: (event) => { event.preventDefault(); list.scrollIntoView(); } });
+  return { line, say: (words) => { line.textContent = words ? `${words} · see the list` : ""; line.hidden = !words; } };
+}
+
 // A card that can be folded; on a narrow page it starts so.
 export const foldedCard = (name, ...inside) => h("details", { class: "card", open: !narrow() }, h("summary", {}, h("h2", {}, name)), inside);
 

@@ -1,6 +1,7 @@
 // What a newcomer likes: values of attributes, and halves of factors; each with a strength of its own.
 
 import { h } from "/web/api.js";
+import { figure } from "/web/parts.js";
 
 const sign = (half) => (half === "positive" ? "+" : "−");
 const keyOf = (pick) => (pick.factor === undefined ? `${pick.attribute}:${pick.value}` : `${pick.factor} ${pick.half}`);
@@ -79,7 +80,7 @@ function strengthRow(label, onStrength, onDrop) {
   const row = h("div", { class: "slider" }, h("div", { class: "ends" }, h("span", {}, label), output, h("button", { class: "chip", type: "button", "aria-label": `Take out ${label}`, onclick: onDrop }, "×")), input, note);
   const show = (found) => {
     if (!found) return;
-    if (!moved) { input.value = String(found.strength); output.textContent = `${found.strength}`; }
+    if (!moved) { input.value = String(found.strength); output.textContent = figure(found.strength, 2).replace(/\.?0+$/, ""); }
     note.replaceChildren(...(found.note ? [found.note] : []));
   };
   return { row, show };

@@ -3,7 +3,7 @@
 import { ask, clearTrouble, h, later, latest } from "/web/api.js";
 import { conditionCard } from "/web/condition.js";
 import { listRows } from "/web/list.js";
-import { factNames, narrow, percent, plural, titleOf } from "/web/parts.js";
+import { factNames, footLine, narrow, percent, plural, titleOf } from "/web/parts.js";
 import { steerCard } from "/web/steer.js";
 import { whoCard } from "/web/who.js";
 import { whyCard } from "/web/why.js";
@@ -17,7 +17,6 @@ export async function recommendView(view) {
   const list = h("ol", { class: "list" });
   const stated = h("p", { class: "note" });
   const change = h("div", { class: "change" });
-  const strip = h("a", { class: "strip", href: "#list", role: "status", hidden: true, onclick: (event) => { event.preventDefault(); listCard.scrollIntoView(); } });
 
   // The sliders say what steers, so what is kept for the user does not; null: nothing does.
   const request = (asked) => ({ ...who.value(), n: N, condition: condition.value(), fields: ["title", ...fields], explain: true, preferences: false, ...(asked ? { steer: asked } : {}) });
@@ -36,7 +35,7 @@ export async function recommendView(view) {
   function draw(found, asked) {
     const steering = found.steering ?? null;
     const known = asked ? new Map(before.items.map((item) => [item.item_id, item])) : null;
-    list.replaceChildren(...listRows(found.items, { onChoose: showWhy, before: known, entered: new Set(steering?.items_in ?? []) }));
+    list.replaceChildren(...listRows(found.items, { onChoose: found.source === "model" ? showWhy : null, before: known, entered: new Set(steering?.items_in ?? []) }));
     mark();
     steer.found(steering);
     const gone = (steering?.items_out ?? []).map((id) => titleOf(known?.get(id) ?? { item_id: id }));
@@ -45,8 +44,7 @@ export async function recommendView(view) {
       ...(gone.length ? [h("p", { class: "left" }, h("span", { class: "move out" }, "out"), " ", gone.map((title) => h("s", {}, title)))] : []),
       ...(steering?.ignored ?? []).map((text) => h("p", { class: "note" }, text)));
     const most = (steering?.shares ?? []).reduce((a, b) => (a && Math.abs(a.after - a.before) >= Math.abs(b.after - b.before) ? a : b), null);
-    strip.replaceChildren(...(steering ? [counts, most ? ` · ${most.value} ${percent(most.before)} → ${percent(most.after)}` : "", " · see the list"] : []));
-    strip.hidden = !steering;
+    foot.say(steering ? [counts, most ? `${most.value} ${percent(most.before)} → ${percent(most.after)}` : ""].filter(Boolean).join(" · ") : "");
     stated.textContent = summary(found);
   }
 
@@ -56,19 +54,28 @@ export async function recommendView(view) {
     const found = asked ? await ask("/recommend", request(asked), signal) : before;
     draw(found, asked);
     const item = found.items.find((entry) => entry.item_id === chosen) ?? (narrow() ? null : found.items[0]);
-    if (item && found.source === "model") showWhy(item, narrow() ? rowOf(item) : null); else why.clear();
+    if (found.source !== "model") why.clear("This list is what is popular: there is nothing personal to explain. Name an item they liked.");
+    else if (item) showWhy(item, narrow() ? rowOf(item) : null);
+    else why.clear();
   });
   const rowOf = (item) => [...list.children].find((row) => row.dataset.id === item.item_id);
   const soon = later(60, () => update());
   const renew = () => { before = null; soon(); };
-  const who = whoCard((user) => { before = null; chosen = null; steer.load(user); }, renew);
+  const who = whoCard((user) => {
+    before = null;
+    chosen = null;
+    for (const shown of [list, change, stated]) shown.replaceChildren(); // what is shown is never another user's
+    why.clear();
+    steer.load(user);
+  }, renew);
   const condition = conditionCard(conditions, renew);
   const steer = steerCard(map, soon);
   const listCard = h("section", { class: "card", id: "list" }, h("h2", {}, "The list"), stated, change, list);
+  const foot = footLine(listCard);
 
   view.className = "";
   whyColumn.append(...(narrow() ? [] : [why.card]));
-  view.replaceChildren(h("div", {}, who.card, steer.card, condition.card), listCard, whyColumn, strip);
+  view.replaceChildren(h("div", {}, who.card, steer.card, condition.card), listCard, whyColumn, foot.line);
   clearTrouble();
   await who.start();
 }

@@ -129,6 +129,6 @@ function lockChips(names, steered, onChange) {
     node: names.length ? h("div", {}, h("div", { class: "chips" }, h("span", { class: "muted" }, "keep as it is:"), chips), drift) : null,
     draw, value: () => [...locked],
     show: (list) => { locked.clear(); for (const name of list) if (names.includes(name)) locked.add(name); draw(); },
-    found: (steering) => { drift.textContent = (steering?.locked ?? []).map((one) => `${one.attribute} moved by ${percent(one.drift)} all the same`).join(" · "); },
+    found: (steering) => { drift.textContent = (steering?.locked ?? []).map((one) => (one.drift < 0.005 ? `${one.attribute} stays as it is` : `${one.attribute} moved by ${percent(one.drift)} all the same`)).join(" · "); },
   };
 }

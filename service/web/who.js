@@ -43,7 +43,7 @@ function placeInFactors(who) {
   const inside = h("div", {});
   const load = async () => {
     try {
-      const told = await ask("/explain", who());
+      const told = await ask("/explain", { ...who(), preferences: false }); // as they are, not as they are steered
       inside.replaceChildren(h("p", { class: "note" }, told.sentence), ...told.factors.slice(0, FACTORS).map(row));
     } catch (error) { inside.replaceChildren(h("p", { class: "note" }, error.message)); }
   };
