@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from training.data.dataset import Dataset
 
 LOOKED_AT = 200
+ROWS_HASHED = 500_000
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +45,10 @@ def load(
     max_bad: flags.MaxBad = 0.01,
     threshold: flags.Threshold = None,
 ) -> None:
-    """Put what the users liked into the model's store, oldest first. What is there stays; twice is harmless."""
+    """Put what the users liked into the model's store, oldest first. What is there stays; twice is harmless.
+
+    It may be interrupted: the same command goes on where it stopped.
+    """
     session = session_of(context)
     choice = DataChoice(data, items, max_bad, threshold)
     url = store_of(model, store)
@@ -91,6 +96,19 @@ def source_of(dataset: Dataset) -> Source:
     return Source(dataset.name, fingerprint_of(dataset))
 
 
+def rows_id_of(table: pl.DataFrame) -> str:
+    """Identifies these rows in this order: 32 hex digits. Another polars may give others: then nothing is skipped.
+
+    Ids are hashed as text: a Categorical's numbers are those of this process.
+    """
+    import polars as pl
+
+    digest = hashlib.sha256()
+    for part in table.iter_slices(ROWS_HASHED):
+        digest.update(part.cast({pl.Categorical: pl.String}).hash_rows(seed=0).to_numpy().tobytes())
+    return digest.hexdigest()[:32]
+
+
 def check_source(url: str, source: Source, *, merge: bool) -> None:
     """Raise CommandError when the store holds histories of another data set, unless they shall be merged."""
     if merge:
@@ -106,7 +124,11 @@ def check_source(url: str, source: Source, *, merge: bool) -> None:
 
 
 def load_histories(session: Session, dataset: Dataset, threshold: float | None, url: str) -> dict[str, Any]:
-    """Load what was liked; returns counts read, stored, known (there before), dropped, users, and who is left out."""
+    """Load what was liked, or the rest of it where a load broke off.
+
+    Returns counts read, skipped (stored by the load that broke off), stored, known (there before), dropped, users, and
+    who is left out.
+    """
     from service.limits import LIMITS
 
     liked = histories(dataset, threshold)
@@ -121,7 +143,11 @@ def load_histories(session: Session, dataset: Dataset, threshold: float | None, 
                 " their histories are now mixed. Name a store of its own with --store."
             )
         with session.progress("loading histories", len(table)) as reach:
-            loaded = opened.load_many(table.iter_rows(), source=source_of(dataset), on_batch=reach)
+            loaded = opened.load_many(
+                table.iter_rows(), source=source_of(dataset), rows_id=rows_id_of(table), on_batch=reach
+            )
+    if loaded.skipped:
+        session.note(f"  went on after {loaded.skipped} interactions that a load which broke off had stored")
     if loaded.dropped:
         session.note(
             f"  {loaded.dropped} interactions are older than the latest {LIMITS.history} of their user and are not"
@@ -130,7 +156,8 @@ def load_histories(session: Session, dataset: Dataset, threshold: float | None, 
     return {
         "read": loaded.read,
         "stored": loaded.stored,
-        "known": loaded.read - loaded.stored,
+        "skipped": loaded.skipped,
+        "known": loaded.read - loaded.skipped - loaded.stored,
         "dropped": loaded.dropped,
         "users": table["user_id"].n_unique(),
         "left_out": [asdict(reject) for reject in liked.left_out],

@@ -44,7 +44,12 @@ class BrokenStore:
         self._refuse()
 
     def load_many(
-        self, rows: RowsOfMany, *, source: Source | None = None, on_batch: Callable[[int], None] | None = None
+        self,
+        rows: RowsOfMany,
+        *,
+        source: Source | None = None,
+        rows_id: str | None = None,
+        on_batch: Callable[[int], None] | None = None,
     ) -> Loaded:
         self._refuse()
 

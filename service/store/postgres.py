@@ -10,7 +10,7 @@ from typing import Any
 
 from service.errors import ServiceError, StorageFullError, StorageUnavailableError
 from service.limits import LIMITS
-from service.store.bulk import RowsOfMany
+from service.store.bulk import BulkLoad, RowsOfMany
 from service.store.postgres_bulk import copy_rows
 from service.store.postgres_pool import TIMING, Database, Timed, Timing
 from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
@@ -147,7 +147,12 @@ class PostgresStore:
         return self._erase(user_id, _ERASE)
 
     def load_many(
-        self, rows: RowsOfMany, *, source: Source | None = None, on_batch: Callable[[int], None] | None = None
+        self,
+        rows: RowsOfMany,
+        *,
+        source: Source | None = None,
+        rows_id: str | None = None,
+        on_batch: Callable[[int], None] | None = None,
     ) -> Loaded:
         now = int(self._clock())
         if source is not None:
@@ -156,7 +161,7 @@ class PostgresStore:
                     "INSERT INTO prismrec.sources VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
                     (source.fingerprint, source.name, now),
                 )
-        return copy_rows(self._database, rows, now=now, max_history=self._max_history, on_batch=on_batch)
+        return copy_rows(self._database, BulkLoad(rows, now, self._max_history, rows_id, on_batch))
 
     def ping(self) -> bool:
         try:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
-
-from service.store.bulk import RowsOfMany
+from service.store.bulk import BulkLoad, StoredRow
 from service.store.postgres_pool import Database, Timed
 from service.store.protocol import Loaded
 
-BATCH_ROWS = 50_000
-STATEMENT_SECONDS = 300.0
+STATEMENT_SECONDS = 600.0
 LOCK_SECONDS = 30.0
 
 _INCOMING = """CREATE TEMPORARY TABLE incoming
@@ -24,44 +20,40 @@ _CUT = """DELETE FROM prismrec.history AS old USING (
             FROM prismrec.history WHERE user_id IN
               (SELECT user_id FROM prismrec.history GROUP BY user_id HAVING count(*) > %(bound)s)) AS ranked
           WHERE ranked.age > %(bound)s AND old.user_id = ranked.user_id AND old.item_id = ranked.item_id"""
+_REACHED = """INSERT INTO prismrec.loads VALUES (%s, %s, %s)
+              ON CONFLICT (rows_id) DO UPDATE SET done = excluded.done, at = excluded.at"""
 
 
-def copy_rows(
-    database: Database,
-    rows: RowsOfMany,
-    *,
-    now: int,
-    max_history: int,
-    on_batch: Callable[[int], None] | None = None,
-) -> Loaded:
-    """Insert (user_id, item_id, timestamp) rows in batches; an error loses at most the batch it happened in.
+def copy_rows(database: Database, load: BulkLoad) -> Loaded:
+    """Load into PostgreSQL; an error or an interruption loses at most the batch it happened in.
 
-    on_batch gets the number of rows read so far after each committed batch. A repeated load stores nothing twice.
+    How far a load with a rows_id came is written in the transaction of its batch. A repeated load stores nothing twice.
     """
-    read = stored = 0
+    stored = 0
     with database.session(statement=STATEMENT_SECONDS, lock=LOCK_SECONDS) as connection:
-        for batch in _batches(rows, now):
-            stored += _take(connection, batch)
-            read += len(batch)
-            if on_batch is not None:
-                on_batch(read)
-        dropped = connection.execute(_CUT, {"bound": max_history}).rowcount
-    return Loaded(read, stored, max(0, dropped))
+        found = connection.execute("SELECT done FROM prismrec.loads WHERE rows_id = %s", (load.rows_id,)).fetchone()
+        skipped = done = 0 if found is None else int(found[0])
+        load.reached(done)
+        for batch in load.batches(done):
+            done += len(batch)
+            with connection.transaction():
+                stored += _take(connection, batch)
+                if load.rows_id is not None:
+                    connection.execute(_REACHED, (load.rows_id, done, load.now))
+            load.reached(done)
+        if stored:
+            connection.execute("ANALYZE prismrec.history")  # or the first lists are planned for an empty table
+        with connection.transaction():
+            dropped = connection.execute(_CUT, {"bound": load.max_history}).rowcount
+            connection.execute("DELETE FROM prismrec.loads WHERE rows_id = %s", (load.rows_id,))
+    return Loaded(done, stored, max(0, dropped), skipped)
 
 
-def _take(connection: Timed, batch: list[tuple[str, str, int, int]]) -> int:
-    with connection.transaction(), connection.cursor() as cursor:
+def _take(connection: Timed, batch: list[StoredRow]) -> int:
+    with connection.cursor() as cursor:
         cursor.execute(_INCOMING)
         with cursor.copy("COPY incoming FROM STDIN") as copy:
             for row in batch:
                 copy.write_row(row)
         cursor.execute(_TAKE)
         return cursor.rowcount
-
-
-def _batches(rows: RowsOfMany, now: int) -> Iterator[list[tuple[str, str, int, int]]]:
-    numbered = (
-        (user_id, item_id, now if at is None else at, seq) for seq, (user_id, item_id, at) in enumerate(rows, start=1)
-    )
-    while batch := list(islice(numbered, BATCH_ROWS)):
-        yield batch

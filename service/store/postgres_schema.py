@@ -34,6 +34,9 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE prismrec.probe (id integer PRIMARY KEY CHECK (id = 1), at bigint NOT NULL);
     INSERT INTO prismrec.probe VALUES (1, 0);
     """,
+    """
+    CREATE TABLE prismrec.loads (rows_id text PRIMARY KEY, done bigint NOT NULL, at bigint NOT NULL);
+    """,
 )
 """One script a version; a database of version n has had the first n. Only ever append.
 

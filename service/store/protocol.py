@@ -81,11 +81,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a bulk load did: rows read, rows that were new, rows dropped because a history was full."""
+    """What a bulk load did: rows read, rows that were new, rows dropped because a history was full.
+
+    skipped: of the rows read, those at the beginning that a load of the same which broke off had stored already.
+    """
 
     read: int
     stored: int
     dropped: int
+    skipped: int = 0
 
 
 class Store(Protocol):
@@ -126,11 +130,15 @@ class Store(Protocol):
         rows: Iterable[tuple[str, str, int | None]],
         *,
         source: Source | None = None,
+        rows_id: str | None = None,
         on_batch: Callable[[int], None] | None = None,
     ) -> Loaded:
         """Bulk load of (user_id, item_id, timestamp); what is there already stays. A batch is one transaction.
 
-        source: the data set of the rows, remembered before the first of them.
+        source    the data set of the rows, remembered before the first of them
+        rows_id   identifies these very rows in this order: a load of the same that broke off is gone on with where it
+                  stopped; one that came to its end is not remembered. None = begin with the first row
+        on_batch  gets the number of rows done after each batch, and before the first one
         """
 
     def sources(self) -> Sequence[Source]:

@@ -33,6 +33,9 @@ MIGRATIONS: tuple[str, ...] = (
         user_id TEXT PRIMARY KEY, steer TEXT NOT NULL, bundle_id TEXT NOT NULL, at INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE loads (rows_id TEXT PRIMARY KEY, done INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 """One script a version; version n of the file (PRAGMA user_version) has had the first n. Only ever append."""
 

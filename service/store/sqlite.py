@@ -12,7 +12,7 @@ from typing import Any
 
 from service.errors import StorageFullError, StorageUnavailableError
 from service.limits import LIMITS
-from service.store.bulk import RowsOfMany, load_rows
+from service.store.bulk import BulkLoad, RowsOfMany, load_rows
 from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
 from service.store.receipts import KEY_LIFE_SECONDS, conflict, fingerprint_of, replayed
 from service.store.schema import connect, migrate
@@ -117,13 +117,18 @@ class SqliteStore:
         return receipt
 
     def load_many(
-        self, rows: RowsOfMany, *, source: Source | None = None, on_batch: Callable[[int], None] | None = None
+        self,
+        rows: RowsOfMany,
+        *,
+        source: Source | None = None,
+        rows_id: str | None = None,
+        on_batch: Callable[[int], None] | None = None,
     ) -> Loaded:
         now = int(self._clock())
         if source is not None:
             with self._transaction() as db:
                 db.execute("INSERT OR IGNORE INTO sources VALUES (?, ?, ?)", (source.fingerprint, source.name, now))
-        return load_rows(self._transaction, rows, now=now, max_history=self._max_history, on_batch=on_batch)
+        return load_rows(self._transaction, BulkLoad(rows, now, self._max_history, rows_id, on_batch))
 
     def sources(self) -> Sequence[Source]:
         rows = self._read("SELECT name, fingerprint FROM sources ORDER BY at, fingerprint")

@@ -74,6 +74,49 @@ class StoreContract:
         again = store.load_many([("2", "a", NOW)])
         assert (again.read, again.stored, again.dropped) == (1, 0, 0)
 
+    def test_load_that_broke_off_goes_on_where_it_stopped_and_stores_nothing_twice(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("service.store.bulk.BATCH_ROWS", 10)
+        rows = [(f"u{number // 4:02}", f"i{number % 4}", NOW + number) for number in range(35)]
+
+        class BrokenOffError(Exception):
+            pass
+
+        def break_off(done: int) -> None:
+            if done == 20:
+                raise BrokenOffError
+
+        with pytest.raises(BrokenOffError):
+            store.load_many(rows, rows_id="these", on_batch=break_off)
+        assert [store.history(f"u{user:02}") for user in (4, 5)] == [("i0", "i1", "i2", "i3"), None]
+        assert store.erase("u00"), "who is erased meanwhile does not come back"
+        reached: list[int] = []
+        other = store.load_many(rows[:12], rows_id="others")
+        assert (other.skipped, other.stored) == (0, 4), "other rows do not go on there"
+        assert store.erase("u00")
+        loaded = store.load_many(iter(rows), rows_id="these", on_batch=reached.append)
+        assert (loaded.read, loaded.skipped, loaded.stored, reached) == (35, 20, 15, [20, 30, 35])
+        assert store.history("u00") is None
+        assert [user.n_items for user in store.users(9)] == [4] * 7 + [3]
+        again = store.load_many(rows, rows_id="these")
+        assert (again.skipped, again.stored) == (0, 4), "what came to its end begins with the first row again"
+
+    def test_load_without_an_identity_begins_with_the_first_row(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("service.store.bulk.BATCH_ROWS", 2)
+
+        def break_off(done: int) -> None:
+            if done == 2:
+                raise KeyboardInterrupt
+
+        rows = [("1", item, NOW) for item in "abcd"]
+        with pytest.raises(KeyboardInterrupt):
+            store.load_many(rows, on_batch=break_off)
+        loaded = store.load_many(rows)
+        assert (loaded.read, loaded.skipped, loaded.stored) == (4, 0, 2)
+
     def test_load_many_remembers_its_source_once(self, store: Store) -> None:
         assert list(store.sources()) == []
         store.append(write("1", "a"))

@@ -20,7 +20,7 @@ from service.store.receipts import KEY_LIFE_SECONDS
 from tests.cluster import Cluster
 from tests.service.store_contract import MAX_HISTORY, NOW, StoreContract, write
 
-TABLES = ("history", "writes", "preferences", "sources")
+TABLES = ("history", "writes", "preferences", "sources", "loads")
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +219,23 @@ class TestVersions:
         assert [store.known("1") for store in stores] == [Known(("a",))] * 6
         for store in stores:
             store.close()
+
+    @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+    def test_database_of_an_older_schema_keeps_its_histories_and_learns_the_rest(
+        self, fresh: str, version: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("service.store.postgres_schema.MIGRATIONS", MIGRATIONS[:version])
+            old = open_store(fresh)
+            old.append(write("1", "a"))
+            with pytest.raises(StorageUnavailableError, match="UndefinedTable"):
+                old.load_many([("1", "b", NOW)])
+            old.close()
+        store = open_store(fresh)
+        assert store.load_many([("1", "b", NOW + 9)]).stored == 1
+        assert store.history("1") == ("a", "b")
+        assert _sql(fresh, "SELECT number FROM prismrec.version") == [(len(MIGRATIONS),)]
+        store.close()
 
     def test_newer_schema_is_refused_with_both_versions(self, fresh: str) -> None:
         open_store(fresh).close()

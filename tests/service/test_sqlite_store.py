@@ -130,18 +130,19 @@ def test_store_of_the_first_schema_keeps_its_histories_and_learns_of_sources(tmp
 
 
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
-def test_store_of_an_older_schema_takes_preferences(tmp_path: Path, version: int) -> None:
+def test_store_of_an_older_schema_takes_preferences_and_loads(tmp_path: Path, version: int) -> None:
     path = tmp_path / "store.sqlite"
     with sqlite3.connect(path) as db:
         scripts = "".join(MIGRATIONS[:version])
         db.executescript(f"PRAGMA application_id = {APPLICATION_ID};{scripts}PRAGMA user_version = {version};")
         db.execute("INSERT INTO history VALUES ('1', 'a', 0, 1)")
         with pytest.raises(sqlite3.OperationalError, match="no such table"):
-            db.execute("SELECT * FROM preferences")
+            db.execute("SELECT * FROM loads")
     db.close()
     store = open_store(f"sqlite:///{path}")
     kept = store.put_preferences("1", "{}", "b")
     assert store.known("1") == Known(("a",), kept)
+    assert store.load_many([("1", "a", NOW)], rows_id="x").stored == 0
     assert [(user.user_id, user.n_items) for user in store.users(9)] == [("1", 1)]
     store.close()
 
