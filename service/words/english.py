@@ -45,7 +45,6 @@ ENGLISH = Phrases(
     mostly="mostly because {reason}",
     partly="partly because {reason}",
     weakly="weakly because {reason}",
-    straight="your history points straight to it",
     straight_from="your history points straight to it, {titles} most of all",
     straight_evenly="your history points straight to it, though no item of it stands out",
     steering="your steering moves you towards it",

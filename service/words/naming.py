@@ -36,7 +36,7 @@ class Naming:
         listing = words.either if condition.match == "any" else words.both
         if len(named) <= thresholds.NAMED_VALUES:
             return listing.of(named)
-        return words.fill(words.others, named=words.both.of(named[: thresholds.NAMED_VALUES]))
+        return words.fill(words.others, named=listing.open(named[: thresholds.NAMED_VALUES]))
 
     def meaning(self, factor: Placed) -> str:
         """ "Comedy", "the 1980s", "rating 3.84 to 5": what the half is read as, surely or not (not undecoded)."""

@@ -31,10 +31,14 @@ class Listing:
             return "".join(parts)
         if len(parts) == 2:
             return _filled(self.two, a=parts[0], b=parts[1])
+        return _filled(self.last, a=self.open(parts[:-1]), b=parts[-1])
+
+    def open(self, parts: Sequence[str]) -> str:
+        """ "A, B": of a list that goes on."""
         start = parts[0]
-        for part in parts[1:-1]:
+        for part in parts[1:]:
             start = _filled(self.comma, a=start, b=part)
-        return _filled(self.last, a=start, b=parts[-1])
+        return start
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,6 @@ class Phrases:
     mostly: Annotated[str, "reason"]
     partly: Annotated[str, "reason"]
     weakly: Annotated[str, "reason"]
-    straight: str
     straight_from: Annotated[str, "titles"]
     straight_evenly: str
     steering: str
