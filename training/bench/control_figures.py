@@ -9,7 +9,7 @@ import numpy as np
 
 from training.bench.control_runner import ControlRow
 from training.evaluate.control.coldstarts import SERVED
-from training.evaluate.control.result import DOSES, Control, Drift, Response, Sampled, SteerBy
+from training.evaluate.control.result import DOSES, Control, Drift, Paired, Response, Sampled, SteerBy
 
 SPEARMAN, PRECISION = 0.95, 0.8
 """What a guided model must reach: every value's Spearman; a cold start's mean precision@10 over the values."""
@@ -135,6 +135,36 @@ def cold_starts(row: ControlRow) -> list[Cold]:
             distinct=Spread.of(_mean(float(s.distinct) for s in of(one, pair)) for one in row.seeds),
         )
         for pair in sorted(pairs, key=lambda pair: [a for a, _ in pairs].index(pair[0]))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Two values at once by one way, over the pairs of two attributes: share that has both, the smaller share."""
+
+    way: str
+    attributes: tuple[str, str]
+    n_pairs: int
+    joint: Spread
+    least: Spread
+
+
+def both(row: ControlRow) -> list[Both]:
+    """By attributes, then by way, in their order."""
+    kinds = dict.fromkeys((p.attributes, p.way) for one in row.seeds for p in one.pairs)
+
+    def of(one: Control, kind: tuple[tuple[str, str], str]) -> list[Paired]:
+        return [p for p in one.pairs if (p.attributes, p.way) == kind]
+
+    return [
+        Both(
+            way=kind[1],
+            attributes=kind[0],
+            n_pairs=max(len(of(one, kind)) for one in row.seeds),
+            joint=Spread.of(_mean(p.joint for p in of(one, kind)) for one in row.seeds),
+            least=Spread.of(_mean(p.least for p in of(one, kind)) for one in row.seeds),
+        )
+        for kind in sorted(kinds, key=lambda kind: [a for a, _ in kinds].index(kind[0]))
     ]
 
 

@@ -16,6 +16,7 @@ from training.bench.control_figures import (
     Cold,
     Spread,
     Verdict,
+    both,
     cold_starts,
     locks,
     steering,
@@ -53,6 +54,12 @@ COLD = (
     "of an unguided model that of the best axis, as training users fill it times the strength. *pattern*: how mu goes "
     "with the probe, by the full covariance, or by the variances only. *prior sampling*: z ~ N(0, I). *popularity*, "
     "and *filter*, the most popular items that have it: 1 by definition, and always the same ten."
+)
+
+BOTH = (
+    f"Every two values, one of them of the first attribute, that at least {MIN_ITEMS} items have together, asked for "
+    "at once: the share of the 10 items that has *both*, and in brackets the smaller of the two values' shares. "
+    "*chosen one by one*: what stands for each value and its strength are those of the value alone, and add up."
 )
 
 
@@ -125,7 +132,8 @@ def document(rows: Sequence[ControlRow], provenance: Provenance) -> dict[str, An
                 "locks": [asdict(lock) for by in STEER_BY for lock in locks(row, by)],
                 "cold": [asdict(cold) for cold in cold_starts(row)],
                 "cold_by_value": _by_value(row.seeds),
-                "runs": [{**msgspec.to_builtins(one), "cold": None} for one in row.seeds],
+                "both": [asdict(one) for one in both(row)],
+                "runs": [{**msgspec.to_builtins(one), "cold": None, "pairs": None} for one in row.seeds],
             }
             for row in rows
         ],
@@ -141,6 +149,7 @@ def _markdown(rows: Sequence[ControlRow], about: Provenance) -> str:
     attributes = dict.fromkeys(cold.attribute for row in rows for cold in cold_starts(row))
     for attribute in attributes:
         parts += [f"### {attribute.capitalize()}", _cold_table(rows, attribute)]
+    parts += ["### Two values at once", BOTH, _both_table(rows)]
     for row in rows:
         if row.guided:
             parts += [f"## {row.model}, value by value", _taste_table(row), _value_table(row)]
@@ -202,6 +211,18 @@ def _cold_table(rows: Sequence[ControlRow], attribute: str) -> str:
     cells += [[f"**{way}**" if way == SERVED else way, *(_cold_cell(one.get(way)) for one in found)] for way in ways]
     n = max((one[way].n_values for one in found for way in one), default=0)
     return f"{n} values.\n\n{markdown_table(cells)}"
+
+
+def _both_table(rows: Sequence[ControlRow]) -> str:
+    found = [{(one.attributes, one.way): one for one in both(row)} for row in rows]
+    cells = [["values of", "pairs", "way", *(row.model for row in rows)]]
+    for (attributes, way), first in {kind: one for row in found for kind, one in row.items()}.items():
+        told = [row.get((attributes, way)) for row in found]
+        cells.append(
+            [" and ".join(attributes), str(first.n_pairs), f"**{way}**" if way == SERVED else way]
+            + ["" if one is None else f"{_cell(one.joint)} ({one.least.mean:.3f})" for one in told]
+        )
+    return markdown_table(cells) if len(cells) > 1 else "There are none."
 
 
 def _cold_cell(cold: Cold | None) -> str:

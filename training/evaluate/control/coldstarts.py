@@ -13,8 +13,9 @@ from bundle.catalogue import Catalogue
 from bundle.factors import FactorMap, Guide
 from training.decode.attribute_table import AttributeTable
 from training.evaluate.control.merging import best_of
-from training.evaluate.control.result import Sampled
+from training.evaluate.control.result import Paired, Sampled
 from training.evaluate.control.sampling import DIVERSITY, STRENGTHS, TEN, Chosen, Sampler, Scores, Source
+from training.evaluate.control.together import Pairs
 from training.models.base import LatentModel
 
 MIN_ITEMS = 30
@@ -70,6 +71,11 @@ class ColdStarts:
                 if has.sum() >= MIN_ITEMS:
                     found += self._of_value(column.name, value, has)
         return tuple(found)
+
+    def paired(self, table: AttributeTable) -> tuple[Paired, ...]:
+        """Every two values, one of them of the first attribute, that at least MIN_ITEMS items have together."""
+        pairs = Pairs(self._sampler, seeds=self._draws.seeds, samples=self._draws.samples)
+        return tuple(pairs.measured(table))
 
     def _of_value(self, attribute: str, value: str, has: NDArray[np.bool_]) -> Iterator[Sampled]:
         def judged(

@@ -48,7 +48,8 @@ def control(
 
     Every taste is steered along an axis and along a direction, found on training users (ways_of). Costs 7 decodings of
     the users for each of these, 3 more for each with each attribute that can be locked; and some 2,000 decodings of an
-    empty history for each value of each attribute. At most MOST_USERS users, fewer of a large catalogue, the first.
+    empty history for each value of each attribute, some 700 for each two values. At most MOST_USERS users, fewer of a
+    large catalogue, the first.
     DataError when no user has a target.
     """
     started, draws = clock(), draws or Draws()
@@ -61,6 +62,7 @@ def control(
     rng = np.random.default_rng(SEED)
     responses = tuple(steering.response(way, rng) for way in ways)
     users = Users(mu, split.train)
+    cold = ColdStarts(scores_of_nobody(model), factors, catalogue, draws)
     return Control(
         kind=run.info.kind,
         seed=run.info.seeds["train"],
@@ -71,7 +73,8 @@ def control(
         samples=draws.samples,
         responses=responses,
         drifts=_drifts(steering, ways, users, table),
-        cold=ColdStarts(scores_of_nobody(model), factors, catalogue, draws).measured(table),
+        cold=cold.measured(table),
+        pairs=cold.paired(table),
         code=sources.code,
         weights=sources.weights,
         seconds=clock() - started,

@@ -79,6 +79,21 @@ class Sampled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     strength: float | None = None
 
 
+class Paired(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Cold starts for two values at once by one way, means over the seeds.
+
+    joint  share of the 10 that have both; least: the smaller of the two values' shares
+    n_both items of the catalogue that have both
+    """
+
+    way: str
+    attributes: tuple[str, str]
+    values: tuple[str, str]
+    n_both: int
+    joint: float
+    least: float
+
+
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything of one run. code: digest of the sources; weights: of the run's best.pt, in hex."""
 
@@ -92,6 +107,7 @@ class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     responses: tuple[Response, ...]
     drifts: tuple[Drift, ...]
     cold: tuple[Sampled, ...]
+    pairs: tuple[Paired, ...]
     code: str
     weights: str
     seconds: float

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bundle.factors import Direction, Factor, FactorMap, Half
 from training.evaluate.control.merging import Floats, best_of, log_chances, log_mean, merged_list
 
+HALVES: tuple[Half, Half] = ("negative", "positive")
 Via = Literal["factor", "direction", "pattern", "variances"]
 Scores = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """z [n, n_latent] -> the scores of an empty history at these points, [n, n_items]."""
@@ -66,7 +67,7 @@ class Sampler:
         named = [
             (reading.status != "decoded", -reading.effect, factor.factor, half)
             for factor in self._map.factors
-            for half in ("negative", "positive")
+            for half in HALVES
             if ((reading := factor.reading(half)).attribute, reading.value) == (attribute, value)
         ]
         halves = [Source("factor", self._map.factors[ix], half) for _, _, ix, half in sorted(named)]
@@ -86,20 +87,30 @@ class Sampler:
         """With the strength that is sampled where the caller names none."""
         return Chosen(chosen.source, min(chosen.strength * (1 + diversity), STRONGEST))
 
-    def choose(self, attribute: str, value: str, has: NDArray[np.bool_]) -> Chosen | None:
+    @property
+    def n_latent(self) -> int:
+        return len(self._variances)
+
+    def choose(
+        self, attribute: str, value: str, has: NDArray[np.bool_], *, without: frozenset[int] = frozenset()
+    ) -> Chosen | None:
         """What POST /coldstart samples for a named value without a strength; None: there is nothing to sample.
 
-        has [n_items]: which items have the value.
+        has [n_items]: which items have the value. without: factors that another value has; the strength is that of
+        all candidates all the same.
         """
         sources = self.sources(attribute, value)
-        chosen: tuple[float, _Tried] | None = None
+        kept: tuple[float, list[_Tried]] | None = None
         for strength in STRENGTHS if sources else ():
-            best = _best([self._try(source, strength, has) for source in sources])
-            if chosen is None or best.listed > chosen[1].listed:
-                chosen = (strength, best)
-            if chosen[1].listed >= ENOUGH:
+            tried = [self._try(source, strength, has) for source in sources]
+            if kept is None or _best(tried).listed > _best(kept[1]).listed:
+                kept = (strength, tried)
+            if _best(kept[1]).listed >= ENOUGH:
                 break
-        return None if chosen is None else Chosen(chosen[1].source, chosen[0])
+        if kept is None:
+            return None
+        free = [t for t in kept[1] if t.source.factor is None or t.source.factor.factor not in without]
+        return Chosen(_best(free).source, kept[0]) if free else None
 
     def top(
         self, chosen: Sequence[Chosen], *, samples: int, seed: int, n: int = TEN, diversity: float = 0.0
@@ -150,15 +161,20 @@ class Sampler:
         return z
 
     def _try(self, source: Source, strength: float, has: NDArray[np.bool_]) -> _Tried:
-        middles = (np.arange(POINTS) + 0.5) / POINTS
-        if source.via != "factor":
-            middles = np.array([NormalDist().inv_cdf(0.5 + 0.5 * float(u)) for u in middles])
-        z = self.points(source, strength, middles)
+        z = self.points(source, strength, even_draws(source))
         scores = self._scores(z.astype(np.float32)).astype(np.float64)
         ten = best_of(self.merged(z), TEN)
         possible = min(len(ten), int(has.sum()))
         share = float(np.mean([_weighted_share(row, has) for row in scores]))
         return _Tried(source, share, float(has[ten].sum()) / possible if possible else 0.0)
+
+
+def even_draws(source: Source) -> Floats:
+    """[POINTS]: the middles of equal parts of what the source draws."""
+    middles = (np.arange(POINTS) + 0.5) / POINTS
+    if source.via == "factor":
+        return middles
+    return np.array([NormalDist().inv_cdf(0.5 + 0.5 * float(u)) for u in middles])
 
 
 def _name(source: Source) -> str:

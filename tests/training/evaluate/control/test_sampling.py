@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
 
 import msgspec
 import numpy as np
 import pytest
 
-from service import candidates, merging, samples
+from service import candidates, merging, samples, together
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
@@ -20,8 +21,10 @@ from service.steer import NOTHING_LEFT, _projected_out, shift_of
 from tests.builders import make_bundle
 from tests.service.core.cold import started
 from training.evaluate.control import sampling, ways
+from training.evaluate.control import together as measured
 from training.evaluate.control.merging import merged_list
 from training.evaluate.control.sampling import Chosen, Sampler, Source
+from training.evaluate.control.together import Pairs, Value
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,27 @@ def test_cold_start_of_two_picks_is_the_services(plain):
     assert ours.tolist() == [item.item_ix for item in found.items]
 
 
+@pytest.mark.parametrize("change", [lambda d: d, patterned, thin])
+@pytest.mark.parametrize("halves", [True, False])
+def test_two_values_tried_together_are_the_services(plain, change, halves):
+    loaded = with_directions(plain if halves else without_halves(plain), change)
+    sampler, moved = sampler_of(loaded), 0
+    pairs = Pairs(sampler, seeds=1, samples=16)
+    for two in itertools.permutations(
+        [("genre", "Comedy"), ("genre", "Horror"), ("genre", "Drama"), ("year", "2010s"), ("year", "1970s")], 2
+    ):
+        values = [Value(*named, candidates.members_of(loaded, *named)) for named in two]
+        alone = pairs.one_by_one(values)
+        picks = [Pick(attribute=attribute, value=value) for attribute, value in two]
+        found = started(loaded, picks, seed=3, samples=16, diversity=0.4)
+        ours = [sampler.pushed(one, 0.4) for one in pairs.tuned(values, alone)]
+        assert [(one.source.via, one.strength) for one in ours] == [(one.via, one.strength) for one in found.picks]
+        listed = sampler.top(ours, samples=16, seed=3, diversity=0.4)
+        assert listed.tolist() == [item.item_ix for item in found.items]
+        moved += ours != [sampler.pushed(one, 0.4) for one, _ in alone]
+    assert moved, "the control: tried together something changes"
+
+
 @pytest.mark.parametrize("diversity", [0.1, 0.5, 1.0])
 def test_lazy_and_plain_merging_choose_the_same_list(diversity):
     """Of a catalogue larger than what is looked at of each sample, with lists of all lengths."""
@@ -133,6 +157,7 @@ def test_constants_are_the_services():
     ) == (sampling.SPREAD, sampling.DIVERSITY, sampling.STRONGEST)
     ours = sys.modules[merged_list.__module__]
     assert (ours.SERVED, ours.DEEP, ours.NOTHING) == (merging.SERVED, merging.DEEP, merging.NOTHING)
+    assert (measured.TOGETHER, measured.SURELY) == (together.TOGETHER, together.SURELY)
     assert ways.NOTHING_LEFT == NOTHING_LEFT
 
 
