@@ -9,12 +9,19 @@ export function keepButtons(value, onLoad) {
   const same = () => JSON.stringify(sorted(stored)) === JSON.stringify(sorted(value()));
   const path = () => `/users/${encodeURIComponent(user)}/preferences`;
   const note = h("p", { class: "note", role: "status" });
-  const save = h("button", { class: "plain", type: "button", onclick: async () => {
-    try { stored = (await send("PUT", path(), { steer: value() })).steer; draw(); } catch (error) { report(error); }
-  } }, "Save");
-  const reset = h("button", { class: "plain", type: "button", onclick: async () => {
-    try { if (user && stored) await send("DELETE", path()); stored = null; onLoad(null); } catch (error) { report(error); }
-  } }, "Reset");
+  // An answer that comes when another user is chosen is not theirs.
+  const asking = (run) => async () => {
+    const asked = user;
+    try { const found = await run(); if (user === asked) found(); } catch (error) { report(error); }
+  };
+  const save = h("button", { class: "plain", type: "button", onclick: asking(async () => {
+    const kept = await send("PUT", path(), { steer: value() });
+    return () => { stored = kept.steer; draw(); };
+  }) }, "Save");
+  const reset = h("button", { class: "plain", type: "button", onclick: asking(async () => {
+    if (user && stored) await send("DELETE", path());
+    return () => { stored = null; onLoad(null); };
+  }) }, "Reset");
   function draw() {
     const now = value();
     save.hidden = !user;

@@ -12,7 +12,7 @@ const N = 10;
 
 export async function recommendView(view) {
   const [conditions, map, fields] = await Promise.all([ask("/conditions"), ask("/factors?limit=500"), factNames()]);
-  let before = null; // the list without steering
+  let before = { key: "", found: null }; // the list without steering, and what was asked for it
   let chosen = null;
   const list = h("ol", { class: "list" });
   const stated = h("p", { class: "note" });
@@ -34,7 +34,7 @@ export async function recommendView(view) {
 
   function draw(found, asked) {
     const steering = found.steering ?? null;
-    const known = asked ? new Map(before.items.map((item) => [item.item_id, item])) : null;
+    const known = asked ? new Map(before.found.items.map((item) => [item.item_id, item])) : null;
     list.replaceChildren(...listRows(found.items, { onChoose: found.source === "model" ? showWhy : null, before: known, entered: new Set(steering?.items_in ?? []) }));
     mark();
     steer.found(steering);
@@ -50,8 +50,10 @@ export async function recommendView(view) {
 
   const update = latest(async (signal) => {
     const asked = steer.value();
-    if (!before) before = await ask("/recommend", request(null), signal);
-    const found = asked ? await ask("/recommend", request(asked), signal) : before;
+    const question = request(null);
+    const key = JSON.stringify(question);
+    if (before.key !== key) before = { key, found: await ask("/recommend", question, signal) };
+    const found = asked ? await ask("/recommend", { ...question, steer: asked }, signal) : before.found;
     draw(found, asked);
     const item = found.items.find((entry) => entry.item_id === chosen) ?? (narrow() ? null : found.items[0]);
     if (found.source !== "model") why.clear("This list is what is popular: there is nothing personal to explain. Name an item they liked.");
@@ -60,15 +62,13 @@ export async function recommendView(view) {
   });
   const rowOf = (item) => [...list.children].find((row) => row.dataset.id === item.item_id);
   const soon = later(60, () => update());
-  const renew = () => { before = null; soon(); };
   const who = whoCard((user) => {
-    before = null;
     chosen = null;
     for (const shown of [list, change, stated]) shown.replaceChildren(); // what is shown is never another user's
     why.clear();
     steer.load(user);
-  }, renew);
-  const condition = conditionCard(conditions, renew);
+  }, soon);
+  const condition = conditionCard(conditions, soon);
   const steer = steerCard(map, soon);
   const listCard = h("section", { class: "card", id: "list" }, h("h2", {}, "The list"), stated, change, list);
   const foot = footLine(listCard);

@@ -209,6 +209,22 @@ def test_condition_says_how_far_it_is_satisfied_and_why_a_list_is_short(visit: V
     assert (found["short_reason"] or "satisfy the condition") in page.value("said('#list')")
 
 
+def test_list_is_that_of_the_last_click_however_late_an_earlier_answer_comes(visit: Visit, service) -> None:
+    page = visit.open()
+    page.value(
+        """(async () => {
+          const [ask, pause] = [window.fetch, (wait) => new Promise((done) => setTimeout(done, wait))];
+          window.fetch = async (...asked) => { const reply = await ask(...asked); await pause(200); return reply; };
+          chip("Drama").click();
+          await pause(230); // the first answer comes just before the second question
+          chip("Horror").click();
+        })()"""
+    )
+    found = listed(service, user_id="42", condition={"genres": ["Drama", "Horror"]})
+    assert found["ids"] != listed(service, user_id="42", condition={"genres": ["Drama"]})["ids"]
+    page.wait(f"listed() === '{found['ids']}'", seconds=5)
+
+
 def test_cold_start_takes_several_picks_and_says_what_its_list_has_of_each(visit: Visit) -> None:
     page = visit.open("coldstart")
     page.value("chip('1970s').click()")
