@@ -122,6 +122,7 @@ class Removed:
     coverage   share of the items with a set, one mean per user: the interval is over users
     valid, confirmed   share of the sets found that the service calls valid, and that a request without them confirms
     sizes      how many items have a set of 1, 2, ... history items, from 0 = none
+    widened    of so many items without a set a wider search (removals.widest_search) found one for so many
     changed    items of the list that are others without the set; runs, cost: see `found.Removal`
     """
 
@@ -130,6 +131,7 @@ class Removed:
     confirmed: float
     sizes: Mapping[int, int]
     by_rank: Mapping[int, float]
+    widened: tuple[int, int]
     mean_size: float
     changed: float
     runs: Mapping[str, float]
@@ -145,6 +147,7 @@ def removed(users: Users) -> Removed:
         confirmed=_share(one.confirmed for one in found),
         sizes={size: sum(one.size == size for one in every) for size in range(max(one.size for one in every) + 1)},
         by_rank={rank: _share(one.size > 0 for one in every if one.rank == rank) for rank in _ranks(every)},
+        widened=(sum(len(user.widened) for user in users), sum(size > 0 for user in users for size in user.widened)),
         mean_size=float(np.mean([one.size for one in found])) if found else 0.0,
         changed=float(np.mean([one.changed for one in found])) if found else 0.0,
         runs=_spread([float(one.runs) for one in every]),

@@ -52,7 +52,10 @@ class Removal(_Part, frozen=True):
 
 
 class UserFound(_Part, frozen=True):
-    """row: of the user in the held-out part; length: of the history; history, factors: order -> curve."""
+    """row: of the user in the held-out part; length: of the history; history, factors: order -> curve.
+
+    widened  of an item without a set, where one was looked for further: how many items that search removes, 0 = none
+    """
 
     row: int
     length: int
@@ -60,3 +63,4 @@ class UserFound(_Part, frozen=True):
     history: dict[str, Curve]
     factors: dict[str, Curve]
     removals: list[Removal]
+    widened: list[int]

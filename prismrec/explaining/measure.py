@@ -17,7 +17,7 @@ from prismrec.explaining.contenders import Contender
 from prismrec.explaining.curves import Asked, factor_curves, history_curves
 from prismrec.explaining.found import UserFound
 from prismrec.explaining.orders import Known
-from prismrec.explaining.removals import removals_of
+from prismrec.explaining.removals import removals_of, widened_of
 from prismrec.failures import CommandError
 from service.engine import LoadedBundle
 from service.limits import LIMITS
@@ -99,13 +99,15 @@ def measured_user(loaded: LoadedBundle, known: Known, history: tuple[int, ...], 
     first, second = (int(i) for i in rng.permutation(len(listed))[:2])
     asked = Asked(query, listed[first], listed[second])
     pair = loaded.explainer(history, None, None, [asked.target, asked.other])
+    removals = removals_of(loaded, query, loaded.explainer(history, None, None, listed))
     return UserFound(
         row=row,
         length=len(history),
         residuals=[residuals_of(loaded, one) for one in situations_of(loaded, query, rng)],
         history=history_curves(loaded, asked, pair, known, rng),
         factors=factor_curves(loaded, asked, pair, rng),
-        removals=removals_of(loaded, query, loaded.explainer(history, None, None, listed)),
+        removals=removals,
+        widened=widened_of(loaded, query, removals, rng),
     )
 
 

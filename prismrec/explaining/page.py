@@ -28,6 +28,7 @@ from prismrec.explaining.figures import (
 from prismrec.explaining.measure import Measured, N
 from prismrec.explaining.orders import LEAVE_ONE_OUT, N_RANDOM, OURS, RANDOM, SIMILARITY
 from prismrec.explaining.plot import write_plot
+from prismrec.explaining.removals import BEAM
 from prismrec.explaining.words import ADDITIVE, CLAIMS, FACTORS, HISTORY, LENGTH, REMOVALS
 from service.limits import LIMITS
 from training.evaluate.table import markdown_table
@@ -161,7 +162,7 @@ def _markdown(told: Sequence[Told], about: Provenance, *, plot: str) -> str:
         FACTORS,
         *(_fidelity(one.label, one.factors) for one in told),
         "## Counterfactuals",
-        REMOVALS.format(n=N, removals=LIMITS.removals),
+        REMOVALS.format(n=N, removals=LIMITS.removals, beam=BEAM),
         _removed_table(told),
         _sizes_table(told),
         _ranks_table(told),
@@ -230,10 +231,12 @@ def _fidelity(label: str, found: Sequence[Order]) -> str:
 
 def _removed_table(told: Sequence[Told]) -> str:
     head = ["model", "coverage", "valid", "confirmed", "mean size", "items changed", "runs, median", "runs, 95 of 100"]
+    head.insert(4, "wider search")
     cells = [[*head, "cost in lists, median", "cost, 95 of 100"]]
     for one in told:
         found = one.removed
         figures = [_short_interval(found.coverage), f"{found.valid:.4f}", f"{found.confirmed:.4f}"]
+        figures.append(f"{found.widened[1]} of {found.widened[0]}")
         figures += [f"{found.mean_size:.2f}", f"{found.changed:.2f}"]
         figures += [f"{found.runs['median']:.0f}", f"{found.runs['p95']:.0f}"]
         cells.append([one.label, *figures, f"{found.cost['median']:.1f}", f"{found.cost['p95']:.1f}"])

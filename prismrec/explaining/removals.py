@@ -13,7 +13,15 @@ from prismrec.explaining.found import Removal
 from prismrec.explaining.orders import by_value
 from service.counterfactual import find_counterfactual
 from service.engine import LoadedBundle
+from service.limits import LIMITS
 from service.query import Attribution, Query
+from service.trials import Target
+
+BEAM = 25
+"""Sets of each size from which a wider search goes on; the service's asks the model about three or six."""
+
+WIDENED = 0.1
+"""Share of the users for whom an item without a set is drawn and looked at further: that costs thousands of runs."""
 
 Clock = Callable[[], float]
 TIMED = 3
@@ -44,6 +52,37 @@ def removals_of(
             )
         )
     return removals
+
+
+def widened_of(loaded: LoadedBundle, query: Query, removals: Sequence[Removal], rng: np.random.Generator) -> list[int]:
+    """For WIDENED of the users, of one item without a set: the size of one that a wider search finds, 0 for none."""
+    without = [one.rank for one in removals if not one.size]
+    if rng.random() >= WIDENED or not without:
+        return []
+    rank = without[int(rng.integers(len(without)))]
+    return [widest_search(loaded, query, loaded.recommend(query).items[rank - 1].item_ix)]
+
+
+def widest_search(loaded: LoadedBundle, query: Query, item_ix: int, *, at_most: int = LIMITS.removals) -> int:
+    """The size of a set of history items without which the item leaves the list; 0 when none is found.
+
+    A beam search that tries every item of the history and asks the model about every set, and goes on from the BEAM
+    that bring the item nearest to leaving. Cost: BEAM * L histories for each size.
+    """
+    target = Target(loaded, query, item_ix, query.history)
+    beam: list[tuple[int, ...]] = [()]
+    for size in range(1, min(at_most, len(target.history) - 1) + 1):
+        sets = {tuple(sorted((*some, ix))) for some in beam for ix in target.history if ix not in some}
+        options = sorted(sets)
+        margins = []
+        for scores in target.scores(target.without(options)):
+            if (target.ranks(scores) > query.n).any():
+                return size
+            others = scores[:, target.others]
+            nth = np.partition(others, others.shape[1] - query.n, axis=1)[:, others.shape[1] - query.n]
+            margins.append(scores[:, item_ix] - nth)
+        beam = [options[i] for i in np.argsort(np.concatenate(margins), kind="stable")[:BEAM].tolist()]
+    return 0
 
 
 def _seconds(loaded: LoadedBundle, query: Query, clock: Clock) -> float:

@@ -46,9 +46,11 @@ FACTORS = _line("""
 REMOVALS = _line("""
     For every item of the {n} best: history items without which it leaves the list, at most {removals}, by the
     service's own search. *coverage*: share of the items for which a set is found. *valid*: of the sets, as the
-    service says; *confirmed*: as a request without the set says. *items changed*: of the {n}, the item itself
-    included. *runs*: histories that the model is asked to score. *cost*: CPU over that of one list of the same
-    user, measured side by side.
+    service says; *confirmed*: as a request without the set says. *wider search*: for so many of the items
+    without a set (one drawn for one user in ten) one is found by a search that tries every item of the history,
+    asks the model about every set, and goes on from the {beam} that bring the item nearest to leaving. *items
+    changed*: of the {n}, the item itself included. *runs*: histories that the model is asked to score. *cost*:
+    CPU over that of one list of the same user, measured side by side.
 """)
 
 LENGTH = "Users by how many items their history has."

@@ -23,7 +23,7 @@ def removal(rank, size, **changes):
     return Removal(rank=rank, size=size, **{**facts, **changes})
 
 
-def user(row, *, length=30, history=GOOD, factors=GOOD_FACTORS, residual=1e-7, removals=None):
+def user(row, *, length=30, history=GOOD, factors=GOOD_FACTORS, residual=1e-7, removals=None, widened=()):
     rng = np.random.default_rng(row)
     left = [residual / 10] * 3
     return UserFound(
@@ -33,6 +33,7 @@ def user(row, *, length=30, history=GOOD, factors=GOOD_FACTORS, residual=1e-7, r
         history={label: curve(value, rng) for label, value in history.items()},
         factors={label: curve(value, rng) for label, value in factors.items()},
         removals=[removal(1, 2), removal(2, 1)] if removals is None else removals,
+        widened=list(widened),
     )
 
 
