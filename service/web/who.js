@@ -55,6 +55,8 @@ function row(factor) {
   const dot = h("span", { class: "dot" });
   dot.style.left = `${factor.percentile}%`;
   const shown = factor.items.slice(0, 2).map(titleOf);
-  return h("div", { class: "position" }, h("div", {}, factorName(factor)), h("div", { class: "spectrum", title: `above ${factor.percentile.toFixed(0)} % of users` }, dot),
-    h("div", { class: "muted" }, `above ${Math.min(factor.percentile, 99).toFixed(0)} % of users${shown.length ? `, by ${listing(shown)}` : ""}`));
+  const beyond = Math.min(Math.max(factor.percentile, 100 - factor.percentile), 99).toFixed(0);
+  const words = `${factor.percentile >= 50 ? "above" : "below"} ${beyond} % of users`;
+  return h("div", { class: "position" }, h("div", {}, factorName(factor)), h("div", { class: "spectrum", title: words }, dot),
+    h("div", { class: "muted" }, `${words}${shown.length ? `, by ${listing(shown)}` : ""}`));
 }
