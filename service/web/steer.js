@@ -26,7 +26,7 @@ const told = (f) => ({
 export function steerCard(map, onChange) {
   const sliders = new Map(); // "factors 7", "attributes genre:Drama" -> slider
   const pushed = () => [...sliders.values()].filter((slider) => Number(slider.input.value) !== 0);
-  const kept = keepButtons(() => value(), (steer) => { show(steer); onChange(); });
+  const kept = keepButtons(() => value(), (...found) => { const left = show(...found); onChange(); return left; });
   const changed = () => { locks.draw(); kept.draw(); onChange(); };
 
   const slider = (kind, name, [low, high], title, about) => {
@@ -58,20 +58,25 @@ export function steerCard(map, onChange) {
   } }, h("option", { value: "" }, "Add a value…"), directions.map((d, i) => h("option", { value: i }, `${d.attribute}: ${d.value}  (r² ${d.r2.toFixed(2)})`)));
   const locks = lockChips([...new Set(map.directions.map((d) => d.attribute))], () => new Set(pushed().filter((s) => s.kind === "attributes").map((s) => s.name.split(":")[0])), changed);
 
-  // The sliders as they were kept; one that is not on the page yet is added.
-  function show(steer) {
+  // The sliders as they were kept; one that is not on the page yet is added. Of what was kept for another model only
+  // the words hold here: its factors are not these, and it may know other values. Returns what is left out.
+  function show(steer, bundleId = map.bundle_id) {
+    const left = [];
     for (const one of sliders.values()) one.put(0);
-    for (const kind of ["factors", "attributes"]) for (const [name, strength] of Object.entries(steer?.[kind] ?? {})) {
-      const direction = directions.findIndex((d) => `${d.attribute}:${d.value}` === name);
-      if (!sliders.has(`${kind} ${name}`)) {
-        const made = kind === "attributes" && direction >= 0 ? ofValue(directions[direction]) : slider(kind, name, ["less", "more"].map((word) => h("span", {}, `${word} ${kind === "factors" ? `factor ${name}` : name}`)), name, { values: [], number: null });
-        if (kind === "attributes" && direction >= 0) add.options[direction + 1].disabled = true;
-        added.append(made.node);
-      }
-      sliders.get(`${kind} ${name}`).put(strength);
+    for (const [name, strength] of Object.entries(steer?.factors ?? {})) {
+      if (bundleId !== map.bundle_id) { left.push(`factor ${name}`); continue; }
+      const more = () => { const made = slider("factors", name, ["less", "more"].map((word) => h("span", {}, `${word} factor ${name}`)), `factor ${name}, in standard deviations`, { values: [], number: null }); added.append(made.node); return made; };
+      (sliders.get(`factors ${name}`) ?? more()).put(strength);
+    }
+    for (const [name, strength] of Object.entries(steer?.attributes ?? {})) {
+      const at = directions.findIndex((d) => `${d.attribute}:${d.value}` === name);
+      if (at < 0) { left.push(name); continue; }
+      const more = () => { const made = ofValue(directions[at]); added.append(made.node); add.options[at + 1].disabled = true; return made; };
+      (sliders.get(`attributes ${name}`) ?? more()).put(strength);
     }
     locks.show(steer?.lock ?? []);
     kept.draw();
+    return left;
   }
 
   function value() {

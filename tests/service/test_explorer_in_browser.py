@@ -153,6 +153,24 @@ def test_sliders_of_one_user_are_not_those_of_another(visit: Visit, service) -> 
     page.wait("slider('factor 0').value === '0'")
 
 
+def test_what_was_kept_for_another_model_is_followed_as_far_as_this_one_knows_it(visit: Visit) -> None:
+    page = visit.open()
+    kept = {"factors": {"0": 2}, "attributes": {"genre:Horror": 1.5, "genre:Opera": 1}, "lock": ["year", "colour"]}
+    reply = {"user_id": "43", "steer": kept, "bundle_id": "another", "updated": 1}
+    page.value(
+        f"""{{ const ask = window.fetch;
+        const kept = () => new Response({json.dumps(json.dumps(reply))});
+        window.fetch = async (path, how) => (path.endsWith("/43/preferences") ? kept() : ask(path, how)); }}"""
+    )
+    page.value("choose('A stored user', '43')")
+    page.wait("slider('genre Horror')?.value === '1.5'")
+    assert page.value("slider('factor 0').value") == "0"
+    assert "left out: factor 0, genre:Opera" in page.value("said('.steer')")
+    assert page.value("all('.steer .chip[aria-pressed=true]').map((node) => node.textContent)") == ["year"]
+    page.wait("said('.change').includes('Steered')")
+    assert page.value("document.getElementById('trouble').hidden")
+
+
 def test_reasons_begin_with_the_sentence_and_the_button_says_what_would_change_them(visit: Visit, service) -> None:
     page = visit.open()
     asked = {"user_id": "42", "item_id": listed(service, user_id="42")["items"][0]["item_id"]}
