@@ -1,0 +1,126 @@
+# Made by `make client` from openapi/openapi.json; do not edit.
+"""Models of several resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from prismrec.client.structs import Asked, Reply
+
+
+class ConditionAsked(Asked, frozen=True, kw_only=True):
+    """What the items should be. genres: values of the attribute that the model is conditioned on (/conditions)."""
+
+    genres: Sequence[str]
+    """Values that /conditions lists."""
+    match: Literal["any", "all"] | None = None
+    """Whether an item must have any or all of them. Default: any."""
+    mode: Literal["soft", "strict", "both"] | None = None
+    """soft: the model's input; strict: a mask; both. Default: soft."""
+
+
+class FactorReason(Reply, frozen=True, kw_only=True):
+    """One z_i's share of a score; attribute and value are null where the factor is not decoded."""
+
+    factor: int
+    """Number of the latent dimension, from 0."""
+    half: str
+    """negative: below the median of the training users; positive: the rest. One of: negative, positive."""
+    contribution: float
+    """What it adds to the score."""
+    attribute: str | None
+    """The attribute of the catalogue; null where nothing is decoded."""
+    value: str | None
+    """The attribute's value; null where nothing is decoded."""
+    status: str
+    """How sure the reading is; undecoded has neither attribute nor value. One of: decoded, ambiguous, undecoded."""
+
+
+class FieldProblem(Reply, frozen=True, kw_only=True):
+    """One field at fault."""
+
+    pointer: str
+    """RFC 6901 pointer into the body; for a parameter its name."""
+    detail: str
+    """What is wrong with it."""
+
+
+class HistoryReason(Reply, frozen=True, kw_only=True):
+    """One history item's share of a score."""
+
+    item_id: str
+    """The item."""
+    title: str | None
+    """The item's title; null where the catalogue has none."""
+    contribution: float
+    """What it adds to the score."""
+
+
+class ListedItem(Reply, frozen=True, kw_only=True):
+    """An item of a list; the fields asked for stand beside these members."""
+
+    item_id: str
+    """The item."""
+    rank: int
+    """From 1; with an offset, from offset + 1."""
+    score: float
+    """The logit; of a popularity list the share of the interactions."""
+    probability: float
+    """The softmax of the scores over all items; of a popularity list the share of the interactions."""
+    reasons: Reasons | None = None
+    """Null = not asked for."""
+    fields: dict[str, Any] = msgspec.field(default_factory=dict)
+    """The further members of the object, such as the catalogue's fields: str | int | float | list[str] | None."""
+
+
+class Problem(Reply, frozen=True, kw_only=True):
+    """The one shape of every error. What was sent is never repeated."""
+
+    type: str
+    """A path of this service that explains the code."""
+    title: str
+    """The code in words."""
+    status: int
+    """The HTTP status."""
+    detail: str
+    """What happened this time."""
+    instance: str
+    """Names the request; its end is the X-Request-ID."""
+    code: str
+    """What went wrong, for programs. One of: malformed, unauthorized, forbidden, not-found, unknown-user, unknown-item,
+    unknown-factor, unknown-model, unknown-bundle, method-not-allowed, conflict, too-large, unsupported-media-type,
+    invalid-request, bundle-refused, internal, non-finite-score, overloaded, no-bundle, storage-unavailable,
+    deadline, storage-full.
+    """
+    hint: str
+    """What to do about it."""
+    errors: list[FieldProblem] | None = None
+    """The fields at fault; null = none in particular."""
+
+
+class Reasons(Reply, frozen=True, kw_only=True):
+    """The largest contributions of both views of the score, and a sentence built from them."""
+
+    factors: list[FactorReason]
+    """The largest contributions of the factors."""
+    history: list[HistoryReason]
+    """The largest contributions of the history's items."""
+    sentence: str
+    """The same in plain words, made from these figures and nothing else."""
+
+
+class Steer(Asked, frozen=True, kw_only=True):
+    """A push in the latent space, in standard deviations of each factor or direction.
+
+    lock: attributes that should stay as they are; their directions are projected out of the push.
+    """
+
+    factors: Mapping[str, float] | None = None
+    """Number of a factor -> strength."""
+    attributes: Mapping[str, float] | None = None
+    """"attribute:value" -> strength."""
+    lock: Sequence[str] | None = None
+    """Attributes that should stay as they are."""

@@ -1,0 +1,84 @@
+# Made by `make client` from openapi/openapi.json; do not edit.
+"""Models of `users`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prismrec.client.structs import Asked, Reply
+
+
+class Erased(Reply, frozen=True, kw_only=True):
+    """Nothing of the user is left."""
+
+    erased: bool
+    """Always true: an unknown user is a problem."""
+
+
+class HistoryEntry(Reply, frozen=True, kw_only=True):
+    """HistoryEntry."""
+
+    item_id: str
+    """The item."""
+    title: str | None
+    """The item's title; null where the catalogue has none."""
+    timestamp: int
+    """Seconds since 1970."""
+    known: bool
+    """Whether the served bundle knows the item."""
+
+
+class InteractionAsked(Asked, frozen=True, kw_only=True):
+    """timestamp in seconds since 1970; without it the time of the write is kept."""
+
+    item_id: str | int
+    """The item liked."""
+    timestamp: int | None = None
+    """Seconds since 1970; null = the time of the write."""
+
+
+class InteractionsReply(Reply, frozen=True, kw_only=True):
+    """All or nothing, and durable. Unknown items are kept for a later bundle; this one cannot use them."""
+
+    stored: int
+    """How many are new."""
+    duplicates: int
+    """How many were there already."""
+    unknown_items: list[str]
+    """Ids kept that the served bundle lacks."""
+
+
+class InteractionsRequest(Asked, frozen=True, kw_only=True):
+    """InteractionsRequest."""
+
+    interactions: Sequence[InteractionAsked]
+    """Added together or not at all."""
+
+
+class UserEntry(Reply, frozen=True, kw_only=True):
+    """UserEntry."""
+
+    user_id: str
+    """The user."""
+    n_items: int
+    """How many items the user's history has."""
+
+
+class UserFound(Reply, frozen=True, kw_only=True):
+    """A user's history, oldest first."""
+
+    user_id: str
+    """The user."""
+    n_items: int
+    """How many items the user's history has."""
+    history: list[HistoryEntry]
+    """The oldest first."""
+
+
+class UserList(Reply, frozen=True, kw_only=True):
+    """UserList."""
+
+    items: list[UserEntry]
+    """This page of the users."""
+    next_cursor: str | None
+    """Give it back as `cursor` for the next page; null = the end."""

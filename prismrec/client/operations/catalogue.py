@@ -1,0 +1,207 @@
+# Made by `make client` from openapi/openapi.json; do not edit.
+"""Operations of `catalogue`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+from prismrec.client.asking import Asks, AsyncAsks
+from prismrec.client.calls import Call, CallOptions, Open, segment
+from prismrec.client.models.catalogue import (
+    ConditionFound,
+    ConditionList,
+    ItemDetail,
+    ItemFound,
+    ItemList,
+    SimilarFound,
+    SimilarList,
+)
+from prismrec.client.pages import async_pages, pages
+
+
+class CatalogueCalls(Asks):
+    """Operations of `catalogue`."""
+
+    def list_items(
+        self,
+        *,
+        title: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        options: CallOptions | None = None,
+    ) -> ItemList:
+        """The catalogue, the most popular items first; `title` searches.
+
+        title: Words that the title must have.
+
+        limit: How many at most. Default: 20.
+
+        cursor: The `next_cursor` of the page before.
+
+        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        """
+        return self._ask(
+            Call(
+                "list_items",
+                "GET",
+                "/items",
+                ItemList,
+                query={"title": title, "limit": limit, "cursor": cursor},
+                opens=(Open(("items",), ItemFound),),
+            ),
+            options,
+        )
+
+    def iter_items(
+        self, *, title: str | None = None, limit: int | None = None, options: CallOptions | None = None
+    ) -> Iterator[ItemFound]:
+        """Every entry of `list_items`, page after page; `limit` is the size of a page."""
+        return pages(lambda cursor: self.list_items(title=title, limit=limit, cursor=cursor, options=options))
+
+    def get_item(self, item_id: str | int, *, options: CallOptions | None = None) -> ItemDetail:
+        """One item with all its fields.
+
+        Problems: unauthorized, forbidden, unknown-item, too-large, unsupported-media-type, invalid-request,
+        internal, no-bundle.
+        """
+        return self._ask(
+            Call("get_item", "GET", f"/items/{segment(item_id)}", ItemDetail, opens=(Open((), ItemDetail),)), options
+        )
+
+    def similar_items(
+        self, item_id: str | int, *, n: int | None = None, options: CallOptions | None = None
+    ) -> SimilarList:
+        """The items nearest to one in the latent space.
+
+        n: How many items are asked for. Default: 10.
+
+        Problems: unauthorized, forbidden, unknown-item, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle, deadline.
+        """
+        return self._ask(
+            Call(
+                "similar_items",
+                "GET",
+                f"/items/{segment(item_id)}/similar",
+                SimilarList,
+                query={"n": n},
+                opens=(Open(("items",), SimilarFound),),
+            ),
+            options,
+        )
+
+    def list_conditions(
+        self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
+    ) -> ConditionList:
+        """What `condition.genres` may name, and which of it the model itself understands.
+
+        limit: How many at most. Default: 500.
+
+        cursor: The `next_cursor` of the page before.
+
+        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        """
+        return self._ask(
+            Call("list_conditions", "GET", "/conditions", ConditionList, query={"limit": limit, "cursor": cursor}),
+            options,
+        )
+
+    def iter_conditions(
+        self, *, limit: int | None = None, options: CallOptions | None = None
+    ) -> Iterator[ConditionFound]:
+        """Every entry of `list_conditions`, page after page; `limit` is the size of a page."""
+        return pages(lambda cursor: self.list_conditions(limit=limit, cursor=cursor, options=options))
+
+
+class AsyncCatalogueCalls(AsyncAsks):
+    """Operations of `catalogue`."""
+
+    async def list_items(
+        self,
+        *,
+        title: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        options: CallOptions | None = None,
+    ) -> ItemList:
+        """The catalogue, the most popular items first; `title` searches.
+
+        title: Words that the title must have.
+
+        limit: How many at most. Default: 20.
+
+        cursor: The `next_cursor` of the page before.
+
+        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        """
+        return await self._ask(
+            Call(
+                "list_items",
+                "GET",
+                "/items",
+                ItemList,
+                query={"title": title, "limit": limit, "cursor": cursor},
+                opens=(Open(("items",), ItemFound),),
+            ),
+            options,
+        )
+
+    def iter_items(
+        self, *, title: str | None = None, limit: int | None = None, options: CallOptions | None = None
+    ) -> AsyncIterator[ItemFound]:
+        """Every entry of `list_items`, page after page; `limit` is the size of a page."""
+        return async_pages(lambda cursor: self.list_items(title=title, limit=limit, cursor=cursor, options=options))
+
+    async def get_item(self, item_id: str | int, *, options: CallOptions | None = None) -> ItemDetail:
+        """One item with all its fields.
+
+        Problems: unauthorized, forbidden, unknown-item, too-large, unsupported-media-type, invalid-request,
+        internal, no-bundle.
+        """
+        return await self._ask(
+            Call("get_item", "GET", f"/items/{segment(item_id)}", ItemDetail, opens=(Open((), ItemDetail),)), options
+        )
+
+    async def similar_items(
+        self, item_id: str | int, *, n: int | None = None, options: CallOptions | None = None
+    ) -> SimilarList:
+        """The items nearest to one in the latent space.
+
+        n: How many items are asked for. Default: 10.
+
+        Problems: unauthorized, forbidden, unknown-item, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle, deadline.
+        """
+        return await self._ask(
+            Call(
+                "similar_items",
+                "GET",
+                f"/items/{segment(item_id)}/similar",
+                SimilarList,
+                query={"n": n},
+                opens=(Open(("items",), SimilarFound),),
+            ),
+            options,
+        )
+
+    async def list_conditions(
+        self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
+    ) -> ConditionList:
+        """What `condition.genres` may name, and which of it the model itself understands.
+
+        limit: How many at most. Default: 500.
+
+        cursor: The `next_cursor` of the page before.
+
+        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        """
+        return await self._ask(
+            Call("list_conditions", "GET", "/conditions", ConditionList, query={"limit": limit, "cursor": cursor}),
+            options,
+        )
+
+    def iter_conditions(
+        self, *, limit: int | None = None, options: CallOptions | None = None
+    ) -> AsyncIterator[ConditionFound]:
+        """Every entry of `list_conditions`, page after page; `limit` is the size of a page."""
+        return async_pages(lambda cursor: self.list_conditions(limit=limit, cursor=cursor, options=options))

@@ -1,0 +1,170 @@
+# Made by `make client` from openapi/openapi.json; do not edit.
+# ruff: noqa: PLR0913
+"""Operations of `explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prismrec.client.asking import Asks, AsyncAsks
+from prismrec.client.calls import Call, CallOptions, segment
+from prismrec.client.models.explain import ExplainRequest, ItemExplained, ProfileFound
+from prismrec.client.models.shared import ConditionAsked, Steer
+
+
+class ExplainCalls(Asks):
+    """Operations of `explain`."""
+
+    def explain(
+        self,
+        *,
+        history: Sequence[str | int] | None = None,
+        item_id: str | int | None = None,
+        user_id: str | int | None = None,
+        condition: ConditionAsked | None = None,
+        steer: Steer | None = None,
+        top_factors: int | None = None,
+        counterfactual: bool | None = None,
+        fidelity: bool | None = None,
+        n: int | None = None,
+        options: CallOptions | None = None,
+    ) -> ItemExplained | ProfileFound:
+        """With `item_id`: its score taken apart. Without: the profile of the history in decoded factors.
+
+        The other arguments are the members of ExplainRequest.
+
+        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-item, too-large, unsupported-media-type,
+        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        """
+        return self._ask(
+            Call(
+                "explain",
+                "POST",
+                "/explain",
+                ItemExplained | ProfileFound,
+                body=ExplainRequest(
+                    history=history,
+                    item_id=item_id,
+                    user_id=user_id,
+                    condition=condition,
+                    steer=steer,
+                    top_factors=top_factors,
+                    counterfactual=counterfactual,
+                    fidelity=fidelity,
+                    n=n,
+                ),
+            ),
+            options,
+        )
+
+    def explain_user(
+        self,
+        user_id: str | int,
+        *,
+        item_id: str | int | None = None,
+        top_factors: int | None = None,
+        counterfactual: bool | None = None,
+        fidelity: bool | None = None,
+        n: int | None = None,
+        options: CallOptions | None = None,
+    ) -> ItemExplained | ProfileFound:
+        """The same for the history of a stored user.
+
+        Problems: unauthorized, forbidden, unknown-user, unknown-item, too-large, unsupported-media-type,
+        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        """
+        return self._ask(
+            Call(
+                "explain_user",
+                "GET",
+                f"/explain/{segment(user_id)}",
+                ItemExplained | ProfileFound,
+                query={
+                    "item_id": item_id,
+                    "top_factors": top_factors,
+                    "counterfactual": counterfactual,
+                    "fidelity": fidelity,
+                    "n": n,
+                },
+            ),
+            options,
+        )
+
+
+class AsyncExplainCalls(AsyncAsks):
+    """Operations of `explain`."""
+
+    async def explain(
+        self,
+        *,
+        history: Sequence[str | int] | None = None,
+        item_id: str | int | None = None,
+        user_id: str | int | None = None,
+        condition: ConditionAsked | None = None,
+        steer: Steer | None = None,
+        top_factors: int | None = None,
+        counterfactual: bool | None = None,
+        fidelity: bool | None = None,
+        n: int | None = None,
+        options: CallOptions | None = None,
+    ) -> ItemExplained | ProfileFound:
+        """With `item_id`: its score taken apart. Without: the profile of the history in decoded factors.
+
+        The other arguments are the members of ExplainRequest.
+
+        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-item, too-large, unsupported-media-type,
+        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        """
+        return await self._ask(
+            Call(
+                "explain",
+                "POST",
+                "/explain",
+                ItemExplained | ProfileFound,
+                body=ExplainRequest(
+                    history=history,
+                    item_id=item_id,
+                    user_id=user_id,
+                    condition=condition,
+                    steer=steer,
+                    top_factors=top_factors,
+                    counterfactual=counterfactual,
+                    fidelity=fidelity,
+                    n=n,
+                ),
+            ),
+            options,
+        )
+
+    async def explain_user(
+        self,
+        user_id: str | int,
+        *,
+        item_id: str | int | None = None,
+        top_factors: int | None = None,
+        counterfactual: bool | None = None,
+        fidelity: bool | None = None,
+        n: int | None = None,
+        options: CallOptions | None = None,
+    ) -> ItemExplained | ProfileFound:
+        """The same for the history of a stored user.
+
+        Problems: unauthorized, forbidden, unknown-user, unknown-item, too-large, unsupported-media-type,
+        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        """
+        return await self._ask(
+            Call(
+                "explain_user",
+                "GET",
+                f"/explain/{segment(user_id)}",
+                ItemExplained | ProfileFound,
+                query={
+                    "item_id": item_id,
+                    "top_factors": top_factors,
+                    "counterfactual": counterfactual,
+                    "fidelity": fidelity,
+                    "n": n,
+                },
+            ),
+            options,
+        )

@@ -1,0 +1,159 @@
+# Made by `make client` from openapi/openapi.json; do not edit.
+"""Operations of `users`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from prismrec.client.asking import Asks, AsyncAsks
+from prismrec.client.calls import Call, CallOptions, segment
+from prismrec.client.models.users import (
+    Erased,
+    InteractionAsked,
+    InteractionsReply,
+    InteractionsRequest,
+    UserEntry,
+    UserFound,
+    UserList,
+)
+from prismrec.client.pages import async_pages, pages
+
+
+class UsersCalls(Asks):
+    """Operations of `users`."""
+
+    def list_users(
+        self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
+    ) -> UserList:
+        """The users with a history, in the order of their ids.
+
+        limit: How many at most. Default: 20.
+
+        cursor: The `next_cursor` of the page before.
+
+        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, overloaded,
+        storage-unavailable, deadline.
+        """
+        return self._ask(
+            Call("list_users", "GET", "/users", UserList, query={"limit": limit, "cursor": cursor}), options
+        )
+
+    def iter_users(self, *, limit: int | None = None, options: CallOptions | None = None) -> Iterator[UserEntry]:
+        """Every entry of `list_users`, page after page; `limit` is the size of a page."""
+        return pages(lambda cursor: self.list_users(limit=limit, cursor=cursor, options=options))
+
+    def get_user(self, user_id: str | int, *, options: CallOptions | None = None) -> UserFound:
+        """A user's history, oldest first.
+
+        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle, storage-unavailable, deadline.
+        """
+        return self._ask(Call("get_user", "GET", f"/users/{segment(user_id)}", UserFound), options)
+
+    def erase_user(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
+        """Remove everything that is known of a user.
+
+        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, storage-unavailable, deadline.
+        """
+        return self._ask(Call("erase_user", "DELETE", f"/users/{segment(user_id)}", Erased), options)
+
+    def append_interactions(
+        self,
+        user_id: str | int,
+        interactions: Sequence[InteractionAsked],
+        *,
+        idempotency_key: str | None = None,
+        options: CallOptions | None = None,
+    ) -> InteractionsReply:
+        """Add to a user's history. The answer comes once the write is durable; a repeat of the key gets the same
+        answer.
+
+        idempotency_key: Made by the client, new for every write, the same for a retry of it.
+
+        The other arguments are the members of InteractionsRequest.
+
+        Problems: malformed, unauthorized, forbidden, conflict, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
+        """
+        return self._ask(
+            Call(
+                "append_interactions",
+                "POST",
+                f"/users/{segment(user_id)}/interactions",
+                InteractionsReply,
+                headers={"Idempotency-Key": idempotency_key},
+                body=InteractionsRequest(interactions=interactions),
+            ),
+            options,
+        )
+
+
+class AsyncUsersCalls(AsyncAsks):
+    """Operations of `users`."""
+
+    async def list_users(
+        self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
+    ) -> UserList:
+        """The users with a history, in the order of their ids.
+
+        limit: How many at most. Default: 20.
+
+        cursor: The `next_cursor` of the page before.
+
+        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, overloaded,
+        storage-unavailable, deadline.
+        """
+        return await self._ask(
+            Call("list_users", "GET", "/users", UserList, query={"limit": limit, "cursor": cursor}), options
+        )
+
+    def iter_users(self, *, limit: int | None = None, options: CallOptions | None = None) -> AsyncIterator[UserEntry]:
+        """Every entry of `list_users`, page after page; `limit` is the size of a page."""
+        return async_pages(lambda cursor: self.list_users(limit=limit, cursor=cursor, options=options))
+
+    async def get_user(self, user_id: str | int, *, options: CallOptions | None = None) -> UserFound:
+        """A user's history, oldest first.
+
+        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle, storage-unavailable, deadline.
+        """
+        return await self._ask(Call("get_user", "GET", f"/users/{segment(user_id)}", UserFound), options)
+
+    async def erase_user(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
+        """Remove everything that is known of a user.
+
+        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, storage-unavailable, deadline.
+        """
+        return await self._ask(Call("erase_user", "DELETE", f"/users/{segment(user_id)}", Erased), options)
+
+    async def append_interactions(
+        self,
+        user_id: str | int,
+        interactions: Sequence[InteractionAsked],
+        *,
+        idempotency_key: str | None = None,
+        options: CallOptions | None = None,
+    ) -> InteractionsReply:
+        """Add to a user's history. The answer comes once the write is durable; a repeat of the key gets the same
+        answer.
+
+        idempotency_key: Made by the client, new for every write, the same for a retry of it.
+
+        The other arguments are the members of InteractionsRequest.
+
+        Problems: malformed, unauthorized, forbidden, conflict, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
+        """
+        return await self._ask(
+            Call(
+                "append_interactions",
+                "POST",
+                f"/users/{segment(user_id)}/interactions",
+                InteractionsReply,
+                headers={"Idempotency-Key": idempotency_key},
+                body=InteractionsRequest(interactions=interactions),
+            ),
+            options,
+        )

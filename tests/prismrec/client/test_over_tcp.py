@@ -1,0 +1,100 @@
+"""The client and a real process, over TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from prismrec.client import AsyncClient, CallOptions, Client, ConnectTimedOutError, NotConnectedError, TimedOutError
+from prismrec.client.models import InteractionAsked
+from prismrec.client.problems import UnknownUserError
+from tests.builders import make_bundle
+from tests.service.test_process import _serving
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("tcp")
+    make_bundle(folder / "models")
+    with _serving(folder) as (_, client):
+        yield str(client.base_url)
+
+
+def test_user_is_written_asked_about_and_erased(base_url: str) -> None:
+    with Client(base_url) as client:
+        assert client.health_ready().status == "ready"
+        liked = [InteractionAsked(item_id=item) for item in ("m0", "m3", "m6")]
+        assert client.append_interactions("7", liked, idempotency_key="a").stored == 3
+        assert client.append_interactions("7", liked, idempotency_key="a").stored == 3
+        found = client.recommend(user_id="7", n=5, explain=True)
+        assert (found.history_used, found.returned, found.source) == (3, 5, "model")
+        assert found.items[0].reasons is not None and found.items[0].reasons.sentence
+        assert [user.user_id for user in client.iter_users()] == ["7"]
+        assert client.erase_user("7").erased
+        with pytest.raises(UnknownUserError):
+            client.get_user("7")
+
+
+def test_client_is_shared_by_threads_and_tasks(base_url: str) -> None:
+    ids = [f"m{number}" for number in range(40)]
+    with Client(base_url) as client, ThreadPoolExecutor(8) as threads:
+        waits = list(threads.map(lambda item: client.similar_items(item, n=3), ids))
+
+    async def run() -> list[object]:
+        async with AsyncClient(base_url) as awaited:
+            return list(await asyncio.gather(*(awaited.similar_items(item, n=3) for item in ids)))
+
+    assert asyncio.run(run()) == waits
+
+
+def test_refused_connection_names_itself_and_a_later_one_succeeds(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "models")
+    with _serving(tmp_path) as (process, served), Client(str(served.base_url)) as client:
+        assert client.health_live().status == "live"
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+        with pytest.raises(NotConnectedError):
+            client.health_live()
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """Somebody who takes connections and says nothing."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        taken: list[socket.socket] = []
+        thread = threading.Thread(target=lambda: taken.append(listening.accept()[0]))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            thread.join(5)
+            for connection in taken:
+                connection.close()
+
+
+def test_service_that_says_nothing_is_a_timeout_and_not_a_refusal() -> None:
+    with silent() as url, Client(url) as client, pytest.raises(TimedOutError) as raised:
+        client.health_live(options=CallOptions(timeout=0.2))
+    assert raised.value.sent
+    assert not isinstance(raised.value, ConnectTimedOutError)
+
+
+def test_service_that_says_nothing_is_a_timeout_to_a_task() -> None:
+    async def run(url: str) -> None:
+        async with AsyncClient(url, timeout=0.2) as client:
+            await client.health_live()
+
+    with silent() as url, pytest.raises(TimedOutError):
+        asyncio.run(run(url))
