@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from service.limits import LIMITS
 from service.query import Source
@@ -14,7 +15,17 @@ BOUNDS = {"minimum": -LIMITS.steer_strength, "maximum": LIMITS.steer_strength}
 Strength = Annotated[float, Field(json_schema_extra=BOUNDS)]
 """In standard deviations. The bounds are checked where the entry can be named: see service.steer."""
 
-FactorName = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,5})$")]
+NUMBER = r"^(0|[1-9][0-9]{0,5})$"
+
+
+def _number(value: Any) -> Any:
+    """Refused in words; the pattern is for the schema."""
+    if isinstance(value, str) and not re.fullmatch(NUMBER, value):
+        raise ValueError("a factor is named by its number in plain digits: 0, 1, 2 and so on")
+    return value
+
+
+FactorName = Annotated[str, BeforeValidator(_number), Field(pattern=NUMBER)]
 SteeredBy = Literal["request", "preferences"]
 
 

@@ -57,7 +57,7 @@ STEER = {
     "strength-as-text": steered({"factors": {"0": SECRET}}, "/factors", "number", good={"factors": {"0": 1}}),
     "strength-of-true": steered({"factors": {"0": True}}, "/factors", "number", good={"factors": {"0": 1}}),
     "factor-past-the-last": steered({"factors": {"4": 1}}, "/factors", "0 to 3", good={"factors": {"3": 1}}),
-    "factor-by-name": steered({"factors": {SECRET: 1}}, "/factors", good={"factors": {"0": 1}}),
+    "factor-by-name": steered({"factors": {SECRET: 1}}, "/factors", "number", good={"factors": {"0": 1}}),
     "attribute-unknown": steered(
         {"attributes": {f"{SECRET}:Comedy": 1}},
         "/attributes",
