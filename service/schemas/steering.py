@@ -25,7 +25,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-FactorName = Annotated[str, BeforeValidator(_number), Field(pattern=NUMBER)]
+FactorName = Annotated[str, Field(pattern=NUMBER), BeforeValidator(_number)]
 SteeredBy = Literal["request", "preferences"]
 
 
