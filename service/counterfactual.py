@@ -39,8 +39,8 @@ class Counterfactual:
 def find_counterfactual(loaded: LoadedBundle, query: Query, item_ix: int, order: Sequence[int]) -> Counterfactual:
     """The smallest set of up to LIMITS.removals items that was found (service.removals), verified.
 
-    order  the history items that may be removed, the most supporting first. Of more than
-           LIMITS.counterfactual_candidates those are tried that the explainer says matter most for the item's place
+    order  the history items that may be removed, the most supporting first; LIMITS.counterfactual_candidates of them
+           are tried
     The masks of the query stay (what was seen is not offered again). The last history item is never removed where the
     service would then answer by popularity and not by the model.
     Cost: batches of at most LIMITS.counterfactual_candidates histories, about 50 in all (`runs`), and two lists.

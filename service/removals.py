@@ -59,7 +59,7 @@ class RemovalSearch:
     """One search; counts the histories that it asks the model about."""
 
     def __init__(self, loaded: LoadedBundle, query: Query, item_ix: int, *, n: int) -> None:
-        self._loaded, self._query, self.n = loaded, query, n
+        self.n = n
         self._target = Target(loaded, query, item_ix, query.history)
         self.history = self._target.history
         self.runs = 0
@@ -75,12 +75,14 @@ class RemovalSearch:
         """The set of those tried that put the item lowest."""
 
     def find(self, order: Sequence[int], *, at_most: int) -> Removal | None:
-        """The smallest set of up to `at_most` items found, or None. `order`: what may be removed, ties in this order.
+        """The smallest set of up to `at_most` items found, or None.
 
+        order: what may be removed, the most promising first; LIMITS.counterfactual_candidates of them are tried.
         Cost: LIMITS.counterfactual_candidates histories, FIRST (or twice that) for each size, and what is one smaller
         than a set that works. A set found does not work without any one of its items: the model was asked.
         """
-        candidates = self._candidates([ix for ix in dict.fromkeys(order) if ix in self._target.history])
+        allowed = [ix for ix in dict.fromkeys(order) if ix in self._target.history]
+        candidates = allowed[: LIMITS.counterfactual_candidates]
         if not candidates or at_most < 1:
             return None
         singles = [(ix,) for ix in candidates]
@@ -97,18 +99,6 @@ class RemovalSearch:
             if found is not None:
                 return self._smaller(found, by_size)
         return None
-
-    def _candidates(self, order: list[int]) -> list[int]:
-        """At most LIMITS.counterfactual_candidates of `order`: those that the explainer says bring the item nearest."""
-        most = LIMITS.counterfactual_candidates
-        if len(order) <= most:
-            return order
-        query = self._query
-        said = self._loaded.explainer(query.history, query.condition, query.shift, self._columns.tolist())
-        place = {ix: column for column, ix in enumerate(said.history_items)}
-        effects = said.history[:, [place[ix] for ix in order]].T
-        nearest = np.argsort(margins_of(self._full - effects, self.n), kind="stable")[:most]
-        return [order[p] for p in nearest.tolist()]
 
     def _smaller(self, found: Removal, by_size: dict[int, list[Set]]) -> Removal:
         """Ask, as long as that helps, about the set less one item and about more sets of one item fewer."""
