@@ -3,6 +3,7 @@
 #   make setup     the environment in .venv, exact versions (quick when nothing changed)
 #   make test      the tests              make check    ruff, mypy, import rules, the OpenAPI file
 #   make openapi   write openapi/openapi.json anew      make lock     write requirements.lock anew
+#   make faults    kill -9 a hundred times while clients write, each engine of the store (KILLS=n)
 #   make docker    the compose file, tried for real     make clean    what the chores made (not .venv, not your models)
 #   make bench-accuracy    the table of docs/results/ (SEEDS=1 SET=ml-100k DATA=folder of the data sets; more below)
 #   make bench-conditions  the same runs asked for a genre and for two, the page beside that table
@@ -31,10 +32,10 @@ STAMP := $(VENV)/.prismrec-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test check openapi bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-training bench-recovery bench-complexity docker lock clean distclean
+.PHONY: help setup demo test faults check openapi bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-training bench-recovery bench-complexity docker lock clean distclean
 
 help:
-	@sed -n '2,15s/^# *//p' Makefile
+	@sed -n '2,16s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -59,6 +60,11 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest $(TESTS)
+
+# The long form of what CI runs with ten kills; about twenty minutes. SEED=n: the same moments again.
+KILLS ?= 100
+faults: setup
+	KILLS=$(KILLS) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest tests/faults
 
 check: setup
 	$(BIN)/ruff check .

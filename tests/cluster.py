@@ -25,7 +25,7 @@ import pytest
 
 OWNER = "postgres"
 INSTALL = "apt-get install -y --no-install-recommends postgresql"
-SETTINGS = {
+SETTINGS: dict[str, str] = {
     "listen_addresses": "''",
     "max_connections": "60",
     "shared_buffers": "64MB",
@@ -68,6 +68,7 @@ class Cluster:
 
     folder: Path
     log: Path
+    settings: dict[str, str]
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -89,20 +90,20 @@ class Cluster:
             return done.fetchall() if done.description else []
 
     def start(self) -> None:
-        settings = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+        settings = " ".join(f"-c {name}={value}" for name, value in self.settings.items())
         self._control(
             "start", "-w", "-t", str(START_SECONDS), "-l", str(self.log), "-o", f"-k {self.folder} {settings}"
         )
 
     def stop(self, mode: str = "immediate") -> None:
         """mode immediate: as a crash, nothing is written any more; the next start recovers."""
-        if (self.data / "postmaster.pid").exists():
+        if self.runs:
             self._control("stop", "-m", mode, "-w", "-t", str(START_SECONDS))
 
     @property
-    def pid(self) -> int:
-        """The server's main process."""
-        return int((self.data / "postmaster.pid").read_text().split("\n")[0])
+    def runs(self) -> bool:
+        """Whether the server has not been stopped."""
+        return (self.data / "postmaster.pid").exists()
 
     def create(self) -> None:
         _run("initdb", "-D", str(self.data), "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
@@ -125,9 +126,9 @@ def _run(program: str, *words: str) -> None:
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
+def running_cluster(folder: Path, **settings: str) -> Iterator[Cluster]:
     """A running server with its data below `folder` (short: a socket's path has at most 107 bytes)."""
-    cluster = Cluster(folder, folder / "log")
+    cluster = Cluster(folder, folder / "log", SETTINGS | settings)
     if os.geteuid() == 0:
         shutil.chown(folder, OWNER)
     started = time.monotonic()

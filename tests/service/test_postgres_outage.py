@@ -33,7 +33,7 @@ _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()
 @pytest.fixture
 def url(cluster: Cluster) -> Iterator[str]:
     yield cluster.fresh_database()
-    if not (cluster.data / "postmaster.pid").exists():
+    if not cluster.runs:
         cluster.start()
 
 
