@@ -2,7 +2,8 @@
 #   make demo      everything from nothing: environment, synthetic data, a trained and explained model, the service
 #   make setup     the environment in .venv, exact versions (quick when nothing changed)
 #   make test      the tests              make check    ruff, mypy, import rules, the OpenAPI file
-#   make openapi   write openapi/openapi.json anew      make lock     write requirements.lock anew
+#   make openapi   write openapi/openapi.json anew, and the client after it
+#   make client    write the client's generated files anew   make lock   write requirements.lock anew
 #   make faults    kill -9 a hundred times while clients write, each engine of the store (KILLS=n)
 #   make docker    the compose file, tried for real     make clean    what the chores made (not .venv, not your models)
 #   make bench-accuracy    the table of docs/results/ (SEEDS=1 SET=ml-100k DATA=folder of the data sets; more below)
@@ -32,10 +33,10 @@ STAMP := $(VENV)/.prismrec-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test faults check openapi bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-training bench-recovery bench-complexity docker lock clean distclean
+.PHONY: help setup demo test faults check openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-training bench-recovery bench-complexity docker lock clean distclean
 
 help:
-	@sed -n '2,16s/^# *//p' Makefile
+	@sed -n '2,17s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -72,9 +73,14 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m service.openapi_file --check openapi/openapi.json
+	$(BIN)/python -m prismrec.clientmaking --check openapi/openapi.json
 
 openapi: setup
 	$(BIN)/python -m service.openapi_file openapi/openapi.json
+	$(BIN)/python -m prismrec.clientmaking openapi/openapi.json
+
+client: setup
+	$(BIN)/python -m prismrec.clientmaking openapi/openapi.json
 
 # The table of all models and baselines in docs/results/, made anew; minutes to hours, and it goes on where it stopped.
 # MovieLens is not in the repository: DATA names the folder it was unpacked to, SET the data set in it (any folder that

@@ -1,7 +1,7 @@
 """The code blocks of a document, and whether what a command printed is what the document shows.
 
-The convention for README.md and models/README.md
--------------------------------------------------
+The convention for README.md, models/README.md and docs/client.md
+-----------------------------------------------------------------
 Fenced blocks tagged `console`, `bash` and `python` are run, in order, in a folder that holds `runs/demo-data`,
 `runs/demo`, `models/demo/1` and `models/demo.sqlite` as `make demo` leaves them (less training, so other numbers),
 beside a running service. `127.0.0.1:8000` and `localhost:8000` mean that service, `prismrec` this checkout's command.

@@ -1,4 +1,4 @@
-"""The code blocks of README.md and models/README.md, run as a reader would; the convention is in tests/documents.py."""
+"""The code blocks of README.md, models/README.md and docs/client.md, run as a reader would; the convention is in tests/documents.py."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import pytest
 from tests.documents import Block, blocks, difference
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md", "models/README.md")
+DOCUMENTS = ("README.md", "models/README.md", "docs/client.md")
 BLOCKS = [block for name in DOCUMENTS for block in blocks(ROOT / name, name)]
 READY_SECONDS = 60.0
 STEP_SECONDS = 120.0
