@@ -73,7 +73,7 @@ class ColdStarts:
         return tuple(found)
 
     def paired(self, table: AttributeTable) -> tuple[Paired, ...]:
-        """Every two values, one of them of the first attribute, that at least MIN_ITEMS items have together."""
+        """Two values at once (training.evaluate.control.together.Pairs)."""
         pairs = Pairs(self._sampler, seeds=self._draws.seeds, samples=self._draws.samples)
         return tuple(pairs.measured(table))
 

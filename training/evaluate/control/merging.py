@@ -42,7 +42,8 @@ def _greedy(chances: Floats, n: int, d: float) -> list[int]:
     if given.shape[1] > depth:
         given = np.maximum(given - np.partition(given, -depth - 1, axis=1)[:, [-depth - 1]], 0.0)
     own = np.maximum(np.sort(given, axis=1)[:, -n:].sum(axis=1), np.finfo(float).tiny)
-    parts, weights = given / own[:, None], own ** (1 - d)
+    pool = np.flatnonzero(given.any(axis=0))
+    parts, weights = given[:, pool] / own[:, None], own ** (1 - d)
     got, items = np.zeros(len(parts)), list[int]()
     least = 0.0
     for place in range(min(n, parts.shape[1])):
@@ -54,7 +55,7 @@ def _greedy(chances: Floats, n: int, d: float) -> list[int]:
             break
         items.append(best)
         got += parts[:, best]
-    return items
+    return pool[items].tolist()
 
 
 def _utility(got: Floats, d: float) -> Floats:

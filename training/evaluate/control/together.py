@@ -37,10 +37,10 @@ class Pairs:
         self._sampler, self._seeds, self._samples = sampler, seeds, samples
 
     def measured(self, table: AttributeTable) -> Iterator[Paired]:
-        """Every two values, one of them of the first attribute, that at least MIN_ITEMS items have together."""
+        """Every two values of the first two attributes, not both of the second, that MIN_ITEMS items have together."""
         values = [
             Value(column.name, value, table.shares[:, at] > 0)
-            for column in table.columns
+            for column in table.columns[:2]
             for at, value in enumerate(column.values, start=column.start)
         ]
         first = [value for value in values if value.attribute == table.columns[0].name] if values else []
