@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from service import checks, ranking
+from service.bases import bases_of
 from service.counterfactual import find_counterfactual
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
@@ -22,9 +23,6 @@ from service.words.choice import parts_of
 from service.words.english import ENGLISH
 from service.words.phrases import Phrases
 from service.words.sentences import Sentences
-
-ROUNDING = 4 * float(np.finfo(np.float32).eps)
-"""Relative: scores that differ by no more are the same but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +61,8 @@ def explain_item(
     mu = loaded.encode(query.history, query.condition)
     z, scores = query.moved(mu), loaded.scores(mu, query.history, query.condition, shift=query.shift)
     found = loaded.explainer(query.history, query.condition, query.shift, (item_ix,))
-    score, history_base = float(scores[item_ix]), float(found.history_base[0])
-    base, gain = _bases(loaded, query, found, [score])[0]
+    score = float(scores[item_ix])
+    base = bases_of(loaded, query, found, [score])[0]
     places = Places(loaded, z, query.shift)
     views = _factor_views(places, item_ix, found.latent[0])
     kept, cut = views[:top_factors], views[top_factors:] if top_factors is not None else ()
@@ -78,17 +76,17 @@ def explain_item(
         rank=None if not_listed else int(ranking.ranks_of(item_ix, scores[None, :], loaded.allowed(query))[0]),
         seen=item_ix in query.history,
         not_listed=not_listed,
-        base_value=base,
-        condition_gain=gain,
+        base_value=base.value,
+        condition_gain=base.gain,
         factors=kept,
         other_factors=math.fsum(f.contribution for f in cut),
         n_other_factors=len(cut),
         linear=direct,
-        residual=score - base - direct - math.fsum(f.contribution for f in views),
+        residual=score - base.value - direct - math.fsum(f.contribution for f in views),
         explained_share=_explained_share(views, history),
         history=history,
-        history_base=history_base,
-        history_residual=score - history_base - math.fsum(h.contribution for h in history),
+        history_base=base.history,
+        history_residual=score - base.history - math.fsum(h.contribution for h in history),
         sentence="",
     )
     factors = np.argsort(-found.latent[0], kind="stable").tolist()
@@ -109,21 +107,21 @@ def explain_list(
         return tuple(_popular(item, sentences.popular()) for item in answer.items)
     found = loaded.explainer(query.history, query.condition, query.shift, items)
     places = Places(loaded, answer.z, query.shift)
-    bases = _bases(loaded, query, found, [item.score for item in answer.items])
+    bases = bases_of(loaded, query, found, [item.score for item in answer.items])
     reasons = []
-    for k, (ix, (base, gain)) in enumerate(zip(items, bases, strict=True)):
+    for k, (ix, base) in enumerate(zip(items, bases, strict=True)):
         listed, history = _by_size(found.latent[k])[:top], _history_views(found, k)
         factors = tuple(places[i].of(ix, float(found.latent[k, i])) for i in listed)
         reasons.append(
             ItemReasons(
                 item_ix=ix,
-                base_value=base,
-                condition_gain=gain,
+                base_value=base.value,
+                condition_gain=base.gain,
                 factors=factors,
                 other_factors=math.fsum((*found.latent[k].tolist(), *(-f.contribution for f in factors))),
                 linear=math.fsum(h.linear for h in history),
                 history=history[:top],
-                sentence=sentences.of_reasons(ix, gain, parts_of(places, ix, found.latent[k], history)),
+                sentence=sentences.of_reasons(ix, base.gain, parts_of(places, ix, found.latent[k], history)),
             )
         )
     return tuple(reasons)
@@ -138,32 +136,6 @@ def _factor_views(places: Places, item_ix: int, contributions: FloatArray) -> tu
     """One row per factor, by absolute contribution (float32 [n_latent])."""
     sizes = contributions.tolist()
     return tuple(places[i].of(item_ix, sizes[i]) for i in _by_size(contributions))
-
-
-def _bases(
-    loaded: LoadedBundle, query: Query, found: Attribution, scores: Sequence[float]
-) -> list[tuple[float, float]]:
-    """Of each item of `found`, with these scores: the base, and of it what the query's condition adds.
-
-    Only a linear graph can add to a base, and it may add hundreds, beside which a float32 has few digits left for the
-    parts of a score. So the base is that of who asks for nothing, plus the gain; and where the condition adds the same
-    to the score itself, but for rounding, the gain is read there: then what the score lost to rounding is in both, and
-    the sum holds to the last digit. Cost under such a condition: the encoder, and three rows of the decoder
-    and that graph.
-    """
-    condition, items = query.condition, list(found.items)
-    if condition is None or not condition.is_soft or loaded.manifest.graphs.linear is None:
-        return [(base, 0.0) for base in found.latent_base.tolist()]
-    origin, mu = np.zeros(loaded.n_latent, dtype=np.float32), loaded.encode(query.history, condition)
-    shifts = np.stack([origin, origin if query.shift is None else query.shift])
-    points, histories = np.stack([origin, mu]), [(), query.history]
-    rows = np.concatenate(list(loaded.scores_many(points, histories, shift=shifts)))
-    base, unasked = rows[:, items].astype(np.float64)
-    gain = loaded.scores(origin, (), condition, shift=None)[items] - base
-    there = np.asarray(scores) - unasked
-    rounding = ROUNDING * np.maximum(np.abs(scores), np.abs(gain))
-    gain = np.where(np.abs(there - gain) <= rounding, there, gain)
-    return list(zip((base + gain).tolist(), gain.tolist(), strict=True))
 
 
 def _check_asked(loaded: LoadedBundle, query: Query, item_ix: int, top_factors: int | None) -> None:

@@ -58,7 +58,7 @@ ENGLISH = Phrases(
     none_stands_out="no item of your history stands out",
     recommended="recommended {reasons}",
     recommended_weakly="no one reason stands out: recommended {reasons}",
-    popular="recommended because it is popular: nothing is known of you yet",
+    popular="because it is popular: nothing is known of you yet",
     # what was asked for, before the other reasons
     asked_most="first of all because you asked for {values}, then {reasons}",
     asked="because you asked for {values}, and {reasons}",

@@ -30,8 +30,12 @@ class Sentences:
         self._naming = Naming(loaded, phrases, asked=self._by_factors)
 
     def popular(self) -> str:
-        """Of an item of a popularity list."""
-        return self._stopped(self._words.popular)
+        """Of an item of a popularity list, which only a mask can have narrowed."""
+        words, condition = self._words, self._query.condition
+        reasons = words.popular
+        if condition is not None:
+            reasons = words.fill(words.asked_only, values=self._naming.values(condition), reasons=reasons)
+        return self._stopped(words.fill(words.recommended, reasons=reasons))
 
     def of_reasons(self, item_ix: int, gain: float, parts: Parts) -> str:
         """The short sentence that goes with an item of a list. gain: what the condition adds to its score."""

@@ -83,9 +83,10 @@ def test_explain_item_where_a_condition_adds_hundreds_is_as_exact_as_without(tmp
     query = query_of(bundle, (4, 7, 20), ("any", "soft"), (0.5, -1.0, 0.0, 0.0))
     items = [ix for ix in range(N) if bundle.satisfied(query.condition, [ix])]
     exact = max(abs(explain_item(bundle, query, ix).residual) for ix in items)
-    monkeypatch.setattr("service.explain.ROUNDING", -1.0)
+    by_history = max(abs(explain_item(bundle, query, ix).history_residual) for ix in items)
+    monkeypatch.setattr("service.bases.ROUNDING", -1.0)
     rounded = max(abs(explain_item(bundle, query, ix).residual) for ix in items)
-    assert exact < 3e-6 and rounded > 3e-5
+    assert exact < 3e-6 and by_history < 3e-6 and rounded > 3e-5
 
 
 def test_condition_gain_is_what_the_condition_adds_to_the_same_score(

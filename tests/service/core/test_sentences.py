@@ -10,7 +10,7 @@ import pytest
 
 from service.counterfactual import Counterfactual
 from service.engine import LoadedBundle
-from service.explain import Extras, explain_item
+from service.explain import Extras, explain_item, explain_list
 from service.explanation import FactorContribution, HistoryContribution, ItemExplanation
 from service.profile import profile
 from service.query import Query
@@ -211,6 +211,17 @@ def test_of_reasons_says_first_what_was_asked_for(loaded, direct, told, names, m
     bundle = direct if gain else loaded
     query = Query(history=COMEDIES, condition=bundle.condition(names, match=match, mode=mode))
     assert says in said(Sentences(bundle, query), factor(told, 1.0), gain=gain)
+
+
+def test_popular_says_that_nothing_is_known_and_what_was_asked_for(loaded: LoadedBundle) -> None:
+    assert Sentences(loaded, Query(history=())).popular() == (
+        "Recommended because it is popular: nothing is known of you yet."
+    )
+    masked = Query(history=(), condition=loaded.condition(["Horror"], mode="strict"), n=2)
+    reasons = explain_list(loaded, masked, loaded.recommend(masked))
+    assert {r.sentence for r in reasons} == {
+        "Recommended as you asked for Horror only, because it is popular: nothing is known of you yet."
+    }
 
 
 def test_of_reasons_of_nothing_but_a_condition_names_it_alone(direct, told) -> None:
