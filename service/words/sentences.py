@@ -56,11 +56,13 @@ class Sentences:
         return self._stopped(said)
 
     def of_profile(self, found: Profile) -> str:
-        """One sentence on the most unusual named positions of a user, and one on how many cannot be named."""
+        """One sentence on the most unusual places that are read as different things, one on how many are not read."""
         words, n = self._words, len(found.undecoded)
         if not found.factors:
             return self._stopped(words.fill(words.profile_nothing, count=n, n=n))
-        top, *rest = found.factors[: thresholds.NAMED_FACTORS + 1]
+        distinct = {(factor.attribute, factor.value): factor for factor in reversed(found.factors)}
+        top, *rest = [factor for factor in found.factors if distinct[factor.attribute, factor.value] is factor]
+        rest = rest[: thresholds.NAMED_FACTORS]
         clause = self._naming.clauses([top])
         behind = [item.item_ix for item in top.items[: thresholds.NAMED_ITEMS] if abs(item.pull) >= thresholds.PULLS]
         if behind and not self._naming.is_steered(top):

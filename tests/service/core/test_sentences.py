@@ -332,6 +332,14 @@ def test_of_profile_item_that_hardly_pulls_is_not_said_to_show_anything(loaded, 
     assert " shows" in sentences.of_profile(single)
 
 
+def test_of_profile_names_what_two_factors_are_read_as_once(loaded: LoadedBundle, sentences: Sentences) -> None:
+    found = profile(loaded, Query(history=COMEDIES))
+    first, second, *others = found.factors
+    again = dataclasses.replace(second, attribute=first.attribute, value=first.value, factor=3)
+    said = sentences.of_profile(dataclasses.replace(found, factors=(first, again, second, *others)))
+    assert said == found.sentence and "factor 3" not in said
+
+
 def test_of_profile_of_who_steers_or_asks_says_so(loaded: LoadedBundle, direct: LoadedBundle) -> None:
     steered = profile(loaded, Query(history=(2, 5), shift=np.array([9.0, 0, 0, 0], dtype=np.float32)))
     assert steered.sentence.startswith("Most of all your steering moves you to Comedy (factor 0, by 9.0 sd)")
