@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prismrec.explaining.found import Residuals
+from service.bases import bases_of
 from service.engine import LoadedBundle
 from service.query import FloatArray, Query
 from service.steer import shift_of
@@ -44,13 +45,15 @@ def situations_of(loaded: LoadedBundle, query: Query, rng: np.random.Generator) 
 
 
 def residuals_of(loaded: LoadedBundle, situation: Situation) -> Residuals:
-    """Of every item of the list that the query gives: one explainer run beside the list's own."""
+    """Of every item of the list that the query gives, with the bases that the service returns: one explainer run."""
     query = situation.query
     items = [item.item_ix for item in loaded.recommend(query).items]
     mu = loaded.encode(query.history, query.condition)
     scores = loaded.scores(mu, query.history, query.condition, shift=query.shift)[items].astype(np.float64)
     found = loaded.explainer(query.history, query.condition, query.shift, items)
-    latent, history = scores - found.latent_base, scores - found.history_base
+    bases = bases_of(loaded, query, found, scores.tolist())
+    latent = scores - np.array([base.value for base in bases])
+    history = scores - np.array([base.history for base in bases])
     latent_left = np.abs(latent - _sum(found.latent) - _sum(found.linear))
     history_left = np.abs(history - _sum(found.history))
     return Residuals(

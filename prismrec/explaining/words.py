@@ -18,8 +18,8 @@ ADDITIVE = _line("""
     |residual| over |score - base| of every item of the lists: *as it is*, under a drawn *soft condition*, and 2
     standard deviations along a drawn *factor* or *value*. The view by factors is base + factors + direct parts,
     the view by history items base + history items. *largest in itself*: of |residual|, whatever the way from
-    the base. Scores are 32-bit numbers: where base and score are both large and near each other, their rounding
-    is a larger part of the way.
+    the base. Scores are 32-bit numbers: where base and score are near each other, their rounding is a larger part of
+    the way.
 """)
 
 HISTORY = _line("""
