@@ -131,7 +131,10 @@ def _habits(
     clock: Callable[[], float],
     new_id: Callable[[], str],
 ) -> Habits:
-    where = httpx.URL(base_url)
+    try:
+        where = httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"base_url cannot be read: {error}") from None
     if where.scheme not in {"http", "https"} or not where.host or where.query or where.fragment:
         raise ValueError("base_url must be http:// or https:// with a host, without a query")
     return Habits(

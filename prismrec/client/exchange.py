@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -24,6 +25,7 @@ from prismrec.client.reading import read_reply
 from prismrec.client.retries import PASSING, RetryPolicy
 
 T = TypeVar("T")
+_KEY = re.compile(r"[!-~]+")
 KINDS: tuple[tuple[type[httpx.RequestError], type[TransportError]], ...] = (
     (httpx.ConnectTimeout, ConnectTimedOutError),
     (httpx.PoolTimeout, ConnectTimedOutError),
@@ -79,7 +81,7 @@ class Exchange(Generic[T]):
     def request(self, http: httpx.Client | httpx.AsyncClient) -> httpx.Request:
         """The request of the next attempt."""
         self._sent += 1
-        key = self._habits.key()
+        key = _checked(self._habits.key())
         return http.build_request(
             self._call.method,
             self._habits.base_url + self._call.path,
@@ -101,6 +103,8 @@ class Exchange(Generic[T]):
 
     def failed(self, error: httpx.RequestError) -> Wait:
         """How long to wait for another attempt; raises the error that it is otherwise."""
+        if isinstance(error, httpx.LocalProtocolError):  # its text has the header, which may be the key
+            raise ValueError(f"{self._call.name}: a header of the request cannot be sent") from None  # noqa: TRY004
         kind = next((ours for theirs, ours in KINDS if isinstance(error, theirs)), DroppedError)
         may = not kind.sent and self._call.idempotent
         wait = self._wait(self._retry.refused_wait if may else None)
@@ -113,6 +117,13 @@ class Exchange(Generic[T]):
         elapsed = self._habits.clock() - self._began
         seconds = self._retry.wait(least, sent=self._sent, elapsed=elapsed)
         return None if seconds is None else Wait(seconds)
+
+
+def _checked(key: str | None) -> str | None:
+    """The key, which no error shows, or ValueError."""
+    if key is not None and not _KEY.fullmatch(key):
+        raise ValueError("the key must be visible ASCII; one that was read from a file may have kept its line end")
+    return key
 
 
 def _timeout(call: Call[T], options: CallOptions, habits: Habits) -> httpx.Timeout:

@@ -119,7 +119,18 @@ def test_key_is_sent_and_in_no_text(scripted: Any, key: Any) -> None:
     assert "secret" not in f"{error!r} {vars(error)} {Client('http://x', key=key)!r}"
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://x", "http://", "http://x?y=1", "http://x#y"])
+@pytest.mark.parametrize("key", ["secret\n", "sécret", "", "se cret"])
+def test_key_that_no_header_can_have_is_refused_without_being_shown(scripted: Any, key: str) -> None:
+    script = Script([live()])
+    with pytest.raises(ValueError, match="the key must be visible ASCII") as raised:
+        scripted(script, key=key)("health_live")
+    assert "cret" not in f"{raised.value!r} {raised.value.__cause__!r} {raised.value.__context__!r}"
+    assert script.requests == []
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8000", "ftp://x", "http://", "http://x:port", "http://x?y=1", "http://x#y"]
+)
 def test_base_url_that_is_none_is_refused(url: str) -> None:
     for kind in (Client, AsyncClient):
         with pytest.raises(ValueError, match="base_url"):

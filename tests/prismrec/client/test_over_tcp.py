@@ -20,6 +20,7 @@ from tests.builders import make_bundle
 from tests.service.test_process import _serving
 
 pytestmark = pytest.mark.e2e
+LIKED = [InteractionAsked(item_id=item) for item in ("m0", "m3", "m6")]
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +34,8 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_user_is_written_asked_about_and_erased(base_url: str) -> None:
     with Client(base_url) as client:
         assert client.health_ready().status == "ready"
-        liked = [InteractionAsked(item_id=item) for item in ("m0", "m3", "m6")]
-        assert client.append_interactions("7", liked, idempotency_key="a").stored == 3
-        assert client.append_interactions("7", liked, idempotency_key="a").stored == 3
+        assert client.append_interactions("7", LIKED, idempotency_key="a").stored == 3
+        assert client.append_interactions("7", LIKED, idempotency_key="a").stored == 3
         found = client.recommend(user_id="7", n=5, explain=True)
         assert (found.history_used, found.returned, found.source) == (3, 5, "model")
         assert found.items[0].reasons is not None and found.items[0].reasons.sentence
@@ -65,6 +65,18 @@ def test_refused_connection_names_itself_and_a_later_one_succeeds(tmp_path: Path
         process.wait(10)
         with pytest.raises(NotConnectedError):
             client.health_live()
+
+
+def test_header_that_cannot_be_sent_is_refused_without_being_shown(base_url: str) -> None:
+    async def run() -> None:
+        async with AsyncClient(base_url) as client:
+            await client.append_interactions("7", LIKED, idempotency_key="hidden\n")
+
+    with pytest.raises(ValueError, match="append_interactions: a header") as raised, Client(base_url) as client:
+        client.append_interactions("7", LIKED, idempotency_key="hidden\n")
+    assert "hidden" not in f"{raised.value!r} {raised.value.__cause__!r}"
+    with pytest.raises(ValueError, match="append_interactions: a header"):
+        asyncio.run(run())
 
 
 @contextmanager
