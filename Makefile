@@ -12,6 +12,7 @@
 #   make bench-explanations  do the parts make the score, do they name what the model goes by; the page beside that table
 #   make bench-explaining  what an explanation costs beside a list: processor time of the served process (OF='model run ...')
 #   make bench-disentanglement  how well the axes of those runs say what is known of the users, and on synthetic data
+#   make bench-loading     ten million interactions into each engine of the store, to the end and killed at half (QUICK=1)
 #   make bench-training    speed and memory of training beside a plain dense implementation (QUICK=1: does it work?)
 #   make bench-recovery    are factors planted in synthetic data found again? (JOBS=2: two processes; QUICK=1)
 #   make bench-complexity  how many epochs until latents carry something, and which figure of the data says so (JOBS, QUICK)
@@ -33,10 +34,10 @@ STAMP := $(VENV)/.prismrec-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test faults check openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-training bench-recovery bench-complexity docker lock clean distclean
+.PHONY: help setup demo test faults check openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-loading bench-training bench-recovery bench-complexity docker lock clean distclean
 
 help:
-	@sed -n '2,17s/^# *//p' Makefile
+	@sed -n '2,18s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -142,6 +143,10 @@ comma := ,
 bench-disentanglement: setup
 	$(BIN)/prismrec bench-disentanglement $(RUNS) --results docs/results/$(if $(filter-out ml-1m,$(SET)),$(SET)-)disentanglement \
 	  --models $(LATENT) $(if $(ATTRIBUTES),--attributes $(ATTRIBUTES)) $(if $(NOTE),--note '$(NOTE)') $(OPTIONS)
+
+# About ten minutes and 4 GB of disk; PostgreSQL is a private server (Debian: apt-get install postgresql).
+bench-loading: setup
+	$(BIN)/python -m benchmarks.loading $(if $(QUICK),--quick,--results docs/results/loading)
 
 # About eight minutes on two cores, on a machine that does nothing else. QUICK=1: tiny shapes, a minute, figures of no meaning.
 bench-training: setup

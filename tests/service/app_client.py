@@ -68,13 +68,17 @@ class AppClient:
 
 
 @contextmanager
-def open_client(folder: Path, *, slot: Slot | None = None, **settings: Any) -> Iterator[AppClient]:
-    """A client of an application whose models, store and bundle lie in `folder`."""
+def open_client(
+    folder: Path, *, slot: Slot | None = None, store_url: str | None = None, **settings: Any
+) -> Iterator[AppClient]:
+    """A client of an application whose models, bundle and (unless another is named) store lie in `folder`."""
     log = io.BytesIO()
     models = folder / "models"
     if slot is None:
         slot = Slot(load_bundle(make_bundle(models)))
-    made = Settings(models=models, store_url=f"sqlite:///{folder / 'store.sqlite'}", poll_seconds=0, **settings)
+    made = Settings(
+        models=models, store_url=store_url or f"sqlite:///{folder / 'store.sqlite'}", poll_seconds=0, **settings
+    )
     store = open_store(made.store_url, clock=lambda: START)
     app = create_app(
         made, slot=slot, store=store, log=make_log("info", stream=log, clock=lambda: START), clock=lambda: START

@@ -31,7 +31,7 @@ def ids(reply: dict[str, Any]) -> list[str]:
 def other_client(tmp_path: Path, own_client: AppClient) -> Iterator[AppClient]:
     """Another bundle over the store of `own_client`: two latents, and no directions but Comedy's and Horror's."""
     folder = make_bundle(tmp_path / "others", n_latent=2)
-    with open_client(tmp_path, slot=Slot(load_bundle(folder))) as found:
+    with open_client(tmp_path, slot=Slot(load_bundle(folder)), store_url=own_client.state.settings.store_url) as found:
         yield found
 
 
