@@ -8,6 +8,7 @@ read). Without --of: what `make demo` leaves. Exit code 1 when a bound is broken
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -52,6 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "users": asked.users,
         "bounds": BOUNDS,
         "ran_on": machine({}),
+        "load": os.getloadavg()[1],
         "git": None if git is None else {"commit": git.commit, "dirty": git.dirty},
         "bundles": found,
     }

@@ -25,6 +25,7 @@ Figures = dict[str, Any]
 BOUNDS = {DEFAULT: 10.0, COUNTERFACTUAL: 30.0}
 """In lists: the mean of the default explanation, and the 95th percentile of one with a counterfactual."""
 
+CROWDED = "Where others crowd the cores, a list suffers somewhat more than an explanation."
 WORDS = {
     DEFAULT: "`/explain` of an item as it is asked by default: factors, history, fidelity of both",
     COUNTERFACTUAL: "`/explain` with a counterfactual, without fidelity",
@@ -97,7 +98,8 @@ n = 10** among its like: of the lists that follow an explanation, and find the c
 counted. {blocks}; a figure is the mean of the blocks', in brackets its 95 % interval
 over the blocks. The control is one of the user's lists, drawn out before the mean is taken: it has to cost a list.
 
-Made on {on}, in {figures["seconds"]:.0f} s.
+Made on {on}, in {figures["seconds"]:.0f} s, with {figures["load"]:.1f} processes
+at work in the mean of the last five minutes. {CROWDED}
 {note}"""
 
 
