@@ -23,7 +23,8 @@ MIN_ITEMS = 30
 SERVED, PRIOR, POPULARITY, FILTER = "as served", "prior sampling", "popularity", "filter"
 DIVERSITIES = (0.0, 0.5, 1.0)
 """Beside the one that is served: what a list of more variety costs."""
-AS_IS = 1.0
+PAIR_SEEDS = 2
+"""Seeds of two values at once, at most: there are many pairs to take the mean over."""
 _BATCH = 256
 
 
@@ -74,7 +75,8 @@ class ColdStarts:
 
     def paired(self, table: AttributeTable) -> tuple[Paired, ...]:
         """Two values at once (training.evaluate.control.together.Pairs)."""
-        pairs = Pairs(self._sampler, seeds=self._draws.seeds, samples=self._draws.samples)
+        seeds = min(PAIR_SEEDS, self._draws.seeds)
+        pairs = Pairs(self._sampler, seeds=seeds, samples=self._draws.samples)
         return tuple(pairs.measured(table))
 
     def _of_value(self, attribute: str, value: str, has: NDArray[np.bool_]) -> Iterator[Sampled]:

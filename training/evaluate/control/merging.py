@@ -55,7 +55,7 @@ def _greedy(chances: Floats, n: int, d: float) -> list[int]:
             break
         items.append(best)
         got += parts[:, best]
-    return pool[items].tolist()
+    return [int(pool[place]) for place in items]
 
 
 def _utility(got: Floats, d: float) -> Floats:

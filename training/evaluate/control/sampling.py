@@ -61,6 +61,7 @@ class Sampler:
     def __init__(self, scores: Scores, factors: FactorMap) -> None:
         self._scores, self._map = scores, factors
         self._variances = np.array([factor.sd for factor in factors.factors]) ** 2
+        self._tried: dict[tuple[str, str], tuple[float, list[_Tried]]] = {}
 
     def sources(self, attribute: str, value: str) -> tuple[Source, ...]:
         """The halves named for the value, the surest and strongest first, then its direction in every form."""
@@ -99,18 +100,22 @@ class Sampler:
         has [n_items]: which items have the value. without: factors that another value has; the strength is that of
         all candidates all the same.
         """
-        sources = self.sources(attribute, value)
-        kept: tuple[float, list[_Tried]] | None = None
+        if (attribute, value) not in self._tried:
+            self._tried[attribute, value] = self._try_all(self.sources(attribute, value), has)
+        strength, tried = self._tried[attribute, value]
+        free = [t for t in tried if t.source.factor is None or t.source.factor.factor not in without]
+        return Chosen(_best(free).source, strength) if free else None
+
+    def _try_all(self, sources: Sequence[Source], has: NDArray[np.bool_]) -> tuple[float, list[_Tried]]:
+        """The sources as tried at the strength that is kept."""
+        kept: tuple[float, list[_Tried]] = (STRENGTHS[0], [])
         for strength in STRENGTHS if sources else ():
             tried = [self._try(source, strength, has) for source in sources]
-            if kept is None or _best(tried).listed > _best(kept[1]).listed:
+            if not kept[1] or _best(tried).listed > _best(kept[1]).listed:
                 kept = (strength, tried)
             if _best(kept[1]).listed >= ENOUGH:
                 break
-        if kept is None:
-            return None
-        free = [t for t in kept[1] if t.source.factor is None or t.source.factor.factor not in without]
-        return Chosen(_best(free).source, kept[0]) if free else None
+        return kept
 
     def top(
         self, chosen: Sequence[Chosen], *, samples: int, seed: int, n: int = TEN, diversity: float = 0.0
@@ -140,7 +145,12 @@ class Sampler:
 
     def merged(self, z: Floats) -> Floats:
         """[n_items]: the logarithm of the mean over the points z [n, n_latent] of the softmax of their scores."""
-        return log_mean(log_chances(self._scores(z.astype(np.float32)).astype(np.float64)))
+        return self.merged_each(z, 1)[0]
+
+    def merged_each(self, z: Floats, parts: int) -> list[Floats]:
+        """The same for each of so many equal parts of the points; one decoding of them all."""
+        scores = self._scores(z.astype(np.float32)).astype(np.float64)
+        return [log_mean(log_chances(part)) for part in np.split(scores, parts)]
 
     def points(self, source: Source, strength: float, draws: Floats) -> Floats:
         """[len(draws), n_latent]; draws: u in 0..1 for a half, |g| for the others (service.candidates.points_of)."""

@@ -91,27 +91,33 @@ class Pairs:
         order = sorted(range(len(values)), key=lambda p: (values[p].attribute, values[p].value))
         has = [values[place].has for place in order]
         best = [alone[place][0] for place in order]
-        worth = self._worth(best, has)
+        (worth,) = self._worths([best], has)
         for at in range(-1, len(best)):
             states = (
                 [[Chosen(one.source, s) for one in best] for s in TOGETHER]
                 if at < 0
                 else list(_with_other(best, at, alone[order[at]][1]))
             )
-            worths = [self._worth(state, has) for state in states]
+            worths = self._worths(states, has)
             if max(worths) > worth + SURELY:
                 worth = max(worths)
                 best = states[worths.index(worth)]
         return [best[order.index(place)] for place in range(len(values))]
 
-    def _worth(self, chosen: Sequence[Chosen], has: Sequence[Has]) -> float:
-        z = np.zeros((POINTS, self._sampler.n_latent))
-        for at, one in enumerate(chosen):
-            z += self._sampler.points(one.source, one.strength, np.roll(even_draws(one.source), at))
-        ten = best_of(self._sampler.merged(z), TEN)
-        every = np.logical_and.reduce(list(has))
-        together = float(every[ten].mean() / min(1.0, every.sum() / len(ten))) if every.any() else 0.0
-        return together + min(float(one[ten].mean() / min(1.0, max(one.sum() / len(ten), SURELY))) for one in has)
+    def _worths(self, states: Sequence[Sequence[Chosen]], has: Sequence[Has]) -> list[float]:
+        z = np.zeros((len(states), POINTS, self._sampler.n_latent))
+        for row, chosen in enumerate(states):
+            for at, one in enumerate(chosen):
+                z[row] += self._sampler.points(one.source, one.strength, np.roll(even_draws(one.source), at))
+        merged = self._sampler.merged_each(z.reshape(-1, self._sampler.n_latent), len(states))
+        return [_worth(best_of(scores, TEN), has) for scores in merged]
+
+
+def _worth(ten: NDArray[np.int64], has: Sequence[Has]) -> float:
+    """Of the ten best: the share that has every value, over what could, and the smallest of any value."""
+    every = np.logical_and.reduce(list(has))
+    together = float(every[ten].mean() / min(1.0, every.sum() / len(ten))) if every.any() else 0.0
+    return together + min(float(one[ten].mean() / min(1.0, max(one.sum() / len(ten), SURELY))) for one in has)
 
 
 def _with_other(best: Sequence[Chosen], at: int, sources: Sequence[Source]) -> Iterator[list[Chosen]]:
