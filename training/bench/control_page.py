@@ -59,8 +59,8 @@ COLD = (
 BOTH = (
     f"Every two values of the first two attributes, not both of the second, that at least {MIN_ITEMS} items have "
     "together, asked for at once, two seeds of the draws: the share of the 10 items that has *both*, and in brackets "
-    "the smaller of the two values' shares. *chosen one by one*: what stands for each value and its strength are those of the value alone, "
-    "and add up."
+    "the smaller of the two values' shares. *chosen one by one*: what stands for each value and its strength are those "
+    "of the value alone, and add up."
 )
 
 
