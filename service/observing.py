@@ -10,6 +10,8 @@ from service.drift import score_range
 from service.engine import LoadedBundle
 from service.loader import load_bundle
 from service.metrics import Metrics, Served
+from service.schemas.explain import ItemExplained, ProfileFound
+from service.schemas.recommend import Recommendation, RecommendRequest, Refused
 from service.slot import ReloadReport
 from service.stages import QUEUE, Observer
 from service.tracing import Tracing
@@ -62,6 +64,24 @@ def served(loaded: LoadedBundle) -> Served:
     """What the metrics say of a bundle. Costs a list for each golden history."""
     manifest = loaded.manifest
     return Served(manifest.name, manifest.version, loaded.bundle_id, score_range(loaded))
+
+
+def tell_score(metrics: Metrics, asked: RecommendRequest | Refused, found: Recommendation) -> None:
+    """Place the first item of a plain list: what a condition, steering or a choice of items does is no drift."""
+    plain = isinstance(asked, RecommendRequest) and not asked.offset and asked.candidates is None
+    if plain and asked.condition is None and found.steering is None and found.source == "model" and found.items:
+        metrics.observe_score(found.bundle_id, found.items[0].probability)
+
+
+def tell_explanation(metrics: Metrics, told: ItemExplained | ProfileFound) -> None:
+    """Count an explanation, and its fidelity where it was asked for."""
+    if not isinstance(told, ItemExplained):
+        metrics.observe_profile()
+        return
+    measured = told.fidelity
+    metrics.observe_explanation(
+        explained=measured and measured.explanation.del_at_k, at_random=measured and measured.random.del_at_k
+    )
 
 
 def tell_reload(log: FilteringBoundLogger, metrics: Metrics, report: ReloadReport) -> None:

@@ -17,6 +17,7 @@ from service.explain import Extras, explain_item
 from service.explanation import ItemExplanation, Profile
 from service.fidelity import DEFAULT_K
 from service.limits import LIMITS
+from service.observing import tell_explanation
 from service.openapi import errors
 from service.operation import reply, resource
 from service.profile import profile
@@ -82,7 +83,9 @@ async def _explain(request: Request, asked: ExplainRequest) -> Explained:
     request.scope["prismrec.bundle_id"] = loaded.bundle_id
     item_ix = None if asked.item_id is None else item_index(loaded.catalogue.idmap, asked.item_id)
     known = await known_of(state, asked.user_id, asked.history)
-    return await state.compute.run(_told, loaded, asked, known, item_ix)
+    told = await state.compute.run(_told, loaded, asked, known, item_ix)
+    tell_explanation(state.metrics, told)
+    return told
 
 
 def _told(loaded: LoadedBundle, asked: ExplainRequest, known: Known, item_ix: int | None) -> Explained:

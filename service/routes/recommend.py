@@ -14,6 +14,7 @@ from service.errors import ServiceError
 from service.explain import explain_list
 from service.explanation import ItemReasons
 from service.limits import LIMITS
+from service.observing import tell_score
 from service.openapi import errors
 from service.operation import reply, resource
 from service.problems import invalid_request, problem
@@ -78,9 +79,10 @@ async def recommend_batch(request: Request, asked: BatchRequest) -> Response:
         known.append(await _known_or_error(state, entry))
     request_id = request.scope["prismrec.request_id"]
     results = await state.compute.run(_batch, loaded, asked.requests, known, request_id)
-    for result in results:
+    for entry, result in zip(asked.requests, results, strict=True):
         if result.result is not None:
             state.metrics.observe_list(result.result.source, unknown_items=len(result.result.unknown_items))
+            tell_score(state.metrics, entry, result.result)
     return reply(BatchReply(results=results, bundle_id=loaded.bundle_id))
 
 
@@ -94,6 +96,7 @@ async def _recommend(request: Request, asked: RecommendRequest) -> Recommendatio
     else:
         found = _listed(loaded, asked, known)
     state.metrics.observe_list(found.source, unknown_items=len(found.unknown_items))
+    tell_score(state.metrics, asked, found)
     return found
 
 

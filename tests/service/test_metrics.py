@@ -199,3 +199,38 @@ def test_series_stay_bounded_whatever_is_asked(own_client: AppClient) -> None:
     assert len(first) <= len(again) <= len(first) + 30  # /metrics itself was seen for the first time
     assert len(again) < MOST_SERIES
     assert not [key for key in again if key[0].endswith("_created")]
+
+
+def test_plain_list_is_placed_and_one_that_was_shaped_is_not(observed: AppClient) -> None:
+    def placed() -> float:
+        return value(observed, "list_score_position_count")
+
+    observed.post("/recommend", {"history": ["m0", "m3"]})
+    observed.post("/recommend/batch", {"requests": [{"history": ["m0"]}, {"history": ["m3"], "n": 2}, {"n": 0}]})
+    assert placed() == 3
+    shaped: list[dict[str, object]] = [
+        {"offset": 5},
+        {"candidates": ["m9", "m12"]},
+        {"condition": {"genres": ["Comedy"], "mode": "strict"}},
+        {"steer": {"factors": {"0": 1.0}}},
+    ]
+    for extra in shaped:
+        assert observed.post("/recommend", {"history": ["m0", "m3"], **extra}).status_code == 200
+    observed.post("/recommend", {"history": []})  # popularity is nobody's score
+    assert placed() == 3
+
+
+def test_explanations_are_counted_with_their_fidelity(observed: AppClient) -> None:
+    history = ["m0", "m3", "m6"]
+    told = observed.post("/explain", {"history": history, "item_id": "m9"}).json()
+    assert value(observed, "explanation_del_at_k_sum", order="explanation") == pytest.approx(
+        told["fidelity"]["explanation"]["del_at_k"]
+    )
+    assert value(observed, "explanation_del_at_k_sum", order="random") == pytest.approx(
+        told["fidelity"]["random"]["del_at_k"]
+    )
+    observed.post("/explain", {"history": history, "item_id": "m9", "fidelity": False})
+    observed.post("/explain", {"history": history})
+    assert value(observed, "explanation_del_at_k_count", order="explanation") == 1
+    assert value(observed, "explanations_total", kind="item") == 2
+    assert value(observed, "explanations_total", kind="profile") == 1
