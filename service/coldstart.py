@@ -95,7 +95,7 @@ def sample_coldstart(
     found = merged(scores, samples=draws.samples, allowed=allowed, n=query.n, diversity=draws.diversity)
     listed, log_mean = found.items, found.log_mean
     if listed:
-        rest = len(picks) > 1 or query.condition is not None
+        rest = len(picks) > 1 or query.condition is not None or bool(query.history)
         resolved = tuple(_noted(loaded, pick, _Listed(listed, allowed, query.condition, rest)) for pick in resolved)
     shares = _shares(loaded, resolved, listed)
     return ColdStart(

@@ -64,6 +64,16 @@ def test_sample_coldstart_history_moves_the_samples_and_is_not_listed(loaded: Lo
     assert [item.item_ix for item in alone.items] != [item.item_ix for item in found.items]
 
 
+def test_sample_coldstart_pick_that_a_history_outweighs_is_not_called_undecoded(loaded: LoadedBundle) -> None:
+    """Eight horror films; the pick alone, which is good, has no note."""
+    films = tuple(range(2, 26, 3))
+    found = started(loaded, [dataclasses.replace(COMEDY, strength=0.5)], history=films, diversity=0.0)
+    assert found.shares[0].in_list < found.shares[0].in_catalogue
+    assert found.picks[0].status == "decoded"
+    assert "rest of the request" in (found.picks[0].note or "")
+    assert started(loaded, [COMEDY]).picks[0].note is None
+
+
 def test_sample_coldstart_history_counts_in_the_linear_term(steered: LoadedBundle, steered_twin: BuilderModel) -> None:
     history, pick = (2, 5, 8), [Pick(factor=0, half="positive")]
     found = started(steered, pick, history=history, samples=8, seed=4, diversity=0.0, n=10)
