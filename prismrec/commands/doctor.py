@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import sys
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -138,18 +139,27 @@ def check_store(url: str | None, models: Path) -> Line:
             hint=f"make {path.parent} writable",
         )
     from service.errors import ServiceError
-    from service.store import open_store
 
     try:
-        store = open_store(url)
+        detail = _looked_at(url)
     except ServiceError as error:
         return Line("store", passed=False, detail=f"{shown(url)}: {error.detail}", hint=error.hint)
-    try:
-        takes_writes = store.ping()
-        detail = f"{shown(url)} answers" + ("" if takes_writes else " and takes no writes")
-        return Line("store", takes_writes, detail, hint="make it writable; a standby server is not")
-    finally:
-        store.close()
+    hint = "make it writable; a standby server is not"
+    return Line("store", detail is not None, f"{shown(url)} {detail or 'answers and takes no writes'}", hint=hint)
+
+
+def _looked_at(url: str) -> str | None:
+    """What a store says of itself; None = it takes no writes. Tables of a database are not made here."""
+    from service.store import open_store
+    from service.store_url import is_postgres
+
+    if is_postgres(url):
+        from service.store.postgres_pool import Database
+
+        if not Database(url).look():
+            return "answers; its tables will be made"
+    with closing(open_store(url)) as store:
+        return "answers" if store.ping() else None
 
 
 def check_port(port: int) -> Line:

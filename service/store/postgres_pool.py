@@ -15,9 +15,9 @@ import psycopg
 import psycopg_pool
 from psycopg.abc import RV, PQGen
 
-from service.errors import ServiceError
+from service.errors import ServiceError, StorageUnavailableError
 from service.store.postgres_errors import translated, unavailable
-from service.store.postgres_schema import migrate
+from service.store.postgres_schema import is_made, migrate
 
 Rows = tuple[Any, ...]
 
@@ -111,6 +111,11 @@ class Database:
                 return
         pool.close()
 
+    def look(self) -> bool:
+        """Whether the tables are there, made or not; nothing is changed. Raises what keeps `open` from opening."""
+        with translated(), self.session(statement=self._timing.statement, lock=self._timing.lock) as connection:
+            return is_made(connection)
+
     def open_later(self) -> None:
         """Open it, and where that fails, try again in the background until it works."""
         try:
@@ -118,9 +123,7 @@ class Database:
         except ServiceError as error:
             self._cause = error
             with self._state:
-                if self._opener is None and not self._closed.is_set():
-                    self._opener = threading.Thread(target=self._keep_opening, name="store-opener", daemon=True)
-                    self._opener.start()
+                self._start_opener()
 
     @property
     def cause(self) -> ServiceError | None:
@@ -130,9 +133,11 @@ class Database:
     @contextlib.contextmanager
     def connection(self) -> Iterator[Timed]:
         """A connection of the pool, in autocommit mode, for one call; it is given back, or dropped when it broke."""
-        ends = time.monotonic() + self._timing.call
-        with translated(on_lost=self._reopen):
-            pool, taken = self._checkout()
+        ends, pool = time.monotonic() + self._timing.call, self._pool
+        if pool is None:
+            raise StorageUnavailableError(self._cause.detail, hint=self._cause.hint)
+        with translated(on_lost=lambda: self._reopen(pool)):
+            taken = self._checkout(pool)
             try:
                 taken.ends = ends
                 yield taken
@@ -143,7 +148,7 @@ class Database:
     @contextlib.contextmanager
     def session(self, *, statement: float, lock: float) -> Iterator[Timed]:
         """A connection beside the pool for long work; its limits in seconds, 0 = none."""
-        with translated(on_lost=self._reopen):
+        with translated():
             made = Timed.connect(self._url, **self._kwargs())
             with contextlib.closing(made):
                 self._configure(made, statement=statement, lock=lock)
@@ -179,11 +184,8 @@ class Database:
         made.execute(_SESSION, [f"{int(limit * 1000)}ms" for limit in limits])
         made.ends = None
 
-    def _checkout(self) -> tuple[psycopg_pool.ConnectionPool[Timed], Timed]:
-        """The pool, and a connection of it that the server has not closed meanwhile."""
-        pool = self._pool
-        if pool is None:
-            raise self._cause
+    def _checkout(self, pool: psycopg_pool.ConnectionPool[Timed]) -> Timed:
+        """A connection of the pool that the server has not closed meanwhile."""
         if time.monotonic() < self._down_until and pool.get_stats()["pool_available"] == 0:
             raise unavailable("no connection")  # who asks in a row need not wait in a row
         until = time.monotonic() + self._timing.checkout
@@ -194,18 +196,23 @@ class Database:
                 self._down_until = time.monotonic() + self._timing.checkout
                 raise
             if not _is_stale(taken):
-                return pool, taken
+                return taken
             taken.close()
             pool.putconn(taken)  # which makes another in its place, in the background
 
-    def _reopen(self) -> None:
-        """The tables are gone (another database stands there now): begin as at the start."""
+    def _reopen(self, pool: psycopg_pool.ConnectionPool[Timed]) -> None:
+        """The tables are gone (another database stands there now): begin as at the start, beside the requests."""
         with self._state:
-            pool, self._pool = self._pool, None
-            self._cause = unavailable("its tables are gone")
-        if pool is not None:
-            threading.Thread(target=pool.close, name="store-closer", daemon=True).start()
-            self.open_later()
+            if self._pool is not pool:
+                return  # somebody else has met it, too
+            self._pool, self._cause = None, unavailable("its tables are gone")
+            self._start_opener()
+        threading.Thread(target=pool.close, name="store-closer", daemon=True).start()
+
+    def _start_opener(self) -> None:
+        if self._opener is None and not self._closed.is_set():
+            self._opener = threading.Thread(target=self._keep_opening, name="store-opener", daemon=True)
+            self._opener.start()
 
     def _keep_opening(self) -> None:
         while not self._closed.wait(self._timing.retry):
@@ -213,10 +220,12 @@ class Database:
                 self.open()
             except ServiceError as error:
                 self._cause = error
-                continue
-            break
+            else:
+                break
         with self._state:
             self._opener = None
+            if self._pool is None:
+                self._start_opener()  # lost again at this very moment
 
 
 def _is_stale(connection: Timed) -> bool:

@@ -52,11 +52,11 @@ def migrate(connection: Connection) -> None:
 
     Raises StorageUnavailableError for a newer version or for tables of somebody else, and changes nothing then.
     """
-    if _made(connection) and _version(connection) == len(MIGRATIONS):
+    if _has_tables(connection) and _version(connection) == len(MIGRATIONS):
         return  # no lock and no rights to make tables are needed for that
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        if _made(connection):
+        if _has_tables(connection):
             version = _version(connection)
         else:
             version = 0
@@ -70,7 +70,15 @@ def migrate(connection: Connection) -> None:
         connection.execute("UPDATE prismrec.version SET number = %s", (len(MIGRATIONS),))
 
 
-def _made(connection: Connection) -> bool:
+def is_made(connection: Connection) -> bool:
+    """Whether our tables are there, of a version that is known here. Raises as `migrate` does, and changes nothing."""
+    if _has_tables(connection):
+        return _version(connection) > 0
+    _check_nobody(connection)
+    return False
+
+
+def _has_tables(connection: Connection) -> bool:
     return _exists(connection, f"{_TABLES} AND relname = 'version'")
 
 

@@ -87,6 +87,10 @@ def test_password_of_a_store_is_not_printed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     url = cluster.fresh_database().replace("postgres@", f"postgres:{SECRET}@")
+    main(["doctor", "--store", url, "--port", "1024"])
+    assert "its tables will be made" in capsys.readouterr().out, "a doctor looks and changes nothing"
+    main(["doctor", "--store", url, "--port", "1024"])
+    assert "its tables will be made" in capsys.readouterr().out
     assert main(["load", data, "--store", url]) == 0
     assert main(["--json", "load", data, "--store", url]) == 0
     Path(data).write_text("user_id,item_id,rating,timestamp\n1,2,5,3\n")
@@ -98,5 +102,6 @@ def test_password_of_a_store_is_not_printed(
     said = capsys.readouterr()
     told = said.out + said.err
     assert told.count("postgresql://postgres:***@") >= 4
+    assert "PASS  store: postgresql://postgres:***@" in told
     assert "there is no such database or role" in told
     assert SECRET not in told
