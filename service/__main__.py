@@ -66,12 +66,13 @@ def serve(settings: Settings) -> int:
 def _check_model(settings: Settings) -> None:
     """Raise SettingsError when one of several models must be named; an empty folder may get its model later."""
     names = known_models(settings.models)
-    if settings.model is not None or len(names) < 2:
+    if settings.default_model is not None or len(names) < 2:
         return
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     raise SettingsError(
         f"{settings.models} holds several models ({', '.join(names[:MAX_NAMED])}{more}), and one can be served",
-        hint=f"name it with --model {names[0]} or PRISMREC_MODEL={names[0]}",
+        hint=f"name it with --model {names[0]} or PRISMREC_MODEL={names[0]};"
+        f" PRISMREC_SERVE={','.join(names[:2])} serves several",
     )
 
 

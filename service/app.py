@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -22,8 +23,10 @@ from service.limits import LIMITS
 from service.logs import make_log
 from service.metrics import Metrics
 from service.middleware import Edge
+from service.models import Models, Place
 from service.observing import load_observed, observed_pool, served, stage_observer, tell_reload
 from service.problems import on_http_exception, on_service_error, on_validation_error
+from service.reloads import Reloads
 from service.routes import operations
 from service.routes.pages import pages
 from service.settings import Settings
@@ -91,20 +94,22 @@ def make_state(
     observe = stage_observer(metrics, tracing)
     pool = partial(observed_pool, metrics, observe)
     store = store or open_or_degrade(store_url_of(settings), clock=clock)
-    watcher = Watcher(
-        slot,
-        settings.models,
-        name=settings.model,
+    watcher = partial(
+        Watcher,
+        models=settings.models,
         interval=settings.poll_seconds,
         load=partial(load_observed, metrics, observe),
         clock=clock,
         listener=partial(tell_reload, log, metrics),
+        turn=Lock(),
     )
+    models = make_models(settings, watcher, slot)
+    loading = pool("loading", threads=len(models.places), queue=0, deadline=RELOAD_SECONDS)
     state = State(
         settings=settings,
         limits=LIMITS,
-        slot=slot,
-        watcher=watcher,
+        models=models,
+        reloads=Reloads(loading),
         store=store,
         keyring=Keyring(settings),
         metrics=metrics,
@@ -121,7 +126,7 @@ def make_state(
             queue=LIMITS.queue,
             deadline=LIMITS.deadline_seconds,
         ),
-        loading=pool("loading", threads=2, queue=0, deadline=RELOAD_SECONDS),
+        loading=loading,
         titles=Titles(),
         clock=clock,
         observe=observe,
@@ -132,6 +137,18 @@ def make_state(
         metrics.expect(served(slot.current))
         metrics.serving(slot.current.bundle_id)
     return state
+
+
+def make_models(settings: Settings, watcher: Callable[..., Watcher], slot: Slot) -> Models:
+    """A place for each model to be served; the default one's slot is `slot`. watcher: takes a slot and a name."""
+    default = settings.default_model
+    others = {name: Slot() for name in settings.serve if name != default}
+    return Models(
+        Place(slot, watcher(slot, name=default)),
+        name=default,
+        others={name: Place(other, watcher(other, name=name)) for name, other in others.items()},
+        split=settings.experiment,
+    )
 
 
 @asynccontextmanager
@@ -147,8 +164,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.log.warning(
             "the store does not answer; lists for histories go on without it", cause=cause and cause.detail
         )
-    if state.settings.poll_seconds > 0 or state.slot.current is None:
-        state.watcher.start()
+    for place in state.models.places:
+        if state.settings.poll_seconds > 0 or place.slot.current is None:
+            place.watcher.start()
     # What lives now lives as long as the process: the collector need not look at it at every full pass.
     gc.collect()
     gc.freeze()
@@ -156,7 +174,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         state.draining = True
-        state.watcher.stop()
+        state.models.stop()
         for workers in (state.compute, state.storage, state.loading):
             workers.close()
         state.store.close()

@@ -1,7 +1,8 @@
 """Prometheus metrics in a registry of their own. Labels are route templates and fixed words, never ids or messages.
 
 Names, labels and what to read from them: docs/operations.md. A series is bounded by the routes, codes and words of the
-program; the bundle's version is the one free word, and its old series goes when another is served.
+program; names of served models and the bundle's version are the operator's words, and a version's old series goes when
+another is served.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Metrics:
             "request_seconds", "Time from the first byte of a request to the end of its reply.", "route"
         )
         self._problems = self._counter("problems", "Problems answered, by code.", "code")
-        self._lists = self._counter("lists", "Lists made, by what made them.", "source")
+        self._lists = self._counter("lists", "Lists made, by what made them and of which model.", "source", "model")
+        self._stand_ins = self._counter("split_stand_ins", "Answers of the default model for an arm without a bundle.")
         self._unknown_items = self._counter("unknown_items", "Item ids sent that the model does not know.")
         self._position = self._histogram(
             "list_score_position",
@@ -94,11 +96,15 @@ class Metrics:
     def observe_problem(self, code: str) -> None:
         self._problems.labels(code).inc()
 
-    def observe_list(self, source: str, *, unknown_items: int = 0) -> None:
-        """Count one list; source is "model", "popularity" or "coldstart"."""
-        self._lists.labels(source).inc()
+    def observe_list(self, source: str, *, model: str, unknown_items: int = 0) -> None:
+        """Count one list; source is "model", "popularity" or "coldstart", model the name of one that is served."""
+        self._lists.labels(source, model).inc()
         if unknown_items:
             self._unknown_items.inc(unknown_items)
+
+    def observe_stand_in(self) -> None:
+        """Count an answer of the default model in place of the arm that the split chose."""
+        self._stand_ins.inc()
 
     def observe_score(self, bundle_id: str, probability: float) -> None:
         """Place the first item of a plain list of the model (no condition, steering, candidates or offset)."""

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from bundle import files
 from service.errors import ServiceError
+from service.split import Shares, Split, parse_split
 from service.store_url import check_store_url
 
 PREFIX = "PRISMREC_"
@@ -23,6 +25,9 @@ MIN_KEY_BYTES = 16
 SAMPLE_KEYS = frozenset({"change-me-please", "change-me-change-me", "your-secret-key-here"})
 
 Keys = tuple[SecretStr, ...]
+MAX_SERVED = 16
+"""Models side by side; each is a bundle in memory and a label of the metrics."""
+
 SCOPES_WITH_KEYS = ("read_keys", "write_keys", "admin_keys")
 
 
@@ -36,7 +41,11 @@ class Settings(BaseModel):
     """What an operator may set; the variable's name is PRISMREC_ and the field's name in capitals.
 
     models        folder that holds models/<name>/<version>/ bundles
-    model         which model of that folder to serve; None = the only one there
+    model         which model of it answers where nobody says; None = the first of `serve`, else the only one there
+    serve         comma-separated names of the models served side by side, the default one among them; () = it alone.
+                  Never "all that are there": each is a bundle in memory, and a folder that was copied in is no order
+    split         name:share,name:share: who answers a request that names a user and no model (service.split)
+    split_salt    part of the split's hash; another one deals all users anew
     store_url     where users' histories live: sqlite:///relative.sqlite, sqlite:////absolute.sqlite or
                   postgresql://user@host:port/database (service.store_url); None = beside the model,
                   sqlite:///<models>/<model>.sqlite (service.store_place). It may hold a password: never shown
@@ -54,6 +63,9 @@ class Settings(BaseModel):
 
     models: Path = Path("models")
     model: str | None = None
+    serve: tuple[str, ...] = ()
+    split: Shares = ()
+    split_salt: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = ""
     store_url: Annotated[str | None, Field(repr=False)] = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -74,6 +86,25 @@ class Settings(BaseModel):
         if url is not None:
             check_store_url(url)
         return url
+
+    @field_validator("serve", mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("serve")
+    @classmethod
+    def _check_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(files.valid_name, names)):
+            raise ValueError("expected names of models, separated by commas")
+        if len(set(names)) != len(names) or len(names) > MAX_SERVED:
+            raise ValueError(f"expected at most {MAX_SERVED} models, each once")
+        return names
+
+    @field_validator("split", mode="before")
+    @classmethod
+    def _parse_split(cls, value: Any) -> Any:
+        return parse_split(value) if isinstance(value, str) else value
 
     @field_validator("traces")
     @classmethod
@@ -106,8 +137,26 @@ class Settings(BaseModel):
     def _one_scope_a_key(self) -> Settings:
         plain = [key.get_secret_value() for keys in (self.read_keys, self.write_keys, self.admin_keys) for key in keys]
         if len(set(plain)) != len(plain):
-            raise ValueError("the same key is set twice; every scope needs keys of its own")
+            raise ValueError("keys: the same key is set twice; every scope needs keys of its own")
         return self
+
+    @model_validator(mode="after")
+    def _served_together(self) -> Settings:
+        if self.serve and self.model is not None and self.model not in self.serve:
+            raise ValueError("PRISMREC_MODEL is not among the models of PRISMREC_SERVE")
+        if not {arm for arm, _ in self.split} <= set(self.serve):
+            raise ValueError("PRISMREC_SPLIT names a model that PRISMREC_SERVE does not")
+        return self
+
+    @property
+    def default_model(self) -> str | None:
+        """The model that answers where nobody says; None = the only one there."""
+        return self.model if self.model is not None or not self.serve else self.serve[0]
+
+    @property
+    def experiment(self) -> Split | None:
+        """The split between models; None = there is none."""
+        return Split(self.split, self.split_salt) if self.split else None
 
     @property
     def has_keys(self) -> bool:
@@ -161,6 +210,6 @@ def _in_one_line(error: ValidationError) -> str:
     parts = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
-        name = f"{PREFIX}{field.upper()}: " if field else "keys: "
+        name = f"{PREFIX}{field.upper()}: " if field else ""
         parts.append(name + problem["msg"].removeprefix("Value error, "))
     return "; ".join(parts)

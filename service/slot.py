@@ -36,6 +36,13 @@ class SlotState:
     current: LoadedBundle | None
     last_reload: ReloadReport | None
 
+    def require(self) -> LoadedBundle:
+        """The served bundle; raises NoBundleError (503) when there is none."""
+        if self.current is None:
+            loading = self.state == "loading"
+            raise NoBundleError("the model is being loaded" if loading else "no good bundle has been found yet")
+        return self.current
+
 
 class Slot:
     """Holds one SlotState. Only one thread at a time may call the writing methods (the watcher's lock sees to it)."""
@@ -62,11 +69,7 @@ class Slot:
 
     def require(self) -> LoadedBundle:
         """The served bundle; raises NoBundleError (503) when there is none."""
-        current = self._now.current
-        if current is None:
-            loading = self._now.state == "loading"
-            raise NoBundleError("the model is being loaded" if loading else "no good bundle has been found yet")
-        return current
+        return self._now.require()
 
     def loading(self) -> None:
         """A load begins; what is served now goes on being served."""

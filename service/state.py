@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import ParamSpec, TypeVar, cast
@@ -11,8 +11,11 @@ from fastapi import Request
 from structlog.typing import FilteringBoundLogger
 
 from service.auth import Keyring
+from service.errors import NoBundleError, ServiceError, UnknownModelError
 from service.limits import Limits
 from service.metrics import Metrics
+from service.models import Answering, Models
+from service.reloads import Reloads
 from service.settings import Settings
 from service.slot import Slot
 from service.stages import STORE, Observer
@@ -38,8 +41,8 @@ class State:
 
     settings: Settings
     limits: Limits
-    slot: Slot
-    watcher: Watcher
+    models: Models
+    reloads: Reloads
     store: Store
     keyring: Keyring
     metrics: Metrics
@@ -54,8 +57,18 @@ class State:
     draining: bool = False
 
     @property
+    def slot(self) -> Slot:
+        """The default model's slot."""
+        return self.models.default.slot
+
+    @property
+    def watcher(self) -> Watcher:
+        """The default model's watcher."""
+        return self.models.default.watcher
+
+    @property
     def is_ready(self) -> bool:
-        """Whether requests should be sent here: a verified bundle is served, and the process is not stopping."""
+        """Whether requests should be sent here: the default model has a bundle, and the process is not stopping."""
         return self.slot.current is not None and not self.draining
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -72,3 +85,43 @@ class State:
 def state_of(request: Request) -> State:
     """The application's state."""
     return cast(State, request.app.state.prismrec)
+
+
+def answering(request: Request, model: str | None = None, user_id: str | None = None) -> Answering:
+    """The bundle that answers this request, taken once (Models.take); log and metrics are told."""
+    state = state_of(request)
+    taken = state.models.take(model, user_id)
+    request.scope["prismrec.bundle_id"] = taken.loaded.bundle_id
+    if taken.stood_in:
+        state.metrics.observe_stand_in()
+    return taken
+
+
+def answering_each(
+    request: Request, asked: Sequence[tuple[str | None, str | None] | None]
+) -> list[Answering | ServiceError]:
+    """For each (model, user_id) of a batch what answers it, or why nothing does; all taken at the same moment.
+
+    None asks for nothing and is answered with the default model or its error. Raises NoBundleError when that is all
+    there is to say.
+    """
+    state = state_of(request)
+    moment = state.models.now()
+    taken: list[Answering | ServiceError] = []
+    for one in asked:
+        try:
+            taken.append(moment.take(*(one or (None, None))))
+        except (UnknownModelError, NoBundleError) as error:
+            taken.append(error)
+    answers = [answer for answer in taken if isinstance(answer, Answering)]
+    missing = next((error for error in taken if isinstance(error, NoBundleError)), None)
+    if missing is not None and not answers:
+        raise missing
+    wanted = [answer for answer, one in zip(taken, asked, strict=True) if one and isinstance(answer, Answering)]
+    ids = {answer.loaded.bundle_id for answer in wanted or answers}
+    if len(ids) == 1:
+        request.scope["prismrec.bundle_id"] = ids.pop()
+    for answer in wanted:
+        if answer.stood_in:
+            state.metrics.observe_stand_in()
+    return taken

@@ -29,9 +29,9 @@ def default_store(models: Path, model: str | None = None) -> str:
 
 def is_provisional(settings: Settings) -> bool:
     """Whether neither a store nor a model is known: the store's name may be another one at the next start."""
-    return settings.store_url is None and settings.model is None and len(known_models(settings.models)) != 1
+    return settings.store_url is None and settings.default_model is None and len(known_models(settings.models)) != 1
 
 
 def store_url_of(settings: Settings) -> str:
     """The store of these settings: the one that is named, else the default one of their model."""
-    return settings.store_url or default_store(settings.models, settings.model)
+    return settings.store_url or default_store(settings.models, settings.default_model)

@@ -50,10 +50,13 @@ class Watcher:
         load: Callable[[Path], LoadedBundle] = load_bundle,
         clock: Callable[[], float] = time.time,
         listener: Listener | None = None,
+        turn: Lock | None = None,
     ) -> None:
+        """turn: held while a bundle is loaded; watchers that share one never load at the same time."""
         self._slot, self._models, self._name = slot, models, name
         self._interval, self._load, self._clock, self._listener = interval, load, clock, listener
-        self._busy = Lock()
+        self._busy, self._turn = Lock(), turn or Lock()
+        self._loading: Path | None = None
         self._stopping = Event()
         self._tried: Target | str | None = None
         self._thread: Thread | None = None
@@ -90,15 +93,21 @@ class Watcher:
     def reload(self, version: str | None = None) -> ReloadReport:
         """Load now, whether anything changed or not: the version named, else the one to serve.
 
-        A named version stays until the pointer or the files change. Raises ConflictError while another load runs,
+        A named version stays until the pointer or the files change. While the poll loads the very same version its
+        result is waited for and is the answer. Raises ConflictError while another version is being loaded,
         UnknownBundleError for a version that is not there, BundleRefusedError (with the reason) when its checks fail.
         """
-        if not self._busy.acquire(blocking=False):
-            raise ConflictError("a bundle is being loaded already")
+        folder, before = self._chosen(version), self._slot.last_reload
+        joined = not self._busy.acquire(blocking=False)
+        if joined:
+            if self._loading not in {folder, None}:
+                raise ConflictError("another version of this model is being loaded")
+            self._busy.acquire()  # as long as that load takes; the caller's deadline bounds the wait
         try:
-            folder = self._chosen(version)
-            report = self._attempt(folder)
-            self._tried = self._now_there()
+            report = self._slot.last_reload if joined else None
+            if report is None or report is before or not self._is_of(report, folder):
+                report = self._attempt(folder)
+                self._tried = self._now_there()
         finally:
             self._busy.release()
         if report.outcome == "failed":
@@ -126,6 +135,13 @@ class Watcher:
             raise UnknownBundleError("the model has no such version")
         return (parent / version).resolve()
 
+    def _is_of(self, report: ReloadReport, folder: Path) -> bool:
+        """Whether the load that was waited for was of this folder as it is now."""
+        try:
+            return report.version == folder.name and self._tried == _target(folder)
+        except OSError:
+            return False
+
     def _now_there(self) -> Target | str | None:
         try:
             return _target(self._folder())
@@ -133,8 +149,16 @@ class Watcher:
             return self._tried
 
     def _attempt(self, folder: Path) -> ReloadReport:
-        """Load and swap, or keep what is served and report why."""
+        """Load and swap, or keep what is served and report why; in turn with the other models' watchers."""
         self._slot.loading()
+        self._loading = folder
+        try:
+            with self._turn:
+                return self._take_up(folder)
+        finally:
+            self._loading = None
+
+    def _take_up(self, folder: Path) -> ReloadReport:
         try:
             loaded = self._load(folder)
         except BundleError as error:

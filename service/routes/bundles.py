@@ -23,29 +23,32 @@ from service.schemas.bundles import (
     FileHash,
     LastReload,
     MetricFound,
+    ModelFound,
     ReloadReply,
     ReloadRequest,
     ServedBundle,
 )
-from service.state import state_of
+from service.slot import SlotState
+from service.state import State, state_of
 
 router = resource("operations")
 
 
 @router.get("/bundles", response_model=BundleList, responses=errors("overloaded", "deadline"))
 async def list_bundles(request: Request, limit: PageLimit = LIMITS.page, cursor: PageCursor = None) -> Response:
-    """The bundle that answers now with its hashes and offline metrics, and the versions in the model folder."""
+    """The models served, their bundles with hashes and offline metrics, and the versions in the model folder."""
     state = state_of(request)
-    now = state.slot.now
-    listed = await state.compute.run(_listed, state.settings.models, now.current)
-    report = now.last_reload
+    models = [_model(state, name, place.slot.now) for name, place in state.models.listed()]
+    serving = {(model.serving.model, model.serving.version) for model in models if model.serving is not None}
+    listed = await state.compute.run(_listed, state.settings.models, serving)
     page = page_of(listed, "bundles", cursor=cursor, limit=limit)
     return reply(
         BundleList(
             items=list(page.items),
             next_cursor=page.next_cursor,
-            serving=None if now.current is None else _served(now.current),
-            last_reload=None if report is None else LastReload(state=report.outcome, reason=report.reason),
+            serving=models[0].serving,
+            last_reload=models[0].last_reload,
+            models=models,
         )
     )
 
@@ -53,13 +56,18 @@ async def list_bundles(request: Request, limit: PageLimit = LIMITS.page, cursor:
 @router.post(
     "/bundles/reload",
     response_model=ReloadReply,
-    responses=errors("unknown-bundle", "conflict", "bundle-refused", "overloaded", "deadline"),
+    responses=errors("unknown-model", "unknown-bundle", "conflict", "bundle-refused", "overloaded", "deadline"),
 )
 async def reload_bundle(request: Request, asked: ReloadRequest | None = None) -> Response:
-    """Verify, warm and serve a version; if it is refused, the bundle served before goes on serving."""
+    """Verify, warm and serve a version of a model; if it is refused, the bundle served before goes on serving.
+
+    The same asked for while it is being loaded gets the result of that load; another version is a `conflict`.
+    """
     state = state_of(request)
-    before = state.slot.current
-    report = await state.loading.run(state.watcher.reload, asked.version if asked else None)
+    asked = asked or ReloadRequest()
+    place = state.models.place(asked.model)
+    before = place.slot.current
+    report = await state.reloads.take(place.watcher, asked.version)
     return reply(
         ReloadReply(
             changed=before is None or before.bundle_id != report.bundle_id,
@@ -70,13 +78,24 @@ async def reload_bundle(request: Request, asked: ReloadRequest | None = None) ->
     )
 
 
-def _listed(models: Path, current: LoadedBundle | None) -> list[BundleFound]:
-    serving = None if current is None else (current.manifest.name, current.manifest.version)
+def _listed(models: Path, serving: set[tuple[str, str]]) -> list[BundleFound]:
     return [
-        BundleFound(model=name, version=version, serving=(name, version) == serving)
+        BundleFound(model=name, version=version, serving=(name, version) in serving)
         for name in model_names(models)
         for version in versions(models / name)
     ]
+
+
+def _model(state: State, name: str | None, now: SlotState) -> ModelFound:
+    split, report = state.models.split, now.last_reload
+    return ModelFound(
+        model=name,
+        default=name == state.models.default_name,
+        share=None if split is None or name is None else split.share_of(name),
+        state=now.state,
+        serving=None if now.current is None else _served(now.current),
+        last_reload=None if report is None else LastReload(state=report.outcome, reason=report.reason),
+    )
 
 
 def _served(loaded: LoadedBundle) -> ServedBundle:

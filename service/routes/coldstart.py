@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from service.asking import condition_of, history_of
 from service.coldstart import Draws, sample_coldstart
-from service.engine import LoadedBundle
 from service.limits import LIMITS
+from service.models import Answering
 from service.openapi import errors
 from service.operation import reply, resource
 from service.picks import Pick
@@ -18,26 +18,26 @@ from service.query import Query
 from service.schemas.coldstart import ColdStartReply, ColdStartRequest, JointFound, PickFound, ShareFound
 from service.schemas.recommend import ListedItem
 from service.showing import fields_of
-from service.state import state_of
+from service.state import answering, state_of
 
 router = resource("coldstart")
-ERRORS = errors("no-bundle", "overloaded", "storage-unavailable", "deadline", "non-finite-score")
+ERRORS = errors("unknown-model", "no-bundle", "overloaded", "storage-unavailable", "deadline", "non-finite-score")
 
 
 @router.post("/coldstart", response_model=ColdStartReply, responses=ERRORS)
 async def coldstart(request: Request, asked: ColdStartRequest) -> Response:
     """A list for someone without a history; the same request and seed give the same bytes."""
     state = state_of(request)
-    loaded = state.slot.require()
-    request.scope["prismrec.bundle_id"] = loaded.bundle_id
+    by = answering(request, asked.model, asked.user_id)
     # somebody whom the store does not know is who a cold start is for: they have no history yet, which is no error
     history = await history_of(state, asked.user_id, asked.history or ())
-    found = await state.compute.run(_sampled, loaded, asked, history)
-    state.metrics.observe_list("coldstart", unknown_items=len(found.unknown_items))
+    found = await state.compute.run(_sampled, by, asked, history)
+    state.metrics.observe_list("coldstart", model=by.model, unknown_items=len(found.unknown_items))
     return reply(found)
 
 
-def _sampled(loaded: LoadedBundle, asked: ColdStartRequest, history: tuple[str, ...]) -> ColdStartReply:
+def _sampled(by: Answering, asked: ColdStartRequest, history: tuple[str, ...]) -> ColdStartReply:
+    loaded = by.loaded
     show = fields_of(loaded.catalogue, asked.fields)
     picks = [
         Pick(factor=pick.factor, half=pick.half, attribute=pick.attribute, value=pick.value, strength=pick.strength)
@@ -78,5 +78,7 @@ def _sampled(loaded: LoadedBundle, asked: ColdStartRequest, history: tuple[str, 
         condition_satisfied=found.condition_satisfied,
         history_used=len(query.history),
         unknown_items=list(dict.fromkeys((*known.unknown, *excluded.unknown))),
+        model=by.model,
+        arm=by.arm,
         bundle_id=loaded.bundle_id,
     )

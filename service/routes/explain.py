@@ -12,16 +12,16 @@ from starlette.responses import Response
 from bundle.catalogue import Catalogue
 from service.asking import Asked, item_index, known_of, query_of
 from service.counterfactual import Counterfactual
-from service.engine import LoadedBundle
 from service.explain import Extras, explain_item
 from service.explanation import ItemExplanation, Profile
 from service.fidelity import DEFAULT_K
 from service.limits import LIMITS
+from service.models import Answering
 from service.observing import tell_explanation
 from service.openapi import errors
 from service.operation import reply, resource
 from service.profile import profile
-from service.schemas.base import ItemId, TrueOrFalse, UserId, WholeNumber
+from service.schemas.base import ItemId, Model, TrueOrFalse, UserId, WholeNumber
 from service.schemas.explain import (
     CounterfactualFound,
     ExplainRequest,
@@ -36,12 +36,19 @@ from service.schemas.explain import (
 )
 from service.schemas.recommend import RecommendRequest
 from service.showing import title_of
-from service.state import state_of
+from service.state import answering, state_of
 from service.store.protocol import Known
 
 router = resource("explain")
 ERRORS = errors(
-    "unknown-user", "unknown-item", "no-bundle", "overloaded", "storage-unavailable", "deadline", "non-finite-score"
+    "unknown-user",
+    "unknown-item",
+    "unknown-model",
+    "no-bundle",
+    "overloaded",
+    "storage-unavailable",
+    "deadline",
+    "non-finite-score",
 )
 Explained = ItemExplained | ProfileFound
 SHARES = TypeAdapter(list[FactorShare])
@@ -54,7 +61,7 @@ async def explain(request: Request, asked: ExplainRequest) -> Response:
 
 
 @router.get("/explain/{user_id}", response_model=Explained, responses=ERRORS)
-async def explain_user(
+async def explain_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
     request: Request,
     user_id: Annotated[UserId, Path()],
     item_id: ItemId | None = None,
@@ -63,6 +70,7 @@ async def explain_user(
     fidelity: Annotated[bool, TrueOrFalse] = True,
     n: Annotated[int, Field(ge=1, le=LIMITS.n), WholeNumber] = 10,
     preferences: Annotated[bool, TrueOrFalse] = True,
+    model: Model = None,
 ) -> Response:
     """The same for the history of a stored user."""
     asked = ExplainRequest(
@@ -73,30 +81,31 @@ async def explain_user(
         fidelity=fidelity,
         n=n,
         preferences=preferences,
+        model=model,
     )
     return reply(await _explain(request, asked))
 
 
 async def _explain(request: Request, asked: ExplainRequest) -> Explained:
     state = state_of(request)
-    loaded = state.slot.require()
-    request.scope["prismrec.bundle_id"] = loaded.bundle_id
-    item_ix = None if asked.item_id is None else item_index(loaded.catalogue.idmap, asked.item_id)
+    by = answering(request, asked.model, asked.user_id)
+    item_ix = None if asked.item_id is None else item_index(by.loaded.catalogue.idmap, asked.item_id)
     known = await known_of(state, asked.user_id, asked.history)
-    told = await state.compute.run(_told, loaded, asked, known, item_ix)
+    told = await state.compute.run(_told, by, asked, known, item_ix)
     tell_explanation(state.metrics, told)
     return told
 
 
-def _told(loaded: LoadedBundle, asked: ExplainRequest, known: Known, item_ix: int | None) -> Explained:
+def _told(by: Answering, asked: ExplainRequest, known: Known, item_ix: int | None) -> Explained:
+    loaded = by.loaded
     wanted = RecommendRequest(
         history=[], n=asked.n, condition=asked.condition, steer=asked.steer, preferences=asked.preferences
     )
     put = query_of(loaded, wanted, known.history, stored=known.preferences)
     if item_ix is None:
-        return _profile(loaded, put, profile(loaded, put.query))
+        return _profile(by, put, profile(loaded, put.query))
     extras = Extras(counterfactual=asked.counterfactual, fidelity_k=_fidelity_k(asked, put))
-    return _item(loaded, put, explain_item(loaded, put.query, item_ix, top_factors=asked.top_factors, extras=extras))
+    return _item(by, put, explain_item(loaded, put.query, item_ix, top_factors=asked.top_factors, extras=extras))
 
 
 def _fidelity_k(asked: ExplainRequest, put: Asked) -> int | None:
@@ -104,8 +113,8 @@ def _fidelity_k(asked: ExplainRequest, put: Asked) -> int | None:
     return (asked.fidelity_k or DEFAULT_K) if asked.fidelity and put.query.history else None
 
 
-def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplained:
-    catalogue = loaded.catalogue
+def _item(by: Answering, put: Asked, told: ItemExplanation) -> ItemExplained:
+    catalogue = by.loaded.catalogue
     return ItemExplained(
         item_id=catalogue.ids[told.item_ix],
         title=title_of(catalogue, told.item_ix),
@@ -136,7 +145,7 @@ def _item(loaded: LoadedBundle, put: Asked, told: ItemExplanation) -> ItemExplai
         counterfactual=_counterfactual(catalogue, told.counterfactual),
         fidelity=None if told.fidelity is None else FidelityFound.model_validate(told.fidelity, from_attributes=True),
         sentence=told.sentence,
-        **_common(loaded, put),
+        **_common(by, put),
     )
 
 
@@ -156,8 +165,8 @@ def _counterfactual(catalogue: Catalogue, found: Counterfactual | None) -> Count
     )
 
 
-def _profile(loaded: LoadedBundle, put: Asked, found: Profile) -> ProfileFound:
-    catalogue = loaded.catalogue
+def _profile(by: Answering, put: Asked, found: Profile) -> ProfileFound:
+    catalogue = by.loaded.catalogue
     rows = []
     for factor in found.factors:
         pulls = [
@@ -171,14 +180,16 @@ def _profile(loaded: LoadedBundle, put: Asked, found: Profile) -> ProfileFound:
         method=found.method,
         considered=found.considered,
         sentence=found.sentence,
-        **_common(loaded, put),
+        **_common(by, put),
     )
 
 
-def _common(loaded: LoadedBundle, put: Asked) -> dict[str, Any]:
+def _common(by: Answering, put: Asked) -> dict[str, Any]:
     return {
         "steered_by": put.steered_by,
         "history_used": len(put.query.history),
         "unknown_items": put.unknown_items,
-        "bundle_id": loaded.bundle_id,
+        "model": by.model,
+        "arm": by.arm,
+        "bundle_id": by.loaded.bundle_id,
     }

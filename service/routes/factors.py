@@ -16,7 +16,7 @@ from service.errors import UnknownFactorError
 from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
-from service.schemas.base import PageCursor, PageLimit, WholeNumber
+from service.schemas.base import ModelParameter, PageCursor, PageLimit, WholeNumber
 from service.schemas.carriers import CarriedFound, CarrierFound, SpaceFound, SteeredFound, SteersFound
 from service.schemas.factors import (
     DirectionFound,
@@ -29,15 +29,17 @@ from service.schemas.factors import (
     LatentMapReply,
     ReadingFound,
 )
-from service.state import state_of
+from service.state import answering
 
 router = resource("map")
 
 
-@router.get("/factors", response_model=FactorList, responses=errors("no-bundle"))
-async def list_factors(request: Request, limit: PageLimit = LIMITS.page, cursor: PageCursor = None) -> Response:
+@router.get("/factors", response_model=FactorList, responses=errors("unknown-model", "no-bundle"))
+async def list_factors(
+    request: Request, limit: PageLimit = LIMITS.page, cursor: PageCursor = None, model: ModelParameter = None
+) -> Response:
     """The decoded map: every factor with what its halves encode, and (on every page) the directions of values."""
-    loaded = state_of(request).slot.require()
+    loaded = answering(request, model).loaded
     page = page_of(loaded.factors.factors, loaded.bundle_id, cursor=cursor, limit=limit)
     return reply(
         FactorList(
@@ -55,10 +57,16 @@ async def list_factors(request: Request, limit: PageLimit = LIMITS.page, cursor:
     )
 
 
-@router.get("/factors/{factor}", response_model=FactorDetail, responses=errors("unknown-factor", "no-bundle"))
-async def get_factor(request: Request, factor: Annotated[int, WholeNumber, Path()]) -> Response:
+@router.get(
+    "/factors/{factor}",
+    response_model=FactorDetail,
+    responses=errors("unknown-factor", "unknown-model", "no-bundle"),
+)
+async def get_factor(
+    request: Request, factor: Annotated[int, WholeNumber, Path()], model: ModelParameter = None
+) -> Response:
     """One factor with all its evidence."""
-    loaded = state_of(request).slot.require()
+    loaded = answering(request, model).loaded
     if not 0 <= factor < len(loaded.factors.factors):
         raise UnknownFactorError(f"the model has the factors 0 to {len(loaded.factors.factors) - 1}")
     found = loaded.factors.factors[factor]
@@ -72,10 +80,10 @@ async def get_factor(request: Request, factor: Annotated[int, WholeNumber, Path(
     )
 
 
-@router.get("/latent/map", response_model=LatentMapReply, responses=errors("no-bundle"))
-async def latent_map(request: Request) -> Response:
+@router.get("/latent/map", response_model=LatentMapReply, responses=errors("unknown-model", "no-bundle"))
+async def latent_map(request: Request, model: ModelParameter = None) -> Response:
     """PCA of the training users' latents, without ids, and of the same users under each condition."""
-    loaded = state_of(request).slot.require()
+    loaded = answering(request, model).loaded
     found = loaded.bundle.latent_map
     return reply(
         LatentMapReply(

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from service.errors import ServiceError
 from service.openapi import errors
 from service.operation import reply, resource
-from service.schemas.bundles import Live, Ready
+from service.schemas.bundles import Live, ModelReady, Ready
+from service.slot import SlotState
 from service.state import State, state_of
 
 router = resource("operations")
@@ -30,7 +31,8 @@ async def health_live() -> Response:
 async def health_ready(request: Request) -> Response:
     """Ready: a verified bundle is loaded and warmed, and the process is not stopping.
 
-    A store that does not answer, or takes no writes, is named in `degraded`: lists for histories go on.
+    The default model decides: another one without a bundle, like a store that does not answer or takes no writes, is
+    named in `degraded`, and lists for histories go on.
     """
     state = state_of(request)
     now = state.slot.now
@@ -39,13 +41,27 @@ async def health_ready(request: Request) -> Response:
         status = "draining"
     elif now.current is None:
         status = "loading" if now.state == "loading" else "no_bundle"
+    models = [_model(name, place.slot.now) for name, place in state.models.listed()]
+    degraded: list[Literal["store", "models"]] = [] if await _store_answers(state) else ["store"]
+    if any(model.bundle_id is None for model in models[1:]):
+        degraded.append("models")
     found = Ready(
         status=status,
         bundle_id=None if now.current is None else now.current.bundle_id,
         last_reload=None if now.last_reload is None else now.last_reload.outcome,
-        degraded=[] if await _store_answers(state) else ["store"],
+        degraded=degraded,
+        models=models,
     )
     return reply(found, status=200 if status == "ready" else 503)
+
+
+def _model(name: str | None, now: SlotState) -> ModelReady:
+    return ModelReady(
+        model=name,
+        state=now.state,
+        bundle_id=None if now.current is None else now.current.bundle_id,
+        last_reload=None if now.last_reload is None else now.last_reload.outcome,
+    )
 
 
 async def _store_answers(state: State) -> bool:

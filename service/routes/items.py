@@ -12,7 +12,7 @@ from service.cursors import decode_offset, encode_cursor, page_of
 from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
-from service.schemas.base import ItemId, N, PageCursor, PageLimit, WholeNumber
+from service.schemas.base import ItemId, ModelParameter, N, PageCursor, PageLimit, WholeNumber
 from service.schemas.items import (
     ConditionFound,
     ConditionList,
@@ -23,21 +23,22 @@ from service.schemas.items import (
     SimilarList,
 )
 from service.showing import field_names, fields_of
-from service.state import state_of
+from service.state import answering, state_of
 
 router = resource("catalogue")
 
 
-@router.get("/items", response_model=ItemList, responses=errors("no-bundle"))
+@router.get("/items", response_model=ItemList, responses=errors("unknown-model", "no-bundle"))
 async def list_items(
     request: Request,
     title: Annotated[str, Query(max_length=200, description="Words that the title must have.")] = "",
     limit: PageLimit = 20,
     cursor: PageCursor = None,
+    model: ModelParameter = None,
 ) -> Response:
     """The catalogue, the most popular items first; `title` searches."""
     state = state_of(request)
-    loaded = state.slot.require()
+    loaded = answering(request, model).loaded
     offset = decode_offset(cursor, loaded.bundle_id)
     found = state.titles.of(loaded).search(title, offset=offset, limit=limit + 1)
     show = fields_of(loaded.catalogue, field_names(loaded.catalogue))
@@ -54,10 +55,12 @@ async def list_items(
     )
 
 
-@router.get("/items/{item_id}", response_model=ItemDetail, responses=errors("unknown-item", "no-bundle"))
-async def get_item(request: Request, item_id: Annotated[ItemId, Path()]) -> Response:
+@router.get(
+    "/items/{item_id}", response_model=ItemDetail, responses=errors("unknown-item", "unknown-model", "no-bundle")
+)
+async def get_item(request: Request, item_id: Annotated[ItemId, Path()], model: ModelParameter = None) -> Response:
     """One item with all its fields."""
-    loaded = state_of(request).slot.require()
+    loaded = answering(request, model).loaded
     ix = item_index(loaded.catalogue.idmap, item_id)
     show = fields_of(loaded.catalogue, field_names(loaded.catalogue))
     return reply(
@@ -68,14 +71,17 @@ async def get_item(request: Request, item_id: Annotated[ItemId, Path()]) -> Resp
 @router.get(
     "/items/{item_id}/similar",
     response_model=SimilarList,
-    responses=errors("unknown-item", "no-bundle", "overloaded", "deadline"),
+    responses=errors("unknown-item", "unknown-model", "no-bundle", "overloaded", "deadline"),
 )
 async def similar_items(
-    request: Request, item_id: Annotated[ItemId, Path()], n: Annotated[N, WholeNumber] = 10
+    request: Request,
+    item_id: Annotated[ItemId, Path()],
+    n: Annotated[N, WholeNumber] = 10,
+    model: ModelParameter = None,
 ) -> Response:
     """The items nearest to one in the latent space."""
     state = state_of(request)
-    loaded = state.slot.require()
+    loaded = answering(request, model).loaded
     ix = item_index(loaded.catalogue.idmap, item_id)
     found = await state.compute.run(loaded.similar, ix, n)
     show = fields_of(loaded.catalogue, field_names(loaded.catalogue))
@@ -95,10 +101,12 @@ async def similar_items(
     )
 
 
-@router.get("/conditions", response_model=ConditionList, responses=errors("no-bundle"))
-async def list_conditions(request: Request, limit: PageLimit = LIMITS.page, cursor: PageCursor = None) -> Response:
+@router.get("/conditions", response_model=ConditionList, responses=errors("unknown-model", "no-bundle"))
+async def list_conditions(
+    request: Request, limit: PageLimit = LIMITS.page, cursor: PageCursor = None, model: ModelParameter = None
+) -> Response:
     """What `condition.genres` may name, and which of it the model itself understands."""
-    loaded = state_of(request).slot.require()
+    loaded = answering(request, model).loaded
     attribute = loaded.condition_attribute
     soft = set(loaded.soft_values)
     counts = [] if attribute is None else attribute.members.sum(axis=0).tolist()

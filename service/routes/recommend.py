@@ -14,12 +14,13 @@ from service.errors import ServiceError
 from service.explain import explain_list
 from service.explanation import ItemReasons
 from service.limits import LIMITS
+from service.models import Answering
 from service.observing import tell_score
 from service.openapi import errors
 from service.operation import reply, resource
 from service.problems import invalid_request, problem
 from service.query import Match, Mode, Ranking
-from service.schemas.base import N, Name, TrueOrFalse, UserId, WholeNumber
+from service.schemas.base import Model, N, Name, TrueOrFalse, UserId, WholeNumber
 from service.schemas.problem import Problem
 from service.schemas.recommend import (
     BatchReply,
@@ -35,11 +36,13 @@ from service.schemas.recommend import (
     Refused,
 )
 from service.showing import fields_of, steering_found, title_of
-from service.state import State, state_of
+from service.state import State, answering, answering_each, state_of
 from service.store.protocol import Known
 
 router = resource("recommend")
-ERRORS = errors("unknown-user", "no-bundle", "overloaded", "storage-unavailable", "deadline", "non-finite-score")
+ERRORS = errors(
+    "unknown-user", "unknown-model", "no-bundle", "overloaded", "storage-unavailable", "deadline", "non-finite-score"
+)
 
 
 @router.post("/recommend", response_model=Recommendation, responses=ERRORS)
@@ -59,54 +62,60 @@ async def recommend_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
     mode: Mode = "soft",
     explain: Annotated[bool, TrueOrFalse] = False,
     preferences: Annotated[bool, TrueOrFalse] = True,
+    model: Model = None,
 ) -> Response:
     """The same for a stored user, with parameters; repeat `genres` for several of them."""
     condition = None if genres is None else ConditionAsked(genres=genres, match=match, mode=mode)
     asked = RecommendRequest(
-        user_id=user_id, n=n, offset=offset, condition=condition, explain=explain, preferences=preferences
+        user_id=user_id,
+        n=n,
+        offset=offset,
+        condition=condition,
+        explain=explain,
+        preferences=preferences,
+        model=model,
     )
     return reply(await _recommend(request, asked))
 
 
 @router.post("/recommend/batch", response_model=BatchReply, responses=ERRORS)
 async def recommend_batch(request: Request, asked: BatchRequest) -> Response:
-    """Many requests for a list in one; each gets its result or its problem, all from the same bundle."""
+    """Many requests for a list in one; each gets its result or its problem, those of one model from the same bundle."""
     state = state_of(request)
-    loaded = state.slot.require()
-    request.scope["prismrec.bundle_id"] = loaded.bundle_id
+    taken = answering_each(request, [None if isinstance(e, Refused) else (e.model, e.user_id) for e in asked.requests])
     known: list[Known | ServiceError] = []
     for entry in asked.requests:
         known.append(await _known_or_error(state, entry))
     request_id = request.scope["prismrec.request_id"]
-    results = await state.compute.run(_batch, loaded, asked.requests, known, request_id)
+    results = await state.compute.run(_batch, asked.requests, taken, known, request_id)
     for entry, result in zip(asked.requests, results, strict=True):
         if result.result is not None:
-            state.metrics.observe_list(result.result.source, unknown_items=len(result.result.unknown_items))
-            tell_score(state.metrics, entry, result.result)
-    return reply(BatchReply(results=results, bundle_id=loaded.bundle_id))
+            _tell(state, entry, result.result)
+    return reply(BatchReply(results=results, bundle_id=request.scope.get("prismrec.bundle_id")))
 
 
 async def _recommend(request: Request, asked: RecommendRequest) -> Recommendation:
     state = state_of(request)
-    loaded = state.slot.require()
-    request.scope["prismrec.bundle_id"] = loaded.bundle_id
+    by = answering(request, asked.model, asked.user_id)
     known = await known_of(state, asked.user_id, asked.history)
-    if asked.explain:
-        found = await state.compute.run(_listed, loaded, asked, known)
-    else:
-        found = _listed(loaded, asked, known)
-    state.metrics.observe_list(found.source, unknown_items=len(found.unknown_items))
-    tell_score(state.metrics, asked, found)
+    found = await state.compute.run(_listed, by, asked, known) if asked.explain else _listed(by, asked, known)
+    _tell(state, asked, found)
     return found
 
 
-def _listed(loaded: LoadedBundle, asked: RecommendRequest, known: Known) -> Recommendation:
+def _tell(state: State, asked: RecommendRequest | Refused, found: Recommendation) -> None:
+    state.metrics.observe_list(found.source, model=found.model, unknown_items=len(found.unknown_items))
+    tell_score(state.metrics, asked, found)
+
+
+def _listed(by: Answering, asked: RecommendRequest, known: Known) -> Recommendation:
+    loaded = by.loaded
     put = query_of(loaded, asked, known.history, stored=known.preferences)
     fields_of(loaded.catalogue, asked.fields)
     # One by one, not as a batch of two: then a score is to the last bit what /explain takes apart.
     ranking = loaded.recommend(put.query)
     before = None if put.unsteered is None else loaded.recommend(put.unsteered)
-    return _shown(loaded, asked, put, (before, ranking))
+    return _shown(by, asked, put, (before, ranking))
 
 
 async def _known_or_error(state: State, entry: RecommendRequest | Refused) -> Known | ServiceError:
@@ -119,33 +128,52 @@ async def _known_or_error(state: State, entry: RecommendRequest | Refused) -> Kn
 
 
 def _batch(
-    loaded: LoadedBundle,
     entries: list[RecommendRequest],
+    taken: list[Answering | ServiceError],
     known: list[Known | ServiceError],
     request_id: str,
 ) -> list[BatchResult]:
-    """One result an entry; those that can be asked are ranked in one run of the graphs, with and without steering."""
+    """One result an entry; those that can be asked of one bundle are ranked in one run of its graphs."""
     answers: dict[int, Recommendation | ServiceError] = {}
-    put: dict[int, Asked] = {}
-    for i, (entry, one) in enumerate(zip(entries, known, strict=True)):
+    asked: dict[str, dict[int, tuple[Answering, Asked]]] = {}
+    for i, (entry, by, one) in enumerate(zip(entries, taken, known, strict=True)):
+        if isinstance(one, ServiceError):
+            answers[i] = one
+            continue
+        if isinstance(by, ServiceError):
+            answers[i] = by
+            continue
         try:
-            if isinstance(one, ServiceError):
-                answers[i] = one
-            else:
-                fields_of(loaded.catalogue, entry.fields)
-                put[i] = query_of(loaded, entry, one.history, stored=one.preferences)
+            fields_of(by.loaded.catalogue, entry.fields)
+            put = query_of(by.loaded, entry, one.history, stored=one.preferences)
         except ServiceError as error:
             answers[i] = error
-    unsteered = {i: asked.unsteered for i, asked in put.items() if asked.unsteered is not None}
-    rankings = loaded.recommend_batch([*(asked.query for asked in put.values()), *unsteered.values()])
+        else:
+            asked.setdefault(by.loaded.bundle_id, {})[i] = by, put
+    for of_one in asked.values():
+        answers |= _ranked(entries, of_one)
+    return [_result(answers[i], request_id) for i in range(len(entries))]
+
+
+def _ranked(
+    entries: list[RecommendRequest], asked: dict[int, tuple[Answering, Asked]]
+) -> dict[int, Recommendation | ServiceError]:
+    """The answers to entries of one bundle, by their places: ranked together, with and without steering."""
+    answers: dict[int, Recommendation | ServiceError] = {}
+    answerers = {i: by for i, (by, _) in asked.items()}
+    put = {i: one for i, (_, one) in asked.items()}
+    loaded = next(iter(answerers.values())).loaded
+    unsteered = {i: one.unsteered for i, one in put.items() if one.unsteered is not None}
+    rankings = loaded.recommend_batch([*(one.query for one in put.values()), *unsteered.values()])
     before = dict(zip(unsteered, rankings[len(put) :], strict=True))
-    for (i, asked), ranking in zip(put.items(), rankings[: len(put)], strict=True):
+    for (i, one), ranking in zip(put.items(), rankings[: len(put)], strict=True):
         was = before.get(i)
         if isinstance(ranking, ServiceError):
             answers[i] = ranking
         else:
-            answers[i] = was if isinstance(was, ServiceError) else _shown(loaded, entries[i], asked, (was, ranking))
-    return [_result(answers[i], request_id) for i in range(len(entries))]
+            shown = _shown(answerers[i], entries[i], one, (was, ranking)) if not isinstance(was, ServiceError) else was
+            answers[i] = shown
+    return answers
 
 
 def _result(answer: Recommendation | ServiceError, request_id: str) -> BatchResult:
@@ -154,10 +182,9 @@ def _result(answer: Recommendation | ServiceError, request_id: str) -> BatchResu
     return BatchResult(status="ok", result=answer)
 
 
-def _shown(
-    loaded: LoadedBundle, asked: RecommendRequest, put: Asked, lists: tuple[Ranking | None, Ranking]
-) -> Recommendation:
+def _shown(by: Answering, asked: RecommendRequest, put: Asked, lists: tuple[Ranking | None, Ranking]) -> Recommendation:
     """The reply. lists: without steering (None: there is none), and the list asked for."""
+    loaded = by.loaded
     before, ranking = lists
     show = fields_of(loaded.catalogue, asked.fields)
     reasons: tuple[ItemReasons | None, ...] = (None,) * ranking.returned
@@ -185,6 +212,8 @@ def _shown(
         history_used=len(put.query.history),
         unknown_items=put.unknown_items,
         steering=steering_found(loaded, put.steering, before, ranking),
+        model=by.model,
+        arm=by.arm,
         bundle_id=loaded.bundle_id,
     )
 

@@ -25,7 +25,7 @@ from service.schemas.users import (
     UserList,
 )
 from service.showing import title_of
-from service.state import state_of
+from service.state import answering, state_of
 from service.steer import shift_of
 from service.store.protocol import Interaction, Preferences, Write
 
@@ -68,7 +68,7 @@ async def list_users(
 async def get_user(request: Request, user_id: Annotated[UserId, Path()]) -> Response:
     """A user's history, oldest first, and whether preferences are stored."""
     state = state_of(request)
-    catalogue = state.slot.require().catalogue
+    catalogue = answering(request, user_id=user_id).loaded.catalogue
     known = await state.read(state.store.known, user_id)
     if known is None:
         raise UnknownUserError(NOTHING_STORED)
@@ -93,7 +93,7 @@ async def append_interactions(
 ) -> Response:
     """Add to a user's history. The answer comes once the write is durable; a repeat of the key gets the same answer."""
     state = state_of(request)
-    catalogue = state.slot.require().catalogue
+    catalogue = answering(request, user_id=user_id).loaded.catalogue
     interactions = tuple(Interaction(taken.item_id, taken.timestamp) for taken in asked.interactions)
     unknown = catalogue.idmap.split(taken.item_id for taken in interactions).unknown
     write = Write(user_id, interactions, idempotency_key, tuple(unknown))
@@ -134,12 +134,11 @@ async def get_preferences(request: Request, user_id: Annotated[UserId, Path()]) 
 async def put_preferences(request: Request, user_id: Annotated[UserId, Path()], asked: PreferencesRequest) -> Response:
     """Keep how this user wants to be steered, in place of what was kept; no history is needed.
 
-    Checked as in a request, against the bundle that is served. The answer comes once the write is durable; the last
-    write wins, and the same again changes nothing.
+    Checked as in a request, against the bundle that answers this user. The answer comes once the write is durable; the
+    last write wins, and the same again changes nothing.
     """
     state = state_of(request)
-    loaded = state.slot.require()
-    request.scope["prismrec.bundle_id"] = loaded.bundle_id
+    loaded = answering(request, user_id=user_id).loaded
     steer = asked.steer
     shift_of(loaded, factors=steer.factors, attributes=steer.attributes, lock=steer.lock)
     text = steer.model_dump_json()

@@ -66,6 +66,32 @@ ItemId = Annotated[
 
 N = Annotated[int, Field(ge=1, le=LIMITS.n, description="How many items are asked for.")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Model = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="Name of the served model that is to answer; null = that of the user's arm where users are split"
+        " between models, else the default one.",
+    ),
+]
+"""Which of the models served side by side is asked."""
+
+ModelParameter = Annotated[
+    str | None,
+    Field(min_length=1, max_length=200, description="Name of the served model to ask; left out = the default one."),
+]
+"""The same as a query parameter, where no user is asked about."""
+
+Arm = Annotated[
+    str | None,
+    Field(
+        description="The model whose turn it is for this user by the split; null = nobody was split."
+        " Another than `model`: it had no bundle, and the default model stood in."
+    ),
+]
+"""The arm of a reply."""
+
 Shown = str | int | float | list[str] | None
 """The value of an item's field: text, a number, several texts, or null when it is missing."""
 

@@ -94,19 +94,40 @@ class LastReload(Wire):
     """Why it failed; null when it did not."""
 
 
+class ModelFound(Wire):
+    """One of the models served side by side."""
+
+    model: str | None
+    """Its name; null = the default model's is not known before its first bundle."""
+    default: bool
+    """Whether it answers where nobody says."""
+    share: float | None
+    """Its share of the users by the split; null = it is no arm."""
+    state: Literal["loading", "serving", "no_bundle"]
+    """Whether it has a bundle that answers."""
+    serving: ServedBundle | None
+    """That bundle; null = none is loaded yet."""
+    last_reload: LastReload | None
+    """Null = none was tried."""
+
+
 class BundleList(Wire):
     items: list[BundleFound]
     """The versions in the model folder."""
     next_cursor: NextCursor
     serving: ServedBundle | None
-    """Null = no bundle is loaded yet."""
+    """Of the default model; null = no bundle is loaded yet."""
     last_reload: LastReload | None
-    """Null = none was tried."""
+    """Of the default model; null = none was tried."""
+    models: list[ModelFound]
+    """The models served side by side, the default one first."""
 
 
 class ReloadRequest(Wire):
     """version: the one to serve; null = the one that `current` names, else the highest."""
 
+    model: Name | None = None
+    """The served model that is meant; null = the default one."""
     version: Name | None = None
     """The version to serve; null = the one that `current` names, else the highest."""
 
@@ -127,14 +148,27 @@ class Live(Wire):
     """Always live: a process that is not does not answer."""
 
 
-class Ready(Wire):
-    """degraded names the parts that do not work while recommending goes on."""
-
-    status: Literal["ready", "loading", "no_bundle", "draining"]
-    """ready, or why not."""
+class ModelReady(Wire):
+    model: str | None
+    """Its name; null = the default model's is not known before its first bundle."""
+    state: Literal["loading", "serving", "no_bundle"]
+    """Whether it has a bundle that answers."""
     bundle_id: str | None
     """The bundle that answers; null = none is loaded."""
     last_reload: Literal["ok", "failed"] | None
     """How the last reload ended; null = none was tried."""
-    degraded: list[Literal["store"]]
-    """Parts that do not work while recommending goes on."""
+
+
+class Ready(Wire):
+    """Whether the default model answers. degraded names the parts that do not work while recommending goes on."""
+
+    status: Literal["ready", "loading", "no_bundle", "draining"]
+    """ready, or why not."""
+    bundle_id: str | None
+    """The default model's bundle; null = none is loaded."""
+    last_reload: Literal["ok", "failed"] | None
+    """How the default model's last reload ended; null = none was tried."""
+    degraded: list[Literal["store", "models"]]
+    """Parts that do not work while recommending goes on; models: one beside the default has no bundle."""
+    models: list[ModelReady]
+    """The models served side by side, the default one first."""

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from bundle.factors import Half, Status
 from service.limits import LIMITS
 from service.query import DIVERSITY
-from service.schemas.base import ItemId, N, Name, UserId, Wire
+from service.schemas.base import Arm, ItemId, Model, N, Name, UserId, Wire
 from service.schemas.recommend import ConditionAsked, Fields, History, ListedItem
 
 
@@ -64,6 +64,7 @@ class ColdStartRequest(Wire):
     """Ids that must not be listed."""
     fields: Fields = Field(default_factory=lambda: ["title"])
     """Fields of the catalogue to show beside each item."""
+    model: Model = None
 
 
 class PickFound(Wire):
@@ -141,5 +142,8 @@ class ColdStartReply(Wire):
     """Share of the list that satisfies the condition."""
     history_used: Annotated[int, Field(description="Items of the history that the model knows.")]
     unknown_items: Annotated[list[str], Field(description="Ids of the request and history that the model lacks.")]
+    model: str
+    """Name of the model that answered."""
+    arm: Arm
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from bundle.factors import Half, Status
 from service.limits import LIMITS
-from service.schemas.base import SOMEONE, ItemId, UserId, Wire
+from service.schemas.base import SOMEONE, Arm, ItemId, Model, UserId, Wire
 from service.schemas.recommend import ConditionAsked, History
 from service.schemas.steering import Steer, SteeredBy
 
@@ -49,6 +49,7 @@ class ExplainRequest(Wire):
     """Steps of that measurement; null = 5. At most as many as the history has items; the cost grows with it."""
     n: Annotated[int, Field(ge=1, le=LIMITS.n)] = 10
     """Length of the list that a counterfactual takes the item out of."""
+    model: Model = None
 
     @model_validator(mode="after")
     def _someone(self) -> ExplainRequest:
@@ -235,6 +236,9 @@ class ItemExplained(Wire):
     """Items of the history that the model knows."""
     unknown_items: list[str]
     """Ids of the request and history that the model lacks."""
+    model: str
+    """Name of the model that answered."""
+    arm: Arm
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""
 
@@ -294,5 +298,8 @@ class ProfileFound(Wire):
     """Items of the history that the model knows."""
     unknown_items: list[str]
     """Ids of the request and history that the model lacks."""
+    model: str
+    """Name of the model that answered."""
+    arm: Arm
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHa
 from bundle.factors import Half, Status
 from service.limits import LIMITS
 from service.query import Match, Mode, Source
-from service.schemas.base import SOMEONE, ItemId, N, Name, Shown, UserId, Wire
+from service.schemas.base import SOMEONE, Arm, ItemId, Model, N, Name, Shown, UserId, Wire
 from service.schemas.problem import Problem
 from service.schemas.steering import Steer, SteeringFound
 
@@ -56,6 +56,7 @@ class RecommendRequest(Wire):
     """Whether each item comes with its reasons."""
     fields: Fields = Field(default_factory=lambda: ["title"])
     """Fields of the catalogue to show beside each item."""
+    model: Model = None
 
     @model_validator(mode="after")
     def _someone(self) -> RecommendRequest:
@@ -159,6 +160,9 @@ class Recommendation(Wire):
     unknown_items: Annotated[list[str], Field(description="Ids of the request and history that the model lacks.")]
     steering: SteeringFound | None = None
     """What the steering changed; null = nothing steered."""
+    model: str
+    """Name of the model that answered."""
+    arm: Arm
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""
 
@@ -182,7 +186,7 @@ def _keep_refusal(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 
 
 class BatchRequest(Wire):
-    """Many requests, answered one by one from the same bundle."""
+    """Many requests, answered one by one; those that the same model answers from the same bundle."""
 
     requests: Annotated[
         list[Annotated[RecommendRequest, WrapValidator(_keep_refusal)]],
@@ -207,5 +211,5 @@ class BatchReply(Wire):
 
     results: list[BatchResult]
     """In the order of the requests."""
-    bundle_id: str
-    """Names the bundle that answered: model, version and content in one id."""
+    bundle_id: str | None
+    """Names the bundle that answered all of them; null = several did, and each result names its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 import pytest
 
@@ -124,20 +124,58 @@ def test_watcher_bundle_copied_in_file_by_file_is_taken_only_when_whole(tmp_path
     assert version_of(slot) == "2"
 
 
-def test_watcher_second_load_at_the_same_time_is_a_conflict(tmp_path: Path) -> None:
+def test_watcher_reload_of_what_the_poll_is_loading_gets_that_result(tmp_path: Path) -> None:
     make_bundle(tmp_path)
+    make_bundle(tmp_path, version="2", seed=4)
     slot, load, watcher = watching(tmp_path)
     load.gate.clear()
+    reports: list[ReloadReport] = []
     first = Thread(target=watcher.check)
     first.start()
     assert load.entered.wait(10)
     assert slot.state == "loading"
-    with pytest.raises(ConflictError):
-        watcher.reload()
+    joined = Thread(target=lambda: reports.append(watcher.reload()))
+    joined.start()
+    with pytest.raises(ConflictError, match="another version"):
+        watcher.reload("1")
     assert watcher.check() is None
     load.gate.set()
     first.join()
-    assert (load.loads, slot.state) == (1, "serving")
+    joined.join()
+    assert (load.loads, slot.state, version_of(slot)) == (1, "serving", "2")
+    assert reports == [slot.last_reload]
+
+
+def test_watcher_reload_that_met_an_idle_poll_loads_all_the_same(tmp_path: Path) -> None:
+    make_bundle(tmp_path)
+    slot, load, watcher = watching(tmp_path)
+    watcher.check()
+    with watcher._busy:  # a poll that is looking, and will find nothing new
+        asked = Thread(target=watcher.reload)
+        asked.start()
+        asked.join(0.05)
+        assert asked.is_alive()
+    asked.join(10)
+    assert (load.loads, version_of(slot)) == (2, "1")
+
+
+def test_watchers_that_share_a_turn_never_load_together(tmp_path: Path) -> None:
+    make_bundle(tmp_path, name="a")
+    make_bundle(tmp_path, name="b")
+    turn = Lock()
+    _, slow, first = watching(tmp_path, name="a", turn=turn)
+    slot, quick, second = watching(tmp_path, name="b", turn=turn)
+    slow.gate.clear()
+    threads = [Thread(target=watcher.check) for watcher in (first, second)]
+    threads[0].start()
+    assert slow.entered.wait(10)
+    threads[1].start()
+    assert not quick.entered.wait(0.1)
+    slow.gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert quick.loads == 1
+    assert version_of(slot) == "1"
 
 
 def test_watcher_reload_of_a_named_version_stays_until_the_pointer_moves(tmp_path: Path) -> None:
