@@ -48,7 +48,8 @@ class BulkLoad:
 
 _CUT = """DELETE FROM history WHERE (user_id, item_id) IN (
             SELECT user_id, item_id FROM (
-              SELECT user_id, item_id, row_number() OVER (PARTITION BY user_id ORDER BY at DESC, seq DESC) AS age
+              SELECT user_id, item_id, row_number() OVER
+                (PARTITION BY user_id ORDER BY at DESC, seq DESC, item_id DESC) AS age
               FROM history WHERE user_id IN
                 (SELECT user_id FROM history GROUP BY user_id HAVING count(*) > ?1))
             WHERE age > ?1)"""

@@ -16,8 +16,8 @@ from service.store.postgres_pool import TIMING, Database, Timed, Timing
 from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
 from service.store.receipts import KEY_LIFE_SECONDS, conflict, fingerprint_of, replayed
 
-_HISTORY = "SELECT item_id, at FROM prismrec.history WHERE user_id = %s ORDER BY at, seq"
-_KNOWN = """SELECT (SELECT array_agg(item_id ORDER BY at, seq) FROM prismrec.history WHERE user_id = %(user)s),
+_HISTORY = "SELECT item_id, at FROM prismrec.history WHERE user_id = %s ORDER BY at, seq, item_id"
+_KNOWN = """SELECT (SELECT array_agg(item_id ORDER BY at, seq, item_id) FROM prismrec.history WHERE user_id = %(user)s),
                    steer, bundle_id, at
             FROM (SELECT 1) AS one LEFT JOIN prismrec.preferences ON user_id = %(user)s"""
 _USERS = """SELECT user_id, sum(n_items)::bigint FROM (
@@ -33,7 +33,7 @@ _INSERT = """INSERT INTO prismrec.history (user_id, item_id, at, seq)
              ON CONFLICT DO NOTHING"""
 _TRIM = """DELETE FROM prismrec.history WHERE user_id = %(user)s AND item_id IN
            (SELECT item_id FROM prismrec.history WHERE user_id = %(user)s
-            ORDER BY at DESC, seq DESC OFFSET %(max_history)s)"""
+            ORDER BY at DESC, seq DESC, item_id DESC OFFSET %(max_history)s)"""
 _SAME_KEY = """SELECT fingerprint, stored, duplicates, unknown_items FROM prismrec.writes
                WHERE key = %s AND at >= %s"""
 _KEY = """INSERT INTO prismrec.writes AS kept VALUES (%s, %s, %s, %s, %s, %s, %s)

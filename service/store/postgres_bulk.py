@@ -16,7 +16,8 @@ _TAKE = """INSERT INTO prismrec.history SELECT user_id, item_id, at, seq FROM in
 """In the order of the primary key: its pages are walked once, and two loads cannot wait for each other in a ring."""
 
 _CUT = """DELETE FROM prismrec.history AS old USING (
-            SELECT user_id, item_id, row_number() OVER (PARTITION BY user_id ORDER BY at DESC, seq DESC) AS age
+            SELECT user_id, item_id, row_number() OVER
+              (PARTITION BY user_id ORDER BY at DESC, seq DESC, item_id DESC) AS age
             FROM prismrec.history WHERE user_id IN
               (SELECT user_id FROM prismrec.history GROUP BY user_id HAVING count(*) > %(bound)s)) AS ranked
           WHERE ranked.age > %(bound)s AND old.user_id = ranked.user_id AND old.item_id = ranked.item_id"""

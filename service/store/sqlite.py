@@ -20,7 +20,8 @@ from service.store.schema import connect, migrate
 READ_BUSY_MS = 50
 WRITE_BUSY_MS = 1000
 _TRIM = """DELETE FROM history WHERE user_id = ?1 AND item_id IN
-           (SELECT item_id FROM history WHERE user_id = ?1 ORDER BY at DESC, seq DESC LIMIT -1 OFFSET ?2)"""
+           (SELECT item_id FROM history WHERE user_id = ?1
+            ORDER BY at DESC, seq DESC, item_id DESC LIMIT -1 OFFSET ?2)"""
 
 _USERS = """SELECT user_id, sum(n_items) FROM (
               SELECT * FROM (SELECT user_id, count(*) AS n_items FROM history WHERE user_id > ?1
@@ -67,11 +68,11 @@ class SqliteStore:
                 raise
 
     def history(self, user_id: str) -> tuple[str, ...] | None:
-        rows = self._read("SELECT item_id FROM history WHERE user_id = ? ORDER BY at, seq", user_id)
+        rows = self._read("SELECT item_id FROM history WHERE user_id = ? ORDER BY at, seq, item_id", user_id)
         return tuple(row[0] for row in rows) or None
 
     def interactions(self, user_id: str) -> tuple[Interaction, ...] | None:
-        rows = self._read("SELECT item_id, at FROM history WHERE user_id = ? ORDER BY at, seq", user_id)
+        rows = self._read("SELECT item_id, at FROM history WHERE user_id = ? ORDER BY at, seq, item_id", user_id)
         return tuple(Interaction(item_id, at) for item_id, at in rows) or None
 
     def users(self, limit: int, after: str = "") -> Sequence[UserCount]:
