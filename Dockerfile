@@ -2,24 +2,33 @@
 #   service   serves verified bundles; no torch, no compiler, non-root
 #   trainer   makes a bundle out of data, once; has torch
 # Build arguments: PYTHON_IMAGE (base), WHEELHOUSE (a URL or folder of wheels that pip looks into first),
-# TORCH_INDEX (where torch's CPU build is found when there is no WHEELHOUSE).
+# TORCH_INDEX (where torch's CPU build is found when there is no WHEELHOUSE), ADD (packages more for the service, such
+# as s3fs or gcsfs, with which `prismrec fetch` reads s3:// or gs://).
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS service-build
 ARG WHEELHOUSE=
+ARG ADD=
 WORKDIR /src
 RUN python3 -m venv /opt/prismrec
-COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY requirements.lock requirements/service.txt ./
+# Every package is one of those in requirements/service.txt, to the hash; setuptools among them, so that nothing is fetched
+# to build prismrec itself.
+RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile --require-hashes --no-deps -r service.txt \
+ && if [ -n "$ADD" ]; then /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile -c requirements.lock $ADD; fi
+COPY pyproject.toml README.md LICENSE ./
 COPY bundle bundle
 COPY service service
 COPY prismrec prismrec
 # Only what the service runs is copied: training is not even in the build. Bytecode is made at build time because
 # the root file system is read-only later; pip itself leaves, nothing at run time installs anything.
-RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile -c requirements.lock '.[serve]' \
+RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile --no-deps --no-build-isolation . \
  && rm -rf /src/build \
  && find /opt/prismrec -type d -name tests -prune -exec rm -rf {} + \
+ && for unused in onnxruntime/transformers onnxruntime/tools onnxruntime/quantization onnxruntime/datasets numpy/distutils numpy/f2py; do \
+      rm -rf /opt/prismrec/lib/python3*/site-packages/$unused; done \
  && /opt/prismrec/bin/pip uninstall --yes --quiet setuptools pip \
- && /opt/prismrec/bin/python -m compileall -q -j 0 /opt/prismrec/lib \
+ && /opt/prismrec/bin/python -m compileall -q -j 0 -x 'pygments/(lexers|styles)' /opt/prismrec/lib \
  && /opt/prismrec/bin/python -c "import service.app"
 
 FROM ${PYTHON_IMAGE} AS trainer
@@ -37,7 +46,7 @@ COPY service service
 COPY training training
 COPY prismrec prismrec
 COPY demo.toml ./
-RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check -c requirements.lock '.[serve,train]' && rm -rf build
+RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check -c requirements.lock '.[serve,postgres,train]' && rm -rf build
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin prismrec \
  && install -d -o prismrec -g prismrec /models /store /work
 ENV PATH=/opt/prismrec/bin:$PATH OMP_WAIT_POLICY=PASSIVE HOME=/work MPLCONFIGDIR=/work/.matplotlib \
