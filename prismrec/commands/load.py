@@ -71,7 +71,7 @@ def store_of(model: str | None, store: str | None) -> str:
     settings = load_settings(store_url=store)
     if settings.store_url is not None:
         return settings.store_url
-    named = model or settings.model
+    named = model or settings.default_model
     there = model_names(settings.models)
     if named is not None:
         folder = Path(named) if len(Path(named).parts) > 1 else settings.models / named
