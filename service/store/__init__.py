@@ -8,7 +8,18 @@ from pathlib import Path
 
 from service.errors import StorageUnavailableError
 from service.store.broken import BrokenStore
-from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, Store, UserCount, Write
+from service.store.protocol import (
+    Interaction,
+    KeptWrite,
+    Known,
+    Loaded,
+    Preferences,
+    Receipt,
+    Source,
+    Store,
+    UserCount,
+    Write,
+)
 from service.store.sqlite import SqliteStore
 from service.store_url import SQLITE, check_store_url, is_postgres
 
@@ -55,6 +66,7 @@ def _open(url: str, *, clock: Callable[[], float], later: bool) -> Store:
 __all__ = [
     "BrokenStore",
     "Interaction",
+    "KeptWrite",
     "Known",
     "Loaded",
     "Preferences",

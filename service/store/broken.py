@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from service.errors import StorageUnavailableError
 from service.store.bulk import RowsOfMany
-from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
+from service.store.protocol import Interaction, KeptWrite, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
 
 
 class BrokenStore:
@@ -32,6 +32,9 @@ class BrokenStore:
         self._refuse()
 
     def known(self, user_id: str) -> Known | None:
+        self._refuse()
+
+    def writes(self, user_id: str) -> tuple[KeptWrite, ...]:
         self._refuse()
 
     def append(self, write: Write) -> Receipt:

@@ -13,8 +13,8 @@ from service.limits import LIMITS
 from service.store.bulk import BulkLoad, RowsOfMany
 from service.store.postgres_bulk import copy_rows
 from service.store.postgres_pool import TIMING, Database, Timed, Timing
-from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
-from service.store.receipts import KEY_LIFE_SECONDS, conflict, fingerprint_of, replayed
+from service.store.protocol import Interaction, KeptWrite, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
+from service.store.receipts import KEY_LIFE_SECONDS, conflict, fingerprint_of, kept_write, replayed
 
 _HISTORY = "SELECT item_id, at FROM prismrec.history WHERE user_id = %s ORDER BY at, seq, item_id"
 _KNOWN = """SELECT (SELECT array_agg(item_id ORDER BY at, seq, item_id) FROM prismrec.history WHERE user_id = %(user)s),
@@ -47,6 +47,8 @@ _EXPIRE = """DELETE FROM prismrec.writes WHERE key IN
 _PREFER = """INSERT INTO prismrec.preferences AS kept VALUES (%s, %s, %s, %s) ON CONFLICT (user_id)
              DO UPDATE SET steer = excluded.steer, bundle_id = excluded.bundle_id, at = excluded.at
              WHERE kept.steer <> excluded.steer OR kept.bundle_id <> excluded.bundle_id"""
+_WRITES = """SELECT key, stored, duplicates, unknown_items, at FROM prismrec.writes WHERE user_id = %s
+             ORDER BY at, key"""
 _PREFERENCES = "SELECT steer, bundle_id, at FROM prismrec.preferences WHERE user_id = %s"
 _ERASE_PREFERENCES = "DELETE FROM prismrec.preferences WHERE user_id = %s"
 _ERASE = (
@@ -115,6 +117,9 @@ class PostgresStore:
     def sources(self) -> Sequence[Source]:
         rows = self._read("SELECT name, fingerprint FROM prismrec.sources ORDER BY at, fingerprint", ())
         return [Source(name, fingerprint) for name, fingerprint in rows]
+
+    def writes(self, user_id: str) -> tuple[KeptWrite, ...]:
+        return tuple(kept_write(*row) for row in self._read(_WRITES, (user_id,)))
 
     def append(self, write: Write) -> Receipt:
         fingerprint, now = fingerprint_of(write), int(self._clock())

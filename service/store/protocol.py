@@ -42,6 +42,17 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptWrite:
+    """What is kept of a write, so that a repeat of its key can be answered. at: when, seconds since 1970."""
+
+    key: str
+    stored: int
+    duplicates: int
+    unknown_items: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Preferences:
     """How a user wants to be steered. The store keeps the text as it is and never looks into it.
 
@@ -114,6 +125,10 @@ class Store(Protocol):
 
     def known(self, user_id: str) -> Known | None:
         """History and preferences together, as every list for a user needs both; None for a user without either."""
+
+    def writes(self, user_id: str) -> tuple[KeptWrite, ...]:
+        """What is kept of the user's writes, oldest first; with `interactions` and `known` it is all there is of a
+        user. Keys are kept for a day, and until somebody writes after that."""
 
     def append(self, write: Write) -> Receipt:
         """Add to a history, all or nothing, once per key. ConflictError when the key came with another write."""

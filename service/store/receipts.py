@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from service.errors import ConflictError
-from service.store.protocol import Receipt, Write
+from service.store.protocol import KeptWrite, Receipt, Write
 
 KEY_LIFE_SECONDS = 24 * 3600
 """How long a repeat of an idempotency key gets the first answer again."""
@@ -29,3 +29,8 @@ def conflict() -> ConflictError:
 def replayed(stored: int, duplicates: int, unknown_items: str) -> Receipt:
     """The first answer again; unknown_items: the JSON that was kept."""
     return Receipt(stored, duplicates, tuple(json.loads(unknown_items)), replayed=True)
+
+
+def kept_write(key: str, stored: int, duplicates: int, unknown_items: str, at: int) -> KeptWrite:
+    """A row of the table; unknown_items: the JSON that was kept."""
+    return KeptWrite(key, stored, duplicates, tuple(json.loads(unknown_items)), at)

@@ -13,8 +13,8 @@ from typing import Any
 from service.errors import StorageFullError, StorageUnavailableError
 from service.limits import LIMITS
 from service.store.bulk import BulkLoad, RowsOfMany, load_rows
-from service.store.protocol import Interaction, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
-from service.store.receipts import KEY_LIFE_SECONDS, conflict, fingerprint_of, replayed
+from service.store.protocol import Interaction, KeptWrite, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
+from service.store.receipts import KEY_LIFE_SECONDS, conflict, fingerprint_of, kept_write, replayed
 from service.store.schema import connect, migrate
 
 READ_BUSY_MS = 50
@@ -35,6 +35,7 @@ _PREFER = """INSERT INTO preferences VALUES (?, ?, ?, ?) ON CONFLICT (user_id)
              DO UPDATE SET steer = excluded.steer, bundle_id = excluded.bundle_id, at = excluded.at
              WHERE steer <> excluded.steer OR bundle_id <> excluded.bundle_id"""
 _ERASE = ("DELETE FROM history WHERE user_id = ?", "DELETE FROM writes WHERE user_id = ?")
+_WRITES = "SELECT key, stored, duplicates, unknown_items, at FROM writes WHERE user_id = ? ORDER BY at, key"
 _ERASE_PREFERENCES = "DELETE FROM preferences WHERE user_id = ?"
 _PREFERENCES = "SELECT steer, bundle_id, at FROM preferences WHERE user_id = ?"
 
@@ -84,6 +85,9 @@ class SqliteStore:
         if not history and not rows:
             return None
         return Known(history, Preferences(*rows[0]) if rows else None)
+
+    def writes(self, user_id: str) -> tuple[KeptWrite, ...]:
+        return tuple(kept_write(*row) for row in self._read(_WRITES, user_id))
 
     def put_preferences(self, user_id: str, steer: str, bundle_id: str) -> Preferences:
         with self._transaction() as db:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from service.errors import ConflictError, StorageUnavailableError
-from service.store.protocol import Interaction, Known, Preferences, Receipt, Source, Store, Write
+from service.store.protocol import Interaction, KeptWrite, Known, Preferences, Receipt, Source, Store, Write
 
 NOW = 1_700_000_000
 MAX_HISTORY = 5
@@ -189,6 +189,16 @@ class StoreContract:
             assert store.known(user) is None
             assert not store.erase(user)
         assert store.known("3") is not None
+
+    def test_what_is_kept_of_writes_is_all_told_and_goes_with_the_user(self, store: Store) -> None:
+        assert store.writes("1") == ()
+        store.append(Write("1", (Interaction("a", NOW), Interaction("x", NOW)), "two", ("x",)))
+        store.append(write("1", "a", key="one"))
+        store.append(write("2", "a", key="other"))
+        assert store.writes("1") == (KeptWrite("one", 0, 1, (), NOW), KeptWrite("two", 2, 0, ("x",), NOW))
+        store.erase("1")
+        assert store.writes("1") == ()
+        assert [kept.key for kept in store.writes("2")] == ["other"]
 
     def test_odd_ids_are_only_text(self, store: Store) -> None:
         odd = ("x'; DROP TABLE history; --", "é" * 20, "%", "a b")
