@@ -41,7 +41,7 @@ LOCKED = "locked"
 def binaries() -> Path | None:
     """The folder of initdb and pg_ctl, or None when PostgreSQL is not installed."""
     named = shutil.which("initdb")
-    found = [Path(named).parent] if named else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = [Path(named).resolve().parent] if named else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return next((folder for folder in found if (folder / "pg_ctl").exists()), None)
 
 
