@@ -49,7 +49,7 @@ COPY demo.toml ./
 RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check -c requirements.lock '.[serve,postgres,train]' && rm -rf build
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin prismrec \
  && install -d -o prismrec -g prismrec /models /store /work
-ENV PATH=/opt/prismrec/bin:$PATH OMP_WAIT_POLICY=PASSIVE HOME=/work MPLCONFIGDIR=/work/.matplotlib \
+ENV PATH=/opt/prismrec/bin:$PATH ORT_DISABLE_TELEMETRY=1 OMP_WAIT_POLICY=PASSIVE HOME=/work MPLCONFIGDIR=/work/.matplotlib \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /work
 USER 10001:10001
@@ -59,7 +59,7 @@ FROM ${PYTHON_IMAGE} AS service
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin prismrec \
  && install -d -o prismrec -g prismrec /models /store
 COPY --from=service-build /opt/prismrec /opt/prismrec
-ENV PATH=/opt/prismrec/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+ENV PATH=/opt/prismrec/bin:$PATH ORT_DISABLE_TELEMETRY=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     PRISMREC_MODELS=/models PRISMREC_STORE_URL=sqlite:////store/store.sqlite PRISMREC_HOST=0.0.0.0 PRISMREC_PORT=8000
 USER 10001:10001
 EXPOSE 8000

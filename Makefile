@@ -5,7 +5,8 @@
 #   make openapi   write openapi/openapi.json anew, and the client after it
 #   make client    write the client's generated files anew   make lock   write requirements.lock anew
 #   make faults    kill -9 a hundred times while clients write, each engine of the store (KILLS=n)
-#   make docker    the compose file, tried for real     make clean    what the chores made (not .venv, not your models)
+#   make docker    the compose files, tried for real    make clean    what the chores made (not .venv, not your models)
+#   make supply    licences, known vulnerabilities      make sbom     what is in the image, as CycloneDX
 #   make bench-accuracy    the table of docs/results/ (SEEDS=1 SET=ml-100k DATA=folder of the data sets; more below)
 #   make bench-conditions  the same runs asked for a genre and for two, the page beside that table
 #   make bench-control     the same runs steered by dose and started cold, the page beside that table
@@ -31,13 +32,14 @@ EXTRAS := serve,postgres,train,test,traces,fetch
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.prismrec-stamp
+TOOLS := $(VENV)/tools
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test faults check openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-loading bench-training bench-recovery bench-complexity docker lock clean distclean
+.PHONY: help setup demo test faults check supply sbom openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-loading bench-training bench-recovery bench-complexity docker lock hashes clean distclean
 
 help:
-	@sed -n '2,18s/^# *//p' Makefile
+	@sed -n '2,19s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -51,9 +53,11 @@ $(BIN)/python:
 	echo "error: prismrec needs Python 3.11 or newer with the venv module; none was found" >&2; \
 	echo "hint: install one (Debian: apt-get install python3 python3-venv), or name it: make setup PYTHON=/path/to/python3" >&2; exit 2
 
-$(STAMP): pyproject.toml requirements.lock | $(BIN)/python
+# Every package by its hash, of any wheel of its version; but torch, of which everybody has another build (docs/adr/0024).
+$(STAMP): pyproject.toml requirements.lock requirements/all.txt | $(BIN)/python
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements/all.txt
 	$(PIP) install --quiet -c requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
-	$(PIP) install --quiet -c requirements.lock -e '.[$(EXTRAS)]'
+	$(PIP) install --quiet -c requirements.lock --no-build-isolation -e '.[$(EXTRAS)]'
 	touch $@
 
 demo: setup
@@ -63,7 +67,7 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest $(TESTS)
 
-# The long form of what CI runs with ten kills; about twenty minutes. SEED=n: the same moments again.
+# The long form of what CI runs with ten kills; about ten minutes. SEED=n: the same moments again.
 KILLS ?= 100
 faults: setup
 	KILLS=$(KILLS) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest tests/faults
@@ -75,6 +79,28 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/python -m service.openapi_file --check openapi/openapi.json
 	$(BIN)/python -m prismrec.clientmaking --check openapi/openapi.json
+	$(MAKE) --no-print-directory supply
+
+# Licences of what is installed, and vulnerabilities that are known of what is locked (said loudly where nobody can tell).
+supply: setup
+	@if $(MAKE) --no-print-directory $(TOOLS)/.stamp; then \
+	  $(TOOLS)/bin/pip-licenses --python=$(BIN)/python --format=json | $(BIN)/python .ci/licences.py; \
+	  { $(TOOLS)/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -f json -r requirements/all.txt 2>/dev/null || true; } \
+	    | $(BIN)/python .ci/audit.py; \
+	else \
+	  echo "NOT CHECKED: licences and known vulnerabilities, their tools cannot be installed (no network?)" >&2; test -z "$${CI:-}"; \
+	fi
+
+# What is in the service's image, as CycloneDX: it is installed from this very file, by hash.
+sbom: $(TOOLS)/.stamp
+	$(TOOLS)/bin/cyclonedx-py requirements requirements/service.txt --pyproject pyproject.toml --mc-type application \
+	  --output-reproducible --of JSON -o sbom.cdx.json
+
+# These tools live apart from what they look at.
+$(TOOLS)/.stamp: requirements/tools.txt | $(BIN)/python
+	$(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/tools.txt
+	touch $@
 
 openapi: setup
 	$(BIN)/python -m service.openapi_file openapi/openapi.json
@@ -162,13 +188,22 @@ bench-complexity: setup
 	$(BIN)/python -m benchmarks.complexity --data $(DATA) --jobs $(JOBS) $(if $(QUICK),--quick)
 
 docker: setup
-	$(BIN)/python -m pytest tests/e2e/test_compose.py
+	$(BIN)/python -m pytest tests/e2e/test_compose.py tests/deploy/test_scale.py
 
 # Resolved in a fresh environment, from these extras only: what somebody tried out in .venv does not get in.
 lock: | $(BIN)/python
 	$(PIP) install --dry-run --ignore-installed --quiet --report - $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
 	  $(TORCH) '.[$(EXTRAS)]' | $(BIN)/python .ci/lock.py > .requirements.lock.new
 	mv .requirements.lock.new requirements.lock
+	$(MAKE) --no-print-directory hashes
+
+# Hashes of every wheel of the versions that are locked: of all packages, of the service's image, and of the tools.
+UV = $(TOOLS)/bin/uv pip compile --quiet --no-header --no-annotate --generate-hashes
+hashes: $(TOOLS)/.stamp
+	sed '/^#/d; /^torch==/d' requirements.lock | $(UV) --no-deps - -o requirements/all.txt
+	grep '^setuptools==' requirements.lock | $(UV) --universal --python-version 3.11 -c requirements.lock \
+	  --extra serve --extra postgres --extra fetch --extra traces pyproject.toml - -o requirements/service.txt
+	$(UV) --universal --python-version 3.11 requirements/tools.in -o requirements/tools.txt
 
 clean:
 	rm -rf build dist *.egg-info runs/demo runs/demo-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
