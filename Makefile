@@ -5,6 +5,7 @@
 #   make openapi   write openapi/openapi.json anew, and the client after it
 #   make client    write the client's generated files anew   make lock   write requirements.lock anew
 #   make faults    kill -9 a hundred times while clients write, each engine of the store (KILLS=n)
+#   make swaps     500 swaps and rollbacks while 32 clients ask: nothing fails, no reply mixes bundles (SWAPS=n)
 #   make docker    the compose files, tried for real    make clean    what the chores made (not .venv, not your models)
 #   make supply    licences, known vulnerabilities      make sbom     what is in the image, as CycloneDX
 #   make bench-accuracy    the table of docs/results/ (SEEDS=1 SET=ml-100k DATA=folder of the data sets; more below)
@@ -36,10 +37,10 @@ TOOLS := $(VENV)/tools
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test faults check supply sbom openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-loading bench-training bench-recovery bench-complexity docker lock hashes clean distclean
+.PHONY: help setup demo test faults swaps check supply sbom openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-loading bench-training bench-recovery bench-complexity docker lock hashes clean distclean
 
 help:
-	@sed -n '2,19s/^# *//p' Makefile
+	@sed -n '2,20s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -71,6 +72,11 @@ test: setup
 KILLS ?= 100
 faults: setup
 	KILLS=$(KILLS) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest tests/faults
+
+# The long form of what CI runs with sixteen swaps; a few minutes on two cores.
+SWAPS ?= 500
+swaps: setup
+	SWAPS=$(SWAPS) $(BIN)/python -m pytest -s tests/faults/test_swaps.py
 
 check: setup
 	$(BIN)/ruff check .
