@@ -31,6 +31,7 @@ POSTS: dict[str, tuple[str, Any]] = {
             "steer": STEER,
             "explain": True,
             "fields": ["title", "genres", "year"],
+            "model": "demo",
         },
     ),
     "recommend_batch": ("/recommend/batch", {"requests": [{"history": ["m0"], "n": 1}, {"user_id": "nobody", "n": 1}]}),
@@ -42,7 +43,7 @@ POSTS: dict[str, tuple[str, Any]] = {
         "/coldstart",
         {"picks": [{"factor": 0, "half": "positive", "strength": 1.0}], "n": 2, "samples": 32, "seed": 7},
     ),
-    "reload_bundle": ("/bundles/reload", {"version": "1"}),
+    "reload_bundle": ("/bundles/reload", {"model": "demo", "version": "1"}),
 }
 GETS = {
     "recommend_user": "/recommend/42?n=2",
