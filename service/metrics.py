@@ -60,6 +60,7 @@ class Metrics:
         self._position = self._histogram(
             "list_score_position",
             "ln p of a list's first item, in half ranges of the bundle's golden histories from their middle.",
+            "model",
             buckets=POSITION_BUCKETS,
         )
         self._explanations = self._counter("explanations", "Explanations given.", "kind")
@@ -110,8 +111,8 @@ class Metrics:
         """Place the first item of a plain list of the model (no condition, steering, candidates or offset)."""
         known = self._known.get(bundle_id)
         position = known.golden.position(probability) if known and known.golden else None
-        if position is not None:
-            self._position.observe(position)
+        if known and position is not None:
+            self._position.labels(known.model).observe(position)
 
     def observe_explanation(self, *, explained: float | None = None, at_random: float | None = None) -> None:
         """Count an explanation of an item; its del@k and the random orders' where fidelity was measured."""
@@ -141,6 +142,7 @@ class Metrics:
 
     def expect(self, found: Served) -> None:
         """This bundle is loaded; `serving` may name it. The oldest that are not served are forgotten."""
+        self._known.pop(found.bundle_id, None)  # so that it is the newest
         self._known[found.bundle_id] = found
         spare = [bundle_id for bundle_id in self._known if bundle_id not in self._served.values()]
         for bundle_id in spare[:-KNOWN]:

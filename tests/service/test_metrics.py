@@ -182,7 +182,7 @@ def test_score_of_another_bundle_is_not_placed() -> None:
     metrics.expect(Served("m", "1", "one", ScoreRange(-3.0, 1.0)))
     metrics.observe_score("one", 0.05)
     metrics.observe_score("unheard of", 0.05)
-    assert "prismrec_list_score_position_count 1.0" in metrics.render().decode()
+    assert 'prismrec_list_score_position_count{model="m"} 1.0' in metrics.render().decode()
 
 
 def test_series_stay_bounded_whatever_is_asked(own_client: AppClient) -> None:
@@ -203,7 +203,7 @@ def test_series_stay_bounded_whatever_is_asked(own_client: AppClient) -> None:
 
 def test_plain_list_is_placed_and_one_that_was_shaped_is_not(observed: AppClient) -> None:
     def placed() -> float:
-        return value(observed, "list_score_position_count")
+        return value(observed, "list_score_position_count", model="demo")
 
     observed.post("/recommend", {"history": ["m0", "m3"]})
     observed.post("/recommend/batch", {"requests": [{"history": ["m0"]}, {"history": ["m3"], "n": 2}, {"n": 0}]})
@@ -234,3 +234,12 @@ def test_explanations_are_counted_with_their_fidelity(observed: AppClient) -> No
     assert value(observed, "explanation_del_at_k_count", order="explanation") == 1
     assert value(observed, "explanations_total", kind="item") == 2
     assert value(observed, "explanations_total", kind="profile") == 1
+
+
+def test_bundle_that_comes_back_is_known_however_old_it_is() -> None:
+    metrics = Metrics()
+    for number in range(5):
+        metrics.expect(Served("m", str(number), f"id{number}"))
+    metrics.expect(Served("m", "1", "id1"))
+    metrics.serving("id1")
+    assert 'bundle_id="id1"' in metrics.render().decode()
