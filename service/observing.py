@@ -68,8 +68,9 @@ def served(loaded: LoadedBundle) -> Served:
 
 def tell_score(metrics: Metrics, asked: RecommendRequest | Refused, found: Recommendation) -> None:
     """Place the first item of a plain list: what a condition, steering or a choice of items does is no drift."""
-    plain = isinstance(asked, RecommendRequest) and not asked.offset and asked.candidates is None
-    if plain and asked.condition is None and found.steering is None and found.source == "model" and found.items:
+    if isinstance(asked, Refused) or asked.offset or asked.candidates is not None or asked.condition is not None:
+        return
+    if found.source == "model" and found.steering is None and found.items:
         metrics.observe_score(found.bundle_id, found.items[0].probability)
 
 
@@ -78,10 +79,11 @@ def tell_explanation(metrics: Metrics, told: ItemExplained | ProfileFound) -> No
     if not isinstance(told, ItemExplained):
         metrics.observe_profile()
         return
-    measured = told.fidelity
-    metrics.observe_explanation(
-        explained=measured and measured.explanation.del_at_k, at_random=measured and measured.random.del_at_k
-    )
+    curves = told.fidelity
+    if curves is None:
+        metrics.observe_explanation()
+    else:
+        metrics.observe_explanation(explained=curves.explanation.del_at_k, at_random=curves.random.del_at_k)
 
 
 def tell_reload(log: FilteringBoundLogger, metrics: Metrics, report: ReloadReport) -> None:
