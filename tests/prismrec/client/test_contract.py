@@ -59,13 +59,13 @@ def test_lacking_finds_an_operation_and_a_parameter_that_are_not_there() -> None
     class Less(Client):
         list_users = None  # type: ignore[assignment]
 
-        def get_item(self, item_id: str) -> None:  # type: ignore[override]
+        def get_user(self, user_id: str) -> None:  # type: ignore[override]
             """Without options."""
 
         def list_items(self, *, limit: Any = None, cursor: Any = None, options: Any = None) -> None:  # type: ignore[override]
             """Without title."""
 
-    assert [entry.partition(":")[0] for entry in lacking(Less)] == ["list_items", "get_item", "list_users"]
+    assert [entry.partition(":")[0] for entry in lacking(Less)] == ["list_items", "list_users", "get_user"]
 
 
 def public(client: type[Any]) -> dict[str, inspect.Signature]:

@@ -91,7 +91,7 @@ def test_proxy_that_is_busy_is_asked_again(scripted: Any) -> None:
 
 
 def test_probe_is_not_asked_again(scripted: Any) -> None:
-    told = {"status": "loading", "bundle_id": None, "last_reload": None, "degraded": []}
+    told = {"status": "loading", "bundle_id": None, "last_reload": None, "degraded": [], "models": []}
     script = Script([httpx.Response(503, json=told, headers={"Retry-After": "1"})])
     assert scripted(script)("health_ready").status == "loading"
     assert len(script.requests) == 1
