@@ -16,13 +16,15 @@ from service.removals import Removal, RemovalSearch
 class Counterfactual:
     """remove: history items without which the item leaves the top n (empty: none found; `reason` says why).
 
-    new_rank     the item's rank without them, among the items that could be listed before
+    new_rank     the item's rank without them, among the items that could be listed before (and those `offered`)
     replacement  the item that takes its place in the top n; None when no set was found or nothing is left to enter
     valid        the live model, run once more on exactly this set, put the item outside the top n; so `remove` is
                  empty where this is False
     runs         histories the model was asked to score
     items_in     in the top n without them and not with them, best first; items_out: the other way round, `item` too
     kept         share of the top n that stays, 0..1; None when no set was found
+    offered      removed items that stand in the list made without them; not empty only where no set was found that
+                 works while they are kept off it. They are in items_in, too, and are never the replacement
     """
 
     remove: tuple[int, ...]
@@ -34,6 +36,7 @@ class Counterfactual:
     items_in: tuple[int, ...] = ()
     items_out: tuple[int, ...] = ()
     kept: float | None = None
+    offered: tuple[int, ...] = ()
 
 
 def find_counterfactual(loaded: LoadedBundle, query: Query, item_ix: int, order: Sequence[int]) -> Counterfactual:
@@ -41,8 +44,9 @@ def find_counterfactual(loaded: LoadedBundle, query: Query, item_ix: int, order:
 
     order  the history items that may be removed, the most supporting first; LIMITS.counterfactual_candidates of them
            are tried
-    The masks of the query stay (what was seen is not offered again). The last history item is never removed where the
-    service would then answer by popularity and not by the model.
+    The masks of the query stay (what was seen is not offered again). Only where no set is found so, one is given that
+    works when its own items may be listed, as in a plain request without them; `offered` then says which are. The last
+    history item is never removed where the service would then answer by popularity and not by the model.
     Cost: batches of at most LIMITS.counterfactual_candidates histories, about 50 in all (`runs`), and two lists.
     """
     n = query.offset + query.n
@@ -56,7 +60,7 @@ def find_counterfactual(loaded: LoadedBundle, query: Query, item_ix: int, order:
     at_most = min(LIMITS.removals, _removable(loaded, query, len(search.history)))
     if not at_most:
         return _none("nothing can be left out: without any history item there would be no personal list", search)
-    found = search.find(order, at_most=at_most)
+    found = search.find(order, at_most=at_most) or search.offered
     if found is None:
         return _none(_tried_in_vain(search, at_most), search)
     return _verified(loaded, query, item_ix, found, search)
@@ -85,7 +89,8 @@ def _verified(
     """Ask the live model for both lists, as a request would, and compare them."""
     top = dataclasses.replace(query, n=search.n, offset=0)
     kept = tuple(ix for ix in query.history if ix not in found.items)
-    without = dataclasses.replace(top, history=kept, exclude=top.exclude | _seen(top))
+    hidden = frozenset() if found.offered else _seen(top)
+    without = dataclasses.replace(top, history=kept, exclude=top.exclude | hidden)
     before = [item.item_ix for item in loaded.recommend(top).items]
     after = [item.item_ix for item in loaded.recommend(without).items]
     search.runs += 2
@@ -96,12 +101,13 @@ def _verified(
     return Counterfactual(
         remove=found.items,
         new_rank=found.rank,
-        replacement=entered[0] if entered else None,
+        replacement=next((ix for ix in entered if ix not in found.items), None),
         valid=True,
         runs=search.runs,
         items_in=entered,
         items_out=left,
         kept=1 - len(left) / len(before),
+        offered=tuple(ix for ix in entered if ix in found.items),
     )
 
 

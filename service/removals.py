@@ -7,6 +7,7 @@ about the best few of each size. What is said to work was run by the model; that
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,10 +38,14 @@ Set = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A set of history items [indices into the catalogue] and the item's rank without them."""
+    """A set of history items [indices into the catalogue] and the item's rank without them.
+
+    offered: the removed items count among what could be listed, as they do where nothing tells that they were seen
+    """
 
     items: Set
     rank: int
+    offered: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +78,9 @@ class RemovalSearch:
         self.rank = int(self._target.ranks(scores)[0])
         self.best: Removal | None = None
         """The set of those tried that put the item lowest."""
+        self.offered: Removal | None = None
+        """The smallest of those tried that works once the removed items may be listed themselves."""
+        self._may_return = _may_return(loaded, query)
 
     def find(self, order: Sequence[int], *, at_most: int) -> Removal | None:
         """The smallest set of up to `at_most` items found, or None.
@@ -80,6 +88,7 @@ class RemovalSearch:
         order: what may be removed, the most promising first; LIMITS.counterfactual_candidates of them are tried.
         Cost: LIMITS.counterfactual_candidates histories, FIRST (or twice that) for each size, and what is one smaller
         than a set that works. A set found does not work without any one of its items: the model was asked.
+        Where there is none, `offered` may be one that works under the weaker rule.
         """
         allowed = [ix for ix in dict.fromkeys(order) if ix in self._target.history]
         candidates = allowed[: LIMITS.counterfactual_candidates]
@@ -98,7 +107,17 @@ class RemovalSearch:
             )
             if found is not None:
                 return self._smaller(found, by_size)
-        return None
+        return self._settled()
+
+    def _settled(self) -> Removal | None:
+        """What is `offered`, less whatever is not needed; the model may turn out to say that less works plainly."""
+        found = None
+        while found is None and self.offered is not None and len(self.offered.items) > 1:
+            before = self.offered.items
+            found = self._first_working([tuple(ix for ix in before if ix != kept) for kept in before])
+            if self.offered.items == before:
+                break
+        return found
 
     def _smaller(self, found: Removal, by_size: dict[int, list[Set]]) -> Removal:
         """Ask, as long as that helps, about the set less one item and about more sets of one item fewer."""
@@ -119,15 +138,26 @@ class RemovalSearch:
         """One batch: what becomes of the item and its rivals without each of these sets."""
         self.runs += len(removals)
         self._asked.update(map(frozenset, removals))
-        ranks, scores = [], []
+        ranks, scores, seen = [], [], 0
         for chunk in self._target.scores(self._target.without(removals)):
             ranks.append(self._target.ranks(chunk))
             scores.append(chunk[:, self._columns])
+            self._look_at_offered(removals[seen : seen + len(chunk)], ranks[-1], chunk)
+            seen += len(chunk)
         tried = _Tried(np.concatenate(ranks), np.concatenate(scores))
         lowest = int(tried.ranks.argmax())
         if self.best is None or int(tried.ranks[lowest]) > self.best.rank:
             self.best = Removal(tuple(removals[lowest]), int(tried.ranks[lowest]))
         return tried
+
+    def _look_at_offered(self, removals: Sequence[Set], ranks: NDArray[np.int64], scores: FloatArray) -> None:
+        """Keep the smallest set, and of these the one that puts the item lowest, that works with its items on offer."""
+        for removed, rank, row in zip(removals, ranks.tolist(), scores, strict=True):
+            back = [ix for ix in removed if self._may_return[ix]]
+            place = rank + int(ranks_ahead(row, self._target.item_ix, back))
+            best = self.offered
+            if place > self.n and (best is None or (len(removed), -place) < (len(best.items), -best.rank)):
+                self.offered = Removal(tuple(removed), place, offered=True)
 
     def _working(self, removals: Sequence[Set], tried: _Tried) -> Removal | None:
         """Of those that take the item off the list the smallest, and of these the one with the least margin."""
@@ -137,6 +167,19 @@ class RemovalSearch:
             return None
         best = min(working, key=lambda i: (len(removals[i]), margins[i], i))
         return Removal(removals[best], int(tried.ranks[best]))
+
+
+def ranks_ahead(row: FloatArray, item_ix: int, others: Sequence[int]) -> int:
+    """How many of the others stand before the item in a row of scores [n_items]; ties by index."""
+    target = float(row[item_ix])
+    return sum(1 for ix in others if (float(row[ix]), -ix) > (target, -item_ix))
+
+
+def _may_return(loaded: LoadedBundle, query: Query) -> NDArray[np.bool_]:
+    """[n_items]: what a request that does not have it in its history may list. None where it could be listed anyway."""
+    if not query.exclude_seen:
+        return np.zeros(loaded.n_items, dtype=np.bool_)
+    return loaded.allowed(dataclasses.replace(query, history=()))
 
 
 def margins_of(scores: FloatArray, n: int) -> NDArray[np.float64]:

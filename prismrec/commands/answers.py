@@ -82,7 +82,8 @@ def _without(found: Reply) -> str:
         return f"no counterfactual: {found['reason']}"
     to = f"rank {found['new_rank']}" if found["new_rank"] else "no rank"
     checked = "tried on the model" if found["valid"] else "not enough to leave the list"
-    return f"counterfactual: without {', '.join(found['remove'])} it would have {to} ({checked})"
+    back = f" (of which {', '.join(found['offered'])} would be listed)" if found["offered"] else ""
+    return f"counterfactual: without {', '.join(found['remove'])}{back} it would have {to} ({checked})"
 
 
 def _steered(found: Reply) -> str:

@@ -124,7 +124,8 @@ def _removals(users: Users) -> list[Claim]:
         Claim(
             "counterfactuals are found",
             found.coverage.mean >= COVERAGE,
-            f"for {interval(found.coverage)} of the items of the lists (required: {COVERAGE:g}); of {found.widened[0]} "
+            f"for {interval(found.coverage)} of the items of the lists (required: {COVERAGE:g}), for "
+            f"{interval(found.strict)} while the removed items are kept off the list; of {found.widened[0]} "
             f"others a search that asks the model about every set of a beam of {BEAM} finds one for {found.widened[1]}",
         ),
         Claim(

@@ -120,6 +120,7 @@ class Removed:
     """Counterfactuals over items of lists.
 
     coverage   share of the items with a set, one mean per user: the interval is over users
+    strict     the same of sets that work while the removed items are kept off the list
     valid, confirmed   share of the sets found that the service calls valid, and that a request without them confirms
     sizes      how many items have a set of 1, 2, ... history items, from 0 = none
     widened    of so many items without a set a wider search (removals.widest_search) found one for so many
@@ -127,6 +128,7 @@ class Removed:
     """
 
     coverage: Metric
+    strict: Metric
     valid: float
     confirmed: float
     sizes: Mapping[int, int]
@@ -143,6 +145,7 @@ def removed(users: Users) -> Removed:
     found = [one for one in every if one.size]
     return Removed(
         coverage=metric_of(np.array([_share(one.size > 0 for one in user.removals) for user in users]), _rng()),
+        strict=metric_of(np.array([_share(_is_strict(one) for one in user.removals) for user in users]), _rng()),
         valid=_share(one.valid for one in found),
         confirmed=_share(one.confirmed for one in found),
         sizes={size: sum(one.size == size for one in every) for size in range(max(one.size for one in every) + 1)},
@@ -153,6 +156,10 @@ def removed(users: Users) -> Removed:
         runs=_spread([float(one.runs) for one in every]),
         cost=_spread([one.cost for one in every]),
     )
+
+
+def _is_strict(one: Removal) -> bool:
+    return one.size > 0 and not one.offered
 
 
 def by_length(users: Users) -> list[tuple[str, Users]]:

@@ -36,6 +36,7 @@ class Removal(_Part, frozen=True):
 
     rank     of the item, from 1
     size     how many history items are removed; 0 = no set was found
+    offered  the set works only where its own items may be listed, as a plain request without them lists them
     valid    as the service says; confirmed: as a request without the set says, asked here
     changed  items of the list that are others without the set, the item itself included
     runs     histories that the model was asked to score
@@ -44,6 +45,7 @@ class Removal(_Part, frozen=True):
 
     rank: int
     size: int
+    offered: bool
     valid: bool
     confirmed: bool
     changed: int

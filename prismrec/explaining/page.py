@@ -114,7 +114,7 @@ def _document(told: Sequence[Told], about: Provenance) -> dict[str, Any]:
                 "additivity": [asdict(row) for row in additivity(one.users)],
                 "history": [_order(order) for order in one.history],
                 "factors": [_order(order) for order in one.factors],
-                "counterfactuals": {**asdict(one.removed), "coverage": msgspec.to_builtins(one.removed.coverage)},
+                "counterfactuals": msgspec.to_builtins(one.removed, str_keys=True),
                 "by_length": [_group(name, users) for name, users in by_length(one.users)],
             }
             for one in told
@@ -231,11 +231,13 @@ def _fidelity(label: str, found: Sequence[Order]) -> str:
 
 def _removed_table(told: Sequence[Told]) -> str:
     head = ["model", "coverage", "valid", "confirmed", "mean size", "items changed", "runs, median", "runs, 95 of 100"]
-    head.insert(4, "wider search")
+    head[2:2] = ["items kept off"]
+    head.insert(5, "wider search")
     cells = [[*head, "cost in lists, median", "cost, 95 of 100"]]
     for one in told:
         found = one.removed
-        figures = [_short_interval(found.coverage), f"{found.valid:.4f}", f"{found.confirmed:.4f}"]
+        figures = [_short_interval(found.coverage), _short_interval(found.strict)]
+        figures += [f"{found.valid:.4f}", f"{found.confirmed:.4f}"]
         figures.append(f"{found.widened[1]} of {found.widened[0]}")
         figures += [f"{found.mean_size:.2f}", f"{found.changed:.2f}"]
         figures += [f"{found.runs['median']:.0f}", f"{found.runs['p95']:.0f}"]

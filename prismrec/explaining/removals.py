@@ -39,11 +39,13 @@ def removals_of(
         started = clock()
         counterfactual = find_counterfactual(loaded, query, item_ix, order)
         spent = clock() - started
-        without = _list_without(loaded, query, counterfactual.remove) if counterfactual.remove else listed
+        hidden = frozenset() if counterfactual.offered else frozenset(query.history)
+        without = _list_without(loaded, query, counterfactual.remove, hidden) if counterfactual.remove else listed
         removals.append(
             Removal(
                 rank=place + 1,
                 size=len(counterfactual.remove),
+                offered=bool(counterfactual.offered),
                 valid=counterfactual.valid,
                 confirmed=item_ix not in without,
                 changed=len(set(listed) - set(without)),
@@ -95,8 +97,8 @@ def _seconds(loaded: LoadedBundle, query: Query, clock: Clock) -> float:
     return statistics.median(spent)
 
 
-def _list_without(loaded: LoadedBundle, query: Query, removed: Sequence[int]) -> list[int]:
-    """The list of somebody who never had these items; what was seen is still not offered."""
+def _list_without(loaded: LoadedBundle, query: Query, removed: Sequence[int], hidden: frozenset[int]) -> list[int]:
+    """The list of somebody who never had these items, with these items kept off it."""
     kept = tuple(ix for ix in query.history if ix not in set(removed))
-    asked = replace(query, history=kept, exclude=query.exclude | frozenset(query.history))
+    asked = replace(query, history=kept, exclude=query.exclude | hidden)
     return [item.item_ix for item in loaded.recommend(asked).items]

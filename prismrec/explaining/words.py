@@ -45,7 +45,9 @@ FACTORS = _line("""
 
 REMOVALS = _line("""
     For every item of the {n} best: history items without which it leaves the list, at most {removals}, by the
-    service's own search. *coverage*: share of the items for which a set is found. *valid*: of the sets, as the
+    service's own search. *coverage*: share of the items for which a set is found. *items kept off*: the same of
+    sets that work while the removed items themselves are kept off the list, which is tried first; the others work
+    when these may be listed, as a plain request without them lists them. *valid*: of the sets, as the
     service says; *confirmed*: as a request without the set says. *wider search*: for so many of the items
     without a set (one drawn for one user in ten) one is found by a search that tries every item of the history,
     asks the model about every set, and goes on from the {beam} that bring the item nearest to leaving. *items

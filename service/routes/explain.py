@@ -159,6 +159,7 @@ def _counterfactual(catalogue: Catalogue, found: Counterfactual | None) -> Count
         items_in=[catalogue.ids[ix] for ix in found.items_in],
         items_out=[catalogue.ids[ix] for ix in found.items_out],
         kept=found.kept,
+        offered=[catalogue.ids[ix] for ix in found.offered],
         valid=found.valid,
         runs=found.runs,
         reason=found.reason,

@@ -124,6 +124,9 @@ class CounterfactualFound(Wire):
     """Ids in the top n now that are not in it without them."""
     kept: float | None
     """Share of the top n that stays, 0 to 1; null = no set was found."""
+    offered: list[str]
+    """Ids of removed items that the list made without them holds; empty = the item leaves it while they are kept off,
+    which is tried first."""
     valid: bool
     """Whether the model, asked again without them, left the item out."""
     runs: int

@@ -49,7 +49,8 @@ async function words(found, told, n) {
   const [removed, [replacement], entered, left] = await Promise.all([found.remove, found.replacement ? [found.replacement] : [], found.items_in ?? [], found.items_out ?? []].map((ids) => titlesOf(ids, known)));
   const kept = found.kept === undefined || found.kept === null ? null : `${Math.round(found.kept * n)} of the ${n} items stay. `;
   const others = [entered.length ? `In: ${entered.join(", ")}. ` : "", left.length ? `Out: ${left.join(", ")}.` : ""].join("");
-  return [h("p", { class: "sentence" }, `Without ${listing(removed)} it would ${replacement ? `be replaced by ${replacement}` : "leave the list"}${found.new_rank ? ` and stand at rank ${figure(found.new_rank, 0)}` : ""}.`),
+  const back = (found.offered ?? []).length ? ` (${found.offered.length} of these would then be listed)` : "";
+  return [h("p", { class: "sentence" }, `Without ${listing(removed)}${back} it would ${replacement ? `be replaced by ${replacement}` : "leave the list"}${found.new_rank ? ` and stand at rank ${figure(found.new_rank, 0)}` : ""}.`),
     h("p", { class: "note" }, [kept, others].filter(Boolean).join(""))];
 }
 

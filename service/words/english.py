@@ -78,6 +78,7 @@ ENGLISH = Phrases(
     without_that="without that one {then}",
     without_those_two="without those two {then}",
     without="without {titles} {then}",
+    without_offered="without {titles}, of which {offered} would then be listed themselves, {then}",
     leaves="it would leave the list",
     replaced="it would be replaced by {title}",
     # a profile

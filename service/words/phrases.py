@@ -139,6 +139,7 @@ class Phrases:
     without_that: Annotated[str, "then"]
     without_those_two: Annotated[str, "then"]
     without: Annotated[str, "titles", "then"]
+    without_offered: Annotated[str, "titles", "offered", "then"]
     leaves: str
     replaced: Annotated[str, "title"]
 

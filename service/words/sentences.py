@@ -169,6 +169,9 @@ class Sentences:
             then = words.leaves
         else:
             then = words.fill(words.replaced, title=self._naming.titles([found.replacement]))
+        if found.offered:
+            offered = self._naming.titles(found.offered)
+            return words.fill(words.without_offered, titles=self._naming.titles(gone), offered=offered, then=then)
         if set(gone) == set(named) and len(gone) == 1:
             return words.fill(words.without_that, then=then)
         if set(gone) == set(named) and len(gone) == 2:

@@ -43,10 +43,11 @@ def test_residuals_are_over_items_of_all_lists():
 
 
 def test_counterfactuals_are_counted_by_size_and_rank():
-    mine = [removal(1, 0), removal(2, 3)]
+    mine = [removal(1, 0), removal(2, 3, offered=True)]
     other = [removal(1, 1), removal(2, 1, confirmed=False)]
     found = removed([user(0, removals=mine, widened=[0]), user(1, removals=other, widened=[5])])
     assert found.coverage.mean == 0.75
+    assert found.strict.mean == 0.5
     assert found.sizes == {0: 1, 1: 2, 2: 0, 3: 1}
     assert found.by_rank == {1: 0.5, 2: 1.0}
     assert (found.valid, found.confirmed) == (1.0, pytest.approx(2 / 3))

@@ -19,7 +19,14 @@ def curve(deleted, rng, length=20):
 
 
 def removal(rank, size, **changes):
-    facts = {"valid": size > 0, "confirmed": size > 0, "changed": size, "runs": 10 * (size + 1), "cost": 5.0}
+    facts = {
+        "offered": False,
+        "valid": size > 0,
+        "confirmed": size > 0,
+        "changed": size,
+        "runs": 10 * (size + 1),
+        "cost": 5.0,
+    }
     return Removal(rank=rank, size=size, **{**facts, **changes})
 
 

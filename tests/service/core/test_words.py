@@ -108,6 +108,7 @@ COUNTERFACTUALS = [
     dataclasses.replace(COUNTERFACTUAL, remove=removed, replacement=replacement)
     for removed, replacement in (((0,), 7), ((0, 3), 49), ((0, 3, 6), None))
 ]
+COUNTERFACTUALS.append(dataclasses.replace(COUNTERFACTUALS[1], offered=(3,)))
 
 
 def scores(told: ItemExplanation) -> list[Parts]:
