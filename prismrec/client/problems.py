@@ -90,7 +90,7 @@ class UnknownFactorError(NotFoundError):
 
 
 class UnknownModelError(NotFoundError):
-    """`unknown-model`"""
+    """`unknown-model` (404): Unknown model."""
 
 
 class UnknownBundleError(NotFoundError):

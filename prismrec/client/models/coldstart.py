@@ -11,7 +11,7 @@ from prismrec.client.structs import Asked, Reply
 
 
 class ColdStartReply(Reply, frozen=True, kw_only=True):
-    """probability: mean over the samples; score: its logarithm."""
+    """probability: mean over the samples; score: its logarithm. With a diversity the list is not in their order."""
 
     items: list[ListedItem]
     """The list, best first."""
@@ -19,6 +19,12 @@ class ColdStartReply(Reply, frozen=True, kw_only=True):
     """What each pick became."""
     shares: list[ShareFound]
     """How the values of the picks are represented."""
+    joint: JointFound | None
+    """How items that have all of these values are; null with fewer than two."""
+    merged_by: str
+    """How the samples became one list, in words."""
+    diversity: float
+    """As asked, or as it is by default."""
     samples: int
     """How many points were drawn."""
     seed: int
@@ -31,25 +37,60 @@ class ColdStartReply(Reply, frozen=True, kw_only=True):
     """Why the list is shorter than n."""
     condition_satisfied: float | None
     """Share of the list that satisfies the condition."""
+    history_used: int
+    """Items of the history that the model knows."""
+    unknown_items: list[str]
+    """Ids of the request and history that the model lacks."""
+    model: str
+    """Name of the model that answered."""
+    arm: str | None
+    """The model whose turn it is for this user by the split; null = nobody was split. Another than `model`: it had no
+    bundle, and the default model stood in.
+    """
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""
 
 
 class ColdStartRequest(Asked, frozen=True, kw_only=True):
-    """A list for someone without a history. The same request and seed give the same reply, byte for byte."""
+    """A list for someone without a history, or with a short one. The same request and seed give the same reply, byte
+    for byte, and the order of the picks does not matter to the list.
+    """
 
     picks: Sequence[PickAsked]
     """What is known of the taste."""
     n: int | None = None
     """How many items are asked for. Default: 10."""
     samples: int | None = None
-    """Points drawn from the picks, whose lists are averaged. Default: 32."""
+    """Points drawn from the picks, whose lists are merged. Default: 32."""
     seed: int | None = None
     """Seed of the samples. Default: 0."""
+    diversity: float | None = None
+    """0: the items that the samples give the largest mean probability. More: the samples also vary in what was not
+    picked, and every one of them gets items of its own, at some cost in what was. Default: 0.25.
+    """
     condition: ConditionAsked | None = None
     """What the items should be."""
+    history: Sequence[str | int] | None = None
+    """A few items liked, which the samples are drawn around; not listed."""
+    user_id: str | int | None = None
+    """A stored user, whose history comes before `history`; one that the store does not know has none."""
+    exclude_items: Sequence[str | int] | None = None
+    """Ids that must not be listed."""
     fields: Sequence[str] | None = None
     """Fields of the catalogue to show beside each item."""
+    model: str | None = None
+    """Name of the served model that is to answer; null = that of the user's arm where users are split between models,
+    else the default one.
+    """
+
+
+class JointFound(Reply, frozen=True, kw_only=True):
+    """Share of the list, and of the whole catalogue, that has every value of `shares`."""
+
+    in_list: float
+    """Share of this list, 0 to 1."""
+    in_catalogue: float
+    """Share of the catalogue, 0 to 1."""
 
 
 class PickAsked(Asked, frozen=True, kw_only=True):
@@ -68,7 +109,7 @@ class PickAsked(Asked, frozen=True, kw_only=True):
     """The value that the list should have."""
     strength: float | None = None
     """How far from the middle; 1 samples the half as it is. Left out: 1 for a half; a value gets the first of 1, 1.5, 2
-    and 3 with which it fills its list.
+    and 3 with which it fills its list (beside other picks: what serves all of them best), times 1 + diversity.
     """
 
 

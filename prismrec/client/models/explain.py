@@ -19,6 +19,16 @@ class CounterfactualFound(Reply, frozen=True, kw_only=True):
     """The item's rank without them; null = no set was found."""
     replacement: str | None
     """Id of the item that takes its place in the list."""
+    items_in: list[str]
+    """Ids in the top n without them that are not in it now, the best first."""
+    items_out: list[str]
+    """Ids in the top n now that are not in it without them."""
+    kept: float | None
+    """Share of the top n that stays, 0 to 1; null = no set was found."""
+    offered: list[str]
+    """Ids of removed items that the list made without them holds; empty = the item leaves it while they are kept off,
+    which is tried first.
+    """
     valid: bool
     """Whether the model, asked again without them, left the item out."""
     runs: int
@@ -57,15 +67,36 @@ class ExplainRequest(Asked, frozen=True, kw_only=True):
     condition: ConditionAsked | None = None
     """What the items should be."""
     steer: Steer | None = None
-    """A push in the latent space."""
+    """A push in the latent space; null = the stored preferences of `user_id`, if there are any; {} = none."""
+    preferences: bool | None = None
+    """Whether the stored preferences of `user_id` steer where `steer` is null. Default: True."""
     top_factors: int | None = None
     """How many factors are told apart; null = all."""
     counterfactual: bool | None = None
     """Whether to look for items without which it leaves the list. Default: False."""
     fidelity: bool | None = None
     """Whether to measure how faithful the explanation is. Default: True."""
+    fidelity_k: int | None = None
+    """Steps of that measurement; null = 5. At most as many as the history has items; the cost grows with it."""
     n: int | None = None
     """Length of the list that a counterfactual takes the item out of. Default: 10."""
+    model: str | None = None
+    """Name of the served model that is to answer; null = that of the user's arm where users are split between models,
+    else the default one.
+    """
+
+
+class FactorCurves(Reply, frozen=True, kw_only=True):
+    """The same for factors: each set to 0 where it is taken away. The history stays as it is."""
+
+    method: str
+    """What was measured, in words."""
+    k: int
+    """How many steps: factors taken away one by one."""
+    explanation: CurveFigures
+    """In the order of the factors' contributions, the most supporting first."""
+    random: CurveFigures
+    """In random orders of all factors."""
 
 
 class FactorQuality(Reply, frozen=True, kw_only=True):
@@ -100,6 +131,10 @@ class FactorShare(Reply, frozen=True, kw_only=True):
     """The attribute's value; null where nothing is decoded."""
     status: str
     """How sure the reading is; undecoded has neither attribute nor value. One of: decoded, ambiguous, undecoded."""
+    item_has: bool | None
+    """Whether the item itself has that value; null where nothing is decoded, or the item's value is not known."""
+    shifted: float
+    """How far steering moved the user in it, in standard deviations; 0 without steering."""
     quality: FactorQuality
     """The evidence behind the name of this half."""
 
@@ -121,6 +156,8 @@ class FidelityFound(Reply, frozen=True, kw_only=True):
     """In the explanation's order."""
     random: CurveFigures
     """In random orders: what any order would reach."""
+    factors: FactorCurves | None
+    """The same for the order of the factors."""
 
 
 class HistoryShare(Reply, frozen=True, kw_only=True):
@@ -140,6 +177,7 @@ class ItemExplained(Reply, frozen=True, kw_only=True, tag_field="kind", tag="ite
     """score = base_value + sum(factors.contribution) + other_factors + linear + residual.
 
     The second view: score = history_base + sum(history.contribution) + history_residual.
+    Both say what the model's score goes with: association, not cause.
     """
 
     kind: ClassVar[str] = "item"
@@ -159,7 +197,9 @@ class ItemExplained(Reply, frozen=True, kw_only=True, tag_field="kind", tag="ite
     not_listed: str | None
     """Why it could not be listed: seen, excluded or condition."""
     base_value: float
-    """Score at z = 0."""
+    """Score at z = 0 with nothing liked, under the request's condition."""
+    condition_gain: float
+    """Of base_value, what the condition adds; 0 without one, or where it acts through the factors."""
     factors: list[FactorShare]
     """Contributions, the largest first."""
     other_factors: float
@@ -184,10 +224,19 @@ class ItemExplained(Reply, frozen=True, kw_only=True, tag_field="kind", tag="ite
     """Null = not asked for, or no history to order."""
     sentence: str
     """The same in plain words, made from these figures and nothing else."""
+    steered_by: str | None = None
+    """What steered: the request's `steer`, or the stored preferences; null = nothing did. One of: request, preferences.
+    """
     history_used: int
     """Items of the history that the model knows."""
     unknown_items: list[str]
     """Ids of the request and history that the model lacks."""
+    model: str
+    """Name of the model that answered."""
+    arm: str | None
+    """The model whose turn it is for this user by the split; null = nobody was split. Another than `model`: it had no
+    bundle, and the default model stood in.
+    """
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""
 
@@ -209,6 +258,8 @@ class ProfileFactorFound(Reply, frozen=True, kw_only=True):
     """The attribute's value; null where nothing is decoded."""
     status: str
     """How sure the reading is; undecoded has neither attribute nor value. One of: decoded, ambiguous, undecoded."""
+    shifted: float
+    """How far steering moved the user in it, in standard deviations; 0 without steering."""
     quality: FactorQuality
     """The evidence behind the name of this half."""
     items: list[Pull]
@@ -230,10 +281,19 @@ class ProfileFound(Reply, frozen=True, kw_only=True, tag_field="kind", tag="prof
     """History items tried: the newest, where the history is long."""
     sentence: str
     """The same in plain words, made from these figures and nothing else."""
+    steered_by: str | None = None
+    """What steered: the request's `steer`, or the stored preferences; null = nothing did. One of: request, preferences.
+    """
     history_used: int
     """Items of the history that the model knows."""
     unknown_items: list[str]
     """Ids of the request and history that the model lacks."""
+    model: str
+    """Name of the model that answered."""
+    arm: str | None
+    """The model whose turn it is for this user by the split; null = nobody was split. Another than `model`: it had no
+    bundle, and the default model stood in.
+    """
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""
 

@@ -34,9 +34,11 @@ class BundleList(Reply, frozen=True, kw_only=True):
     next_cursor: str | None
     """Give it back as `cursor` for the next page; null = the end."""
     serving: ServedBundle | None
-    """Null = no bundle is loaded yet."""
+    """Of the default model; null = no bundle is loaded yet."""
     last_reload: LastReload | None
-    """Null = none was tried."""
+    """Of the default model; null = none was tried."""
+    models: list[ModelFound]
+    """The models served side by side, the default one first."""
 
 
 class FileHash(Reply, frozen=True, kw_only=True):
@@ -83,6 +85,36 @@ class MetricFound(Reply, frozen=True, kw_only=True):
     """How many held-out users."""
 
 
+class ModelFound(Reply, frozen=True, kw_only=True):
+    """One of the models served side by side."""
+
+    model: str | None
+    """Its name; null = the default model's is not known before its first bundle."""
+    default: bool
+    """Whether it answers where nobody says."""
+    share: float | None
+    """Its share of the users by the split; null = it is no arm."""
+    state: str
+    """Whether it has a bundle that answers. One of: loading, serving, no_bundle."""
+    serving: ServedBundle | None
+    """That bundle; null = none is loaded yet."""
+    last_reload: LastReload | None
+    """Null = none was tried."""
+
+
+class ModelReady(Reply, frozen=True, kw_only=True):
+    """ModelReady."""
+
+    model: str | None
+    """Its name; null = the default model's is not known before its first bundle."""
+    state: str
+    """Whether it has a bundle that answers. One of: loading, serving, no_bundle."""
+    bundle_id: str | None
+    """The bundle that answers; null = none is loaded."""
+    last_reload: str | None
+    """How the last reload ended; null = none was tried. One of: ok, failed."""
+
+
 class ProblemType(Reply, frozen=True, kw_only=True):
     """What a code means."""
 
@@ -112,16 +144,18 @@ class ProblemTypes(Reply, frozen=True, kw_only=True):
 
 
 class Ready(Reply, frozen=True, kw_only=True):
-    """degraded names the parts that do not work while recommending goes on."""
+    """Whether the default model answers. degraded names the parts that do not work while recommending goes on."""
 
     status: str
     """ready, or why not. One of: ready, loading, no_bundle, draining."""
     bundle_id: str | None
-    """The bundle that answers; null = none is loaded."""
+    """The default model's bundle; null = none is loaded."""
     last_reload: str | None
-    """How the last reload ended; null = none was tried. One of: ok, failed."""
+    """How the default model's last reload ended; null = none was tried. One of: ok, failed."""
     degraded: list[str]
-    """Parts that do not work while recommending goes on."""
+    """Parts that do not work while recommending goes on; models: one beside the default has no bundle."""
+    models: list[ModelReady]
+    """The models served side by side, the default one first."""
 
 
 class ReloadReply(Reply, frozen=True, kw_only=True):
@@ -140,6 +174,8 @@ class ReloadReply(Reply, frozen=True, kw_only=True):
 class ReloadRequest(Asked, frozen=True, kw_only=True):
     """version: the one to serve; null = the one that `current` names, else the highest."""
 
+    model: str | None = None
+    """The served model that is meant; null = the default one."""
     version: str | None = None
     """The version to serve; null = the one that `current` names, else the highest."""
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -29,6 +29,8 @@ class FactorReason(Reply, frozen=True, kw_only=True):
     """Number of the latent dimension, from 0."""
     half: str
     """negative: below the median of the training users; positive: the rest. One of: negative, positive."""
+    percentile: float
+    """Where the user is among the training users, 0 to 100."""
     contribution: float
     """What it adds to the score."""
     attribute: str | None
@@ -37,6 +39,10 @@ class FactorReason(Reply, frozen=True, kw_only=True):
     """The attribute's value; null where nothing is decoded."""
     status: str
     """How sure the reading is; undecoded has neither attribute nor value. One of: decoded, ambiguous, undecoded."""
+    item_has: bool | None
+    """Whether the item itself has that value; null where nothing is decoded, or the item's value is not known."""
+    shifted: float
+    """How far steering moved the user in it, in standard deviations; 0 without steering."""
 
 
 class FieldProblem(Reply, frozen=True, kw_only=True):
@@ -57,6 +63,8 @@ class HistoryReason(Reply, frozen=True, kw_only=True):
     """The item's title; null where the catalogue has none."""
     contribution: float
     """What it adds to the score."""
+    linear: float
+    """The part of it that does not pass through the latents; 0 for a pure latent model."""
 
 
 class ListedItem(Reply, frozen=True, kw_only=True):
@@ -102,25 +110,38 @@ class Problem(Reply, frozen=True, kw_only=True):
 
 
 class Reasons(Reply, frozen=True, kw_only=True):
-    """The largest contributions of both views of the score, and a sentence built from them."""
+    """The largest contributions of both views of the score, and a sentence built from them.
 
+    score = base_value + sum(factors.contribution) + other_factors + linear, but for rounding; /explain states the
+    rest. They say what the model's score goes with: association, not cause.
+    """
+
+    base_value: float
+    """Score at z = 0 with nothing liked, under the request's condition."""
+    condition_gain: float
+    """Of base_value, what the condition adds; 0 without one, or where it acts through the factors."""
     factors: list[FactorReason]
     """The largest contributions of the factors."""
+    other_factors: float
+    """Sum of the contributions of the factors not listed."""
+    linear: float
+    """What the whole history adds past the latents; 0 for a pure latent model."""
     history: list[HistoryReason]
-    """The largest contributions of the history's items."""
+    """The largest contributions of the history's items, a second view of the same score."""
     sentence: str
     """The same in plain words, made from these figures and nothing else."""
 
 
 class Steer(Asked, frozen=True, kw_only=True):
-    """A push in the latent space, in standard deviations of each factor or direction.
+    """A push in the latent space, in standard deviations of each factor or direction. All terms add up.
 
-    lock: attributes that should stay as they are; their directions are projected out of the push.
+    A factor that was tied to a value and the value itself are two terms: asking for both pushes twice. lock:
+    attributes that should stay as they are; their directions are projected out of the push. {} is no push at all.
     """
 
-    factors: Mapping[str, float] | None = None
-    """Number of a factor -> strength."""
-    attributes: Mapping[str, float] | None = None
+    factors: dict[str, float] = msgspec.field(default_factory=dict)
+    """Number of a factor -> strength; positive towards its positive half."""
+    attributes: dict[str, float] = msgspec.field(default_factory=dict)
     """"attribute:value" -> strength."""
-    lock: Sequence[str] | None = None
+    lock: list[str] = msgspec.field(default_factory=list)
     """Attributes that should stay as they are."""

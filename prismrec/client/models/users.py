@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prismrec.client.models.shared import Steer
 from prismrec.client.structs import Asked, Reply
 
 
 class Erased(Reply, frozen=True, kw_only=True):
-    """Nothing of the user is left."""
+    """Nothing of what was to be erased is left: the user, or the user's preferences."""
 
     erased: bool
-    """Always true: an unknown user is a problem."""
+    """Always true: where there was nothing is a problem."""
 
 
 class HistoryEntry(Reply, frozen=True, kw_only=True):
@@ -55,24 +56,46 @@ class InteractionsRequest(Asked, frozen=True, kw_only=True):
     """Added together or not at all."""
 
 
+class PreferencesFound(Reply, frozen=True, kw_only=True):
+    """What steers the lists of a user who does not steer in the request itself."""
+
+    user_id: str
+    """The user."""
+    steer: Steer
+    """As it was put."""
+    bundle_id: str
+    """The bundle it was put for. Another one follows what it knows of `attributes` and `lock`, and no `factors`."""
+    updated: int
+    """When it was last changed, seconds since 1970."""
+
+
+class PreferencesRequest(Asked, frozen=True, kw_only=True):
+    """PreferencesRequest."""
+
+    steer: Steer
+    """Kept for the user; replaces what was kept before."""
+
+
 class UserEntry(Reply, frozen=True, kw_only=True):
     """UserEntry."""
 
     user_id: str
     """The user."""
     n_items: int
-    """How many items the user's history has."""
+    """How many items the user's history has; 0: only preferences are stored."""
 
 
 class UserFound(Reply, frozen=True, kw_only=True):
-    """A user's history, oldest first."""
+    """A user's history, oldest first, and whether preferences are stored."""
 
     user_id: str
     """The user."""
     n_items: int
     """How many items the user's history has."""
     history: list[HistoryEntry]
-    """The oldest first."""
+    """The oldest first; empty of a user of whom only preferences are stored."""
+    preferences: bool = False
+    """Whether preferences are stored, too."""
 
 
 class UserList(Reply, frozen=True, kw_only=True):

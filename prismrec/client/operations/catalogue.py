@@ -28,6 +28,7 @@ class CatalogueCalls(Asks):
         title: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemList:
         """The catalogue, the most popular items first; `title` searches.
@@ -38,7 +39,10 @@ class CatalogueCalls(Asks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, no-bundle.
         """
         return self._ask(
             Call(
@@ -46,37 +50,58 @@ class CatalogueCalls(Asks):
                 "GET",
                 "/items",
                 ItemList,
-                query={"title": title, "limit": limit, "cursor": cursor},
+                query={"title": title, "limit": limit, "cursor": cursor, "model": model},
                 opens=(Open(("items",), ItemFound),),
             ),
             options,
         )
 
     def iter_items(
-        self, *, title: str | None = None, limit: int | None = None, options: CallOptions | None = None
+        self,
+        *,
+        title: str | None = None,
+        limit: int | None = None,
+        model: str | None = None,
+        options: CallOptions | None = None,
     ) -> Iterator[ItemFound]:
         """Every entry of `list_items`, page after page; `limit` is the size of a page."""
-        return pages(lambda cursor: self.list_items(title=title, limit=limit, cursor=cursor, options=options))
+        return pages(
+            lambda cursor: self.list_items(title=title, limit=limit, model=model, cursor=cursor, options=options)
+        )
 
-    def get_item(self, item_id: str | int, *, options: CallOptions | None = None) -> ItemDetail:
+    def get_item(
+        self, item_id: str | int, *, model: str | None = None, options: CallOptions | None = None
+    ) -> ItemDetail:
         """One item with all its fields.
 
-        Problems: unauthorized, forbidden, unknown-item, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, no-bundle.
         """
         return self._ask(
-            Call("get_item", "GET", f"/items/{segment(item_id)}", ItemDetail, opens=(Open((), ItemDetail),)), options
+            Call(
+                "get_item",
+                "GET",
+                f"/items/{segment(item_id)}",
+                ItemDetail,
+                query={"model": model},
+                opens=(Open((), ItemDetail),),
+            ),
+            options,
         )
 
     def similar_items(
-        self, item_id: str | int, *, n: int | None = None, options: CallOptions | None = None
+        self, item_id: str | int, *, n: int | None = None, model: str | None = None, options: CallOptions | None = None
     ) -> SimilarList:
         """The items nearest to one in the latent space.
 
         n: How many items are asked for. Default: 10.
 
-        Problems: unauthorized, forbidden, unknown-item, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle, deadline.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, no-bundle, deadline.
         """
         return self._ask(
             Call(
@@ -84,14 +109,19 @@ class CatalogueCalls(Asks):
                 "GET",
                 f"/items/{segment(item_id)}/similar",
                 SimilarList,
-                query={"n": n},
+                query={"n": n, "model": model},
                 opens=(Open(("items",), SimilarFound),),
             ),
             options,
         )
 
     def list_conditions(
-        self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        model: str | None = None,
+        options: CallOptions | None = None,
     ) -> ConditionList:
         """What `condition.genres` may name, and which of it the model itself understands.
 
@@ -99,18 +129,27 @@ class CatalogueCalls(Asks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, no-bundle.
         """
         return self._ask(
-            Call("list_conditions", "GET", "/conditions", ConditionList, query={"limit": limit, "cursor": cursor}),
+            Call(
+                "list_conditions",
+                "GET",
+                "/conditions",
+                ConditionList,
+                query={"limit": limit, "cursor": cursor, "model": model},
+            ),
             options,
         )
 
     def iter_conditions(
-        self, *, limit: int | None = None, options: CallOptions | None = None
+        self, *, limit: int | None = None, model: str | None = None, options: CallOptions | None = None
     ) -> Iterator[ConditionFound]:
         """Every entry of `list_conditions`, page after page; `limit` is the size of a page."""
-        return pages(lambda cursor: self.list_conditions(limit=limit, cursor=cursor, options=options))
+        return pages(lambda cursor: self.list_conditions(limit=limit, model=model, cursor=cursor, options=options))
 
 
 class AsyncCatalogueCalls(AsyncAsks):
@@ -122,6 +161,7 @@ class AsyncCatalogueCalls(AsyncAsks):
         title: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemList:
         """The catalogue, the most popular items first; `title` searches.
@@ -132,7 +172,10 @@ class AsyncCatalogueCalls(AsyncAsks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, no-bundle.
         """
         return await self._ask(
             Call(
@@ -140,37 +183,58 @@ class AsyncCatalogueCalls(AsyncAsks):
                 "GET",
                 "/items",
                 ItemList,
-                query={"title": title, "limit": limit, "cursor": cursor},
+                query={"title": title, "limit": limit, "cursor": cursor, "model": model},
                 opens=(Open(("items",), ItemFound),),
             ),
             options,
         )
 
     def iter_items(
-        self, *, title: str | None = None, limit: int | None = None, options: CallOptions | None = None
+        self,
+        *,
+        title: str | None = None,
+        limit: int | None = None,
+        model: str | None = None,
+        options: CallOptions | None = None,
     ) -> AsyncIterator[ItemFound]:
         """Every entry of `list_items`, page after page; `limit` is the size of a page."""
-        return async_pages(lambda cursor: self.list_items(title=title, limit=limit, cursor=cursor, options=options))
+        return async_pages(
+            lambda cursor: self.list_items(title=title, limit=limit, model=model, cursor=cursor, options=options)
+        )
 
-    async def get_item(self, item_id: str | int, *, options: CallOptions | None = None) -> ItemDetail:
+    async def get_item(
+        self, item_id: str | int, *, model: str | None = None, options: CallOptions | None = None
+    ) -> ItemDetail:
         """One item with all its fields.
 
-        Problems: unauthorized, forbidden, unknown-item, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, no-bundle.
         """
         return await self._ask(
-            Call("get_item", "GET", f"/items/{segment(item_id)}", ItemDetail, opens=(Open((), ItemDetail),)), options
+            Call(
+                "get_item",
+                "GET",
+                f"/items/{segment(item_id)}",
+                ItemDetail,
+                query={"model": model},
+                opens=(Open((), ItemDetail),),
+            ),
+            options,
         )
 
     async def similar_items(
-        self, item_id: str | int, *, n: int | None = None, options: CallOptions | None = None
+        self, item_id: str | int, *, n: int | None = None, model: str | None = None, options: CallOptions | None = None
     ) -> SimilarList:
         """The items nearest to one in the latent space.
 
         n: How many items are asked for. Default: 10.
 
-        Problems: unauthorized, forbidden, unknown-item, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle, deadline.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, no-bundle, deadline.
         """
         return await self._ask(
             Call(
@@ -178,14 +242,19 @@ class AsyncCatalogueCalls(AsyncAsks):
                 "GET",
                 f"/items/{segment(item_id)}/similar",
                 SimilarList,
-                query={"n": n},
+                query={"n": n, "model": model},
                 opens=(Open(("items",), SimilarFound),),
             ),
             options,
         )
 
     async def list_conditions(
-        self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        model: str | None = None,
+        options: CallOptions | None = None,
     ) -> ConditionList:
         """What `condition.genres` may name, and which of it the model itself understands.
 
@@ -193,15 +262,26 @@ class AsyncCatalogueCalls(AsyncAsks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, no-bundle.
         """
         return await self._ask(
-            Call("list_conditions", "GET", "/conditions", ConditionList, query={"limit": limit, "cursor": cursor}),
+            Call(
+                "list_conditions",
+                "GET",
+                "/conditions",
+                ConditionList,
+                query={"limit": limit, "cursor": cursor, "model": model},
+            ),
             options,
         )
 
     def iter_conditions(
-        self, *, limit: int | None = None, options: CallOptions | None = None
+        self, *, limit: int | None = None, model: str | None = None, options: CallOptions | None = None
     ) -> AsyncIterator[ConditionFound]:
         """Every entry of `list_conditions`, page after page; `limit` is the size of a page."""
-        return async_pages(lambda cursor: self.list_conditions(limit=limit, cursor=cursor, options=options))
+        return async_pages(
+            lambda cursor: self.list_conditions(limit=limit, model=model, cursor=cursor, options=options)
+        )

@@ -1,4 +1,5 @@
 # Made by `make client` from openapi/openapi.json; do not edit.
+# ruff: noqa: PLR0913
 """Operations of `coldstart`."""
 
 from __future__ import annotations
@@ -21,16 +22,21 @@ class ColdstartCalls(Asks):
         n: int | None = None,
         samples: int | None = None,
         seed: int | None = None,
+        diversity: float | None = None,
         condition: ConditionAsked | None = None,
+        history: Sequence[str | int] | None = None,
+        user_id: str | int | None = None,
+        exclude_items: Sequence[str | int] | None = None,
         fields: Sequence[str] | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> ColdStartReply:
         """A list for someone without a history; the same request and seed give the same bytes.
 
         The other arguments are the members of ColdStartRequest.
 
-        Problems: malformed, unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal,
-        non-finite-score, overloaded, no-bundle, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return self._ask(
             Call(
@@ -38,7 +44,19 @@ class ColdstartCalls(Asks):
                 "POST",
                 "/coldstart",
                 ColdStartReply,
-                body=ColdStartRequest(picks=picks, n=n, samples=samples, seed=seed, condition=condition, fields=fields),
+                body=ColdStartRequest(
+                    picks=picks,
+                    n=n,
+                    samples=samples,
+                    seed=seed,
+                    diversity=diversity,
+                    condition=condition,
+                    history=history,
+                    user_id=user_id,
+                    exclude_items=exclude_items,
+                    fields=fields,
+                    model=model,
+                ),
                 opens=(Open(("items",), ListedItem),),
             ),
             options,
@@ -55,16 +73,21 @@ class AsyncColdstartCalls(AsyncAsks):
         n: int | None = None,
         samples: int | None = None,
         seed: int | None = None,
+        diversity: float | None = None,
         condition: ConditionAsked | None = None,
+        history: Sequence[str | int] | None = None,
+        user_id: str | int | None = None,
+        exclude_items: Sequence[str | int] | None = None,
         fields: Sequence[str] | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> ColdStartReply:
         """A list for someone without a history; the same request and seed give the same bytes.
 
         The other arguments are the members of ColdStartRequest.
 
-        Problems: malformed, unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal,
-        non-finite-score, overloaded, no-bundle, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return await self._ask(
             Call(
@@ -72,7 +95,19 @@ class AsyncColdstartCalls(AsyncAsks):
                 "POST",
                 "/coldstart",
                 ColdStartReply,
-                body=ColdStartRequest(picks=picks, n=n, samples=samples, seed=seed, condition=condition, fields=fields),
+                body=ColdStartRequest(
+                    picks=picks,
+                    n=n,
+                    samples=samples,
+                    seed=seed,
+                    diversity=diversity,
+                    condition=condition,
+                    history=history,
+                    user_id=user_id,
+                    exclude_items=exclude_items,
+                    fields=fields,
+                    model=model,
+                ),
                 opens=(Open(("items",), ListedItem),),
             ),
             options,

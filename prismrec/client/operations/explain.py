@@ -23,18 +23,22 @@ class ExplainCalls(Asks):
         user_id: str | int | None = None,
         condition: ConditionAsked | None = None,
         steer: Steer | None = None,
+        preferences: bool | None = None,
         top_factors: int | None = None,
         counterfactual: bool | None = None,
         fidelity: bool | None = None,
+        fidelity_k: int | None = None,
         n: int | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemExplained | ProfileFound:
         """With `item_id`: its score taken apart. Without: the profile of the history in decoded factors.
 
         The other arguments are the members of ExplainRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-item, too-large, unsupported-media-type,
-        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-item, unknown-model, too-large,
+        unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
+        storage-unavailable, deadline.
         """
         return self._ask(
             Call(
@@ -48,10 +52,13 @@ class ExplainCalls(Asks):
                     user_id=user_id,
                     condition=condition,
                     steer=steer,
+                    preferences=preferences,
                     top_factors=top_factors,
                     counterfactual=counterfactual,
                     fidelity=fidelity,
+                    fidelity_k=fidelity_k,
                     n=n,
+                    model=model,
                 ),
             ),
             options,
@@ -66,12 +73,18 @@ class ExplainCalls(Asks):
         counterfactual: bool | None = None,
         fidelity: bool | None = None,
         n: int | None = None,
+        preferences: bool | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemExplained | ProfileFound:
         """The same for the history of a stored user.
 
-        Problems: unauthorized, forbidden, unknown-user, unknown-item, too-large, unsupported-media-type,
-        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        model: Name of the served model that is to answer; null = that of the user's arm where users are split
+        between models, else the default one.
+
+        Problems: unauthorized, forbidden, unknown-user, unknown-item, unknown-model, too-large,
+        unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
+        storage-unavailable, deadline.
         """
         return self._ask(
             Call(
@@ -85,6 +98,8 @@ class ExplainCalls(Asks):
                     "counterfactual": counterfactual,
                     "fidelity": fidelity,
                     "n": n,
+                    "preferences": preferences,
+                    "model": model,
                 },
             ),
             options,
@@ -102,18 +117,22 @@ class AsyncExplainCalls(AsyncAsks):
         user_id: str | int | None = None,
         condition: ConditionAsked | None = None,
         steer: Steer | None = None,
+        preferences: bool | None = None,
         top_factors: int | None = None,
         counterfactual: bool | None = None,
         fidelity: bool | None = None,
+        fidelity_k: int | None = None,
         n: int | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemExplained | ProfileFound:
         """With `item_id`: its score taken apart. Without: the profile of the history in decoded factors.
 
         The other arguments are the members of ExplainRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-item, too-large, unsupported-media-type,
-        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-item, unknown-model, too-large,
+        unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
+        storage-unavailable, deadline.
         """
         return await self._ask(
             Call(
@@ -127,10 +146,13 @@ class AsyncExplainCalls(AsyncAsks):
                     user_id=user_id,
                     condition=condition,
                     steer=steer,
+                    preferences=preferences,
                     top_factors=top_factors,
                     counterfactual=counterfactual,
                     fidelity=fidelity,
+                    fidelity_k=fidelity_k,
                     n=n,
+                    model=model,
                 ),
             ),
             options,
@@ -145,12 +167,18 @@ class AsyncExplainCalls(AsyncAsks):
         counterfactual: bool | None = None,
         fidelity: bool | None = None,
         n: int | None = None,
+        preferences: bool | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemExplained | ProfileFound:
         """The same for the history of a stored user.
 
-        Problems: unauthorized, forbidden, unknown-user, unknown-item, too-large, unsupported-media-type,
-        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        model: Name of the served model that is to answer; null = that of the user's arm where users are split
+        between models, else the default one.
+
+        Problems: unauthorized, forbidden, unknown-user, unknown-item, unknown-model, too-large,
+        unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
+        storage-unavailable, deadline.
         """
         return await self._ask(
             Call(
@@ -164,6 +192,8 @@ class AsyncExplainCalls(AsyncAsks):
                     "counterfactual": counterfactual,
                     "fidelity": fidelity,
                     "n": n,
+                    "preferences": preferences,
+                    "model": model,
                 },
             ),
             options,

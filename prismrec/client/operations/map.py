@@ -15,7 +15,12 @@ class MapCalls(Asks):
     """Operations of `map`."""
 
     def list_factors(
-        self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        model: str | None = None,
+        options: CallOptions | None = None,
     ) -> FactorList:
         """The decoded map: every factor with what its halves encode, and (on every page) the directions of values.
 
@@ -23,37 +28,57 @@ class MapCalls(Asks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
-        """
-        return self._ask(
-            Call("list_factors", "GET", "/factors", FactorList, query={"limit": limit, "cursor": cursor}), options
-        )
+        model: Name of the served model to ask; left out = the default one.
 
-    def iter_factors(self, *, limit: int | None = None, options: CallOptions | None = None) -> Iterator[FactorFound]:
-        """Every entry of `list_factors`, page after page; `limit` is the size of a page."""
-        return pages(lambda cursor: self.list_factors(limit=limit, cursor=cursor, options=options))
-
-    def get_factor(self, factor: int, *, options: CallOptions | None = None) -> FactorDetail:
-        """One factor with all its evidence.
-
-        Problems: unauthorized, forbidden, unknown-factor, too-large, unsupported-media-type, invalid-request,
+        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
         internal, no-bundle.
         """
-        return self._ask(Call("get_factor", "GET", f"/factors/{segment(factor)}", FactorDetail), options)
+        return self._ask(
+            Call(
+                "list_factors", "GET", "/factors", FactorList, query={"limit": limit, "cursor": cursor, "model": model}
+            ),
+            options,
+        )
 
-    def latent_map(self, *, options: CallOptions | None = None) -> LatentMapReply:
+    def iter_factors(
+        self, *, limit: int | None = None, model: str | None = None, options: CallOptions | None = None
+    ) -> Iterator[FactorFound]:
+        """Every entry of `list_factors`, page after page; `limit` is the size of a page."""
+        return pages(lambda cursor: self.list_factors(limit=limit, model=model, cursor=cursor, options=options))
+
+    def get_factor(self, factor: int, *, model: str | None = None, options: CallOptions | None = None) -> FactorDetail:
+        """One factor with all its evidence.
+
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-factor, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, no-bundle.
+        """
+        return self._ask(
+            Call("get_factor", "GET", f"/factors/{segment(factor)}", FactorDetail, query={"model": model}), options
+        )
+
+    def latent_map(self, *, model: str | None = None, options: CallOptions | None = None) -> LatentMapReply:
         """PCA of the training users' latents, without ids, and of the same users under each condition.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, no-bundle.
         """
-        return self._ask(Call("latent_map", "GET", "/latent/map", LatentMapReply), options)
+        return self._ask(Call("latent_map", "GET", "/latent/map", LatentMapReply, query={"model": model}), options)
 
 
 class AsyncMapCalls(AsyncAsks):
     """Operations of `map`."""
 
     async def list_factors(
-        self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        model: str | None = None,
+        options: CallOptions | None = None,
     ) -> FactorList:
         """The decoded map: every factor with what its halves encode, and (on every page) the directions of values.
 
@@ -61,29 +86,46 @@ class AsyncMapCalls(AsyncAsks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, no-bundle.
         """
         return await self._ask(
-            Call("list_factors", "GET", "/factors", FactorList, query={"limit": limit, "cursor": cursor}), options
+            Call(
+                "list_factors", "GET", "/factors", FactorList, query={"limit": limit, "cursor": cursor, "model": model}
+            ),
+            options,
         )
 
     def iter_factors(
-        self, *, limit: int | None = None, options: CallOptions | None = None
+        self, *, limit: int | None = None, model: str | None = None, options: CallOptions | None = None
     ) -> AsyncIterator[FactorFound]:
         """Every entry of `list_factors`, page after page; `limit` is the size of a page."""
-        return async_pages(lambda cursor: self.list_factors(limit=limit, cursor=cursor, options=options))
+        return async_pages(lambda cursor: self.list_factors(limit=limit, model=model, cursor=cursor, options=options))
 
-    async def get_factor(self, factor: int, *, options: CallOptions | None = None) -> FactorDetail:
+    async def get_factor(
+        self, factor: int, *, model: str | None = None, options: CallOptions | None = None
+    ) -> FactorDetail:
         """One factor with all its evidence.
 
-        Problems: unauthorized, forbidden, unknown-factor, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
-        """
-        return await self._ask(Call("get_factor", "GET", f"/factors/{segment(factor)}", FactorDetail), options)
+        model: Name of the served model to ask; left out = the default one.
 
-    async def latent_map(self, *, options: CallOptions | None = None) -> LatentMapReply:
+        Problems: unauthorized, forbidden, unknown-factor, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, no-bundle.
+        """
+        return await self._ask(
+            Call("get_factor", "GET", f"/factors/{segment(factor)}", FactorDetail, query={"model": model}), options
+        )
+
+    async def latent_map(self, *, model: str | None = None, options: CallOptions | None = None) -> LatentMapReply:
         """PCA of the training users' latents, without ids, and of the same users under each condition.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, no-bundle.
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, no-bundle.
         """
-        return await self._ask(Call("latent_map", "GET", "/latent/map", LatentMapReply), options)
+        return await self._ask(
+            Call("latent_map", "GET", "/latent/map", LatentMapReply, query={"model": model}), options
+        )

@@ -26,7 +26,7 @@ class OperationsCalls(Asks):
     def list_bundles(
         self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
     ) -> BundleList:
-        """The bundle that answers now with its hashes and offline metrics, and the versions in the model folder.
+        """The models served, their bundles with hashes and offline metrics, and the versions in the model folder.
 
         limit: How many at most. Default: 500.
 
@@ -43,16 +43,27 @@ class OperationsCalls(Asks):
         """Every entry of `list_bundles`, page after page; `limit` is the size of a page."""
         return pages(lambda cursor: self.list_bundles(limit=limit, cursor=cursor, options=options))
 
-    def reload_bundle(self, *, version: str | None = None, options: CallOptions | None = None) -> ReloadReply:
-        """Verify, warm and serve a version; if it is refused, the bundle served before goes on serving.
+    def reload_bundle(
+        self, *, model: str | None = None, version: str | None = None, options: CallOptions | None = None
+    ) -> ReloadReply:
+        """Verify, warm and serve a version of a model; if it is refused, the bundle served before goes on serving.
+
+        The same asked for while it is being loaded gets the result of that load; another version is a `conflict`.
 
         The other arguments are the members of ReloadRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-bundle, conflict, too-large, unsupported-media-type,
-        invalid-request, bundle-refused, internal, overloaded, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-model, unknown-bundle, conflict, too-large,
+        unsupported-media-type, invalid-request, bundle-refused, internal, overloaded, deadline.
         """
         return self._ask(
-            Call("reload_bundle", "POST", "/bundles/reload", ReloadReply, body=ReloadRequest(version=version)), options
+            Call(
+                "reload_bundle",
+                "POST",
+                "/bundles/reload",
+                ReloadReply,
+                body=ReloadRequest(model=model, version=version),
+            ),
+            options,
         )
 
     def health_live(self, *, options: CallOptions | None = None) -> Live:
@@ -65,7 +76,8 @@ class OperationsCalls(Asks):
     def health_ready(self, *, options: CallOptions | None = None) -> Ready:
         """Ready: a verified bundle is loaded and warmed, and the process is not stopping.
 
-        A store that does not answer, or takes no writes, is named in `degraded`: lists for histories go on.
+        The default model decides: another one without a bundle, like a store that does not answer or takes no
+        writes, is named in `degraded`, and lists for histories go on.
 
         Problems: too-large, unsupported-media-type, invalid-request, internal.
         """
@@ -99,7 +111,7 @@ class AsyncOperationsCalls(AsyncAsks):
     async def list_bundles(
         self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
     ) -> BundleList:
-        """The bundle that answers now with its hashes and offline metrics, and the versions in the model folder.
+        """The models served, their bundles with hashes and offline metrics, and the versions in the model folder.
 
         limit: How many at most. Default: 500.
 
@@ -118,16 +130,27 @@ class AsyncOperationsCalls(AsyncAsks):
         """Every entry of `list_bundles`, page after page; `limit` is the size of a page."""
         return async_pages(lambda cursor: self.list_bundles(limit=limit, cursor=cursor, options=options))
 
-    async def reload_bundle(self, *, version: str | None = None, options: CallOptions | None = None) -> ReloadReply:
-        """Verify, warm and serve a version; if it is refused, the bundle served before goes on serving.
+    async def reload_bundle(
+        self, *, model: str | None = None, version: str | None = None, options: CallOptions | None = None
+    ) -> ReloadReply:
+        """Verify, warm and serve a version of a model; if it is refused, the bundle served before goes on serving.
+
+        The same asked for while it is being loaded gets the result of that load; another version is a `conflict`.
 
         The other arguments are the members of ReloadRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-bundle, conflict, too-large, unsupported-media-type,
-        invalid-request, bundle-refused, internal, overloaded, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-model, unknown-bundle, conflict, too-large,
+        unsupported-media-type, invalid-request, bundle-refused, internal, overloaded, deadline.
         """
         return await self._ask(
-            Call("reload_bundle", "POST", "/bundles/reload", ReloadReply, body=ReloadRequest(version=version)), options
+            Call(
+                "reload_bundle",
+                "POST",
+                "/bundles/reload",
+                ReloadReply,
+                body=ReloadRequest(model=model, version=version),
+            ),
+            options,
         )
 
     async def health_live(self, *, options: CallOptions | None = None) -> Live:
@@ -140,7 +163,8 @@ class AsyncOperationsCalls(AsyncAsks):
     async def health_ready(self, *, options: CallOptions | None = None) -> Ready:
         """Ready: a verified bundle is loaded and warmed, and the process is not stopping.
 
-        A store that does not answer, or takes no writes, is named in `degraded`: lists for histories go on.
+        The default model decides: another one without a bundle, like a store that does not answer or takes no
+        writes, is named in `degraded`, and lists for histories go on.
 
         Problems: too-large, unsupported-media-type, invalid-request, internal.
         """

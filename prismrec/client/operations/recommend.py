@@ -28,15 +28,17 @@ class RecommendCalls(Asks):
         exclude_items: Sequence[str | int] | None = None,
         candidates: Sequence[str | int] | None = None,
         steer: Steer | None = None,
+        preferences: bool | None = None,
         explain: bool | None = None,
         fields: Sequence[str] | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> Recommendation:
         """A list for a stored user, a history, or both, with conditions, steering and reasons.
 
         The other arguments are the members of RecommendRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
         invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return self._ask(
@@ -55,8 +57,10 @@ class RecommendCalls(Asks):
                     exclude_items=exclude_items,
                     candidates=candidates,
                     steer=steer,
+                    preferences=preferences,
                     explain=explain,
                     fields=fields,
+                    model=model,
                 ),
                 opens=(Open(("items",), ListedItem),),
             ),
@@ -73,14 +77,19 @@ class RecommendCalls(Asks):
         match: Literal["any", "all"] | None = None,
         mode: Literal["soft", "strict", "both"] | None = None,
         explain: bool | None = None,
+        preferences: bool | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> Recommendation:
         """The same for a stored user, with parameters; repeat `genres` for several of them.
 
         n: How many items are asked for. Default: 10.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        model: Name of the served model that is to answer; null = that of the user's arm where users are split
+        between models, else the default one.
+
+        Problems: unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return self._ask(
             Call(
@@ -88,7 +97,16 @@ class RecommendCalls(Asks):
                 "GET",
                 f"/recommend/{segment(user_id)}",
                 Recommendation,
-                query={"n": n, "offset": offset, "genres": genres, "match": match, "mode": mode, "explain": explain},
+                query={
+                    "n": n,
+                    "offset": offset,
+                    "genres": genres,
+                    "match": match,
+                    "mode": mode,
+                    "explain": explain,
+                    "preferences": preferences,
+                    "model": model,
+                },
                 opens=(Open(("items",), ListedItem),),
             ),
             options,
@@ -97,11 +115,12 @@ class RecommendCalls(Asks):
     def recommend_batch(
         self, requests: Sequence[RecommendRequest], *, options: CallOptions | None = None
     ) -> BatchReply:
-        """Many requests for a list in one; each gets its result or its problem, all from the same bundle.
+        """Many requests for a list in one; each gets its result or its problem, those of one model from the same
+        bundle.
 
         The other arguments are the members of BatchRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
         invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return self._ask(
@@ -141,15 +160,17 @@ class AsyncRecommendCalls(AsyncAsks):
         exclude_items: Sequence[str | int] | None = None,
         candidates: Sequence[str | int] | None = None,
         steer: Steer | None = None,
+        preferences: bool | None = None,
         explain: bool | None = None,
         fields: Sequence[str] | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> Recommendation:
         """A list for a stored user, a history, or both, with conditions, steering and reasons.
 
         The other arguments are the members of RecommendRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
         invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return await self._ask(
@@ -168,8 +189,10 @@ class AsyncRecommendCalls(AsyncAsks):
                     exclude_items=exclude_items,
                     candidates=candidates,
                     steer=steer,
+                    preferences=preferences,
                     explain=explain,
                     fields=fields,
+                    model=model,
                 ),
                 opens=(Open(("items",), ListedItem),),
             ),
@@ -186,14 +209,19 @@ class AsyncRecommendCalls(AsyncAsks):
         match: Literal["any", "all"] | None = None,
         mode: Literal["soft", "strict", "both"] | None = None,
         explain: bool | None = None,
+        preferences: bool | None = None,
+        model: str | None = None,
         options: CallOptions | None = None,
     ) -> Recommendation:
         """The same for a stored user, with parameters; repeat `genres` for several of them.
 
         n: How many items are asked for. Default: 10.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        model: Name of the served model that is to answer; null = that of the user's arm where users are split
+        between models, else the default one.
+
+        Problems: unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return await self._ask(
             Call(
@@ -201,7 +229,16 @@ class AsyncRecommendCalls(AsyncAsks):
                 "GET",
                 f"/recommend/{segment(user_id)}",
                 Recommendation,
-                query={"n": n, "offset": offset, "genres": genres, "match": match, "mode": mode, "explain": explain},
+                query={
+                    "n": n,
+                    "offset": offset,
+                    "genres": genres,
+                    "match": match,
+                    "mode": mode,
+                    "explain": explain,
+                    "preferences": preferences,
+                    "model": model,
+                },
                 opens=(Open(("items",), ListedItem),),
             ),
             options,
@@ -210,11 +247,12 @@ class AsyncRecommendCalls(AsyncAsks):
     async def recommend_batch(
         self, requests: Sequence[RecommendRequest], *, options: CallOptions | None = None
     ) -> BatchReply:
-        """Many requests for a list in one; each gets its result or its problem, all from the same bundle.
+        """Many requests for a list in one; each gets its result or its problem, those of one model from the same
+        bundle.
 
         The other arguments are the members of BatchRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
         invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return await self._ask(

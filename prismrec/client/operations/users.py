@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 from prismrec.client.asking import Asks, AsyncAsks
 from prismrec.client.calls import Call, CallOptions, segment
+from prismrec.client.models.shared import Steer
 from prismrec.client.models.users import (
     Erased,
     InteractionAsked,
     InteractionsReply,
     InteractionsRequest,
+    PreferencesFound,
+    PreferencesRequest,
     UserEntry,
     UserFound,
     UserList,
@@ -25,7 +28,7 @@ class UsersCalls(Asks):
     def list_users(
         self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
     ) -> UserList:
-        """The users with a history, in the order of their ids.
+        """The users of whom anything is stored, in the order of their ids.
 
         limit: How many at most. Default: 20.
 
@@ -43,7 +46,7 @@ class UsersCalls(Asks):
         return pages(lambda cursor: self.list_users(limit=limit, cursor=cursor, options=options))
 
     def get_user(self, user_id: str | int, *, options: CallOptions | None = None) -> UserFound:
-        """A user's history, oldest first.
+        """A user's history, oldest first, and whether preferences are stored.
 
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, no-bundle, storage-unavailable, deadline.
@@ -51,7 +54,7 @@ class UsersCalls(Asks):
         return self._ask(Call("get_user", "GET", f"/users/{segment(user_id)}", UserFound), options)
 
     def erase_user(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
-        """Remove everything that is known of a user.
+        """Remove everything that is known of a user, preferences included.
 
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, storage-unavailable, deadline.
@@ -88,6 +91,53 @@ class UsersCalls(Asks):
             options,
         )
 
+    def get_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> PreferencesFound:
+        """What steers this user's lists where a request does not say. `unknown-user` where nothing was put.
+
+        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, storage-unavailable, deadline.
+        """
+        return self._ask(
+            Call("get_preferences", "GET", f"/users/{segment(user_id)}/preferences", PreferencesFound), options
+        )
+
+    def put_preferences(
+        self, user_id: str | int, steer: Steer, *, model: str | None = None, options: CallOptions | None = None
+    ) -> PreferencesFound:
+        """Keep how this user wants to be steered, in place of what was kept; no history is needed.
+
+        Checked as in a request, against the bundle of `model` or, left out, the one that answers this user, whose
+        factors it then speaks of. The answer comes once the write is durable; the last write wins, and the same
+        again changes nothing.
+
+        model: Name of the served model that is to answer; null = that of the user's arm where users are split
+        between models, else the default one.
+
+        The other arguments are the members of PreferencesRequest.
+
+        Problems: malformed, unauthorized, forbidden, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
+        """
+        return self._ask(
+            Call(
+                "put_preferences",
+                "PUT",
+                f"/users/{segment(user_id)}/preferences",
+                PreferencesFound,
+                query={"model": model},
+                body=PreferencesRequest(steer=steer),
+            ),
+            options,
+        )
+
+    def erase_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
+        """Remove a user's preferences; the history stays. `unknown-user` where nothing was put.
+
+        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, storage-unavailable, deadline.
+        """
+        return self._ask(Call("erase_preferences", "DELETE", f"/users/{segment(user_id)}/preferences", Erased), options)
+
 
 class AsyncUsersCalls(AsyncAsks):
     """Operations of `users`."""
@@ -95,7 +145,7 @@ class AsyncUsersCalls(AsyncAsks):
     async def list_users(
         self, *, limit: int | None = None, cursor: str | None = None, options: CallOptions | None = None
     ) -> UserList:
-        """The users with a history, in the order of their ids.
+        """The users of whom anything is stored, in the order of their ids.
 
         limit: How many at most. Default: 20.
 
@@ -113,7 +163,7 @@ class AsyncUsersCalls(AsyncAsks):
         return async_pages(lambda cursor: self.list_users(limit=limit, cursor=cursor, options=options))
 
     async def get_user(self, user_id: str | int, *, options: CallOptions | None = None) -> UserFound:
-        """A user's history, oldest first.
+        """A user's history, oldest first, and whether preferences are stored.
 
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, no-bundle, storage-unavailable, deadline.
@@ -121,7 +171,7 @@ class AsyncUsersCalls(AsyncAsks):
         return await self._ask(Call("get_user", "GET", f"/users/{segment(user_id)}", UserFound), options)
 
     async def erase_user(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
-        """Remove everything that is known of a user.
+        """Remove everything that is known of a user, preferences included.
 
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, storage-unavailable, deadline.
@@ -156,4 +206,53 @@ class AsyncUsersCalls(AsyncAsks):
                 body=InteractionsRequest(interactions=interactions),
             ),
             options,
+        )
+
+    async def get_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> PreferencesFound:
+        """What steers this user's lists where a request does not say. `unknown-user` where nothing was put.
+
+        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, storage-unavailable, deadline.
+        """
+        return await self._ask(
+            Call("get_preferences", "GET", f"/users/{segment(user_id)}/preferences", PreferencesFound), options
+        )
+
+    async def put_preferences(
+        self, user_id: str | int, steer: Steer, *, model: str | None = None, options: CallOptions | None = None
+    ) -> PreferencesFound:
+        """Keep how this user wants to be steered, in place of what was kept; no history is needed.
+
+        Checked as in a request, against the bundle of `model` or, left out, the one that answers this user, whose
+        factors it then speaks of. The answer comes once the write is durable; the last write wins, and the same
+        again changes nothing.
+
+        model: Name of the served model that is to answer; null = that of the user's arm where users are split
+        between models, else the default one.
+
+        The other arguments are the members of PreferencesRequest.
+
+        Problems: malformed, unauthorized, forbidden, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
+        """
+        return await self._ask(
+            Call(
+                "put_preferences",
+                "PUT",
+                f"/users/{segment(user_id)}/preferences",
+                PreferencesFound,
+                query={"model": model},
+                body=PreferencesRequest(steer=steer),
+            ),
+            options,
+        )
+
+    async def erase_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
+        """Remove a user's preferences; the history stays. `unknown-user` where nothing was put.
+
+        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, storage-unavailable, deadline.
+        """
+        return await self._ask(
+            Call("erase_preferences", "DELETE", f"/users/{segment(user_id)}/preferences", Erased), options
         )
