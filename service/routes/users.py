@@ -13,7 +13,7 @@ from service.errors import StorageUnavailableError, UnknownUserError
 from service.openapi import errors
 from service.operation import reply, resource
 from service.preferences import UNREADABLE
-from service.schemas.base import PageCursor, PageLimit, UserId
+from service.schemas.base import Model, PageCursor, PageLimit, UserId
 from service.schemas.steering import PreferencesFound, PreferencesRequest, Steer
 from service.schemas.users import (
     Erased,
@@ -129,16 +129,19 @@ async def get_preferences(request: Request, user_id: Annotated[UserId, Path()]) 
 @router.put(
     "/users/{user_id}/preferences",
     response_model=PreferencesFound,
-    responses=errors("storage-full", "no-bundle", *STORE_ERRORS),
+    responses=errors("unknown-model", "storage-full", "no-bundle", *STORE_ERRORS),
 )
-async def put_preferences(request: Request, user_id: Annotated[UserId, Path()], asked: PreferencesRequest) -> Response:
+async def put_preferences(
+    request: Request, user_id: Annotated[UserId, Path()], asked: PreferencesRequest, model: Model = None
+) -> Response:
     """Keep how this user wants to be steered, in place of what was kept; no history is needed.
 
-    Checked as in a request, against the bundle that answers this user. The answer comes once the write is durable; the
-    last write wins, and the same again changes nothing.
+    Checked as in a request, against the bundle of `model` or, left out, the one that answers this user, whose factors
+    it then speaks of. The answer comes once the write is durable; the last write wins, and the same again changes
+    nothing.
     """
     state = state_of(request)
-    loaded = answering(request, user_id=user_id).loaded
+    loaded = answering(request, model, user_id).loaded
     steer = asked.steer
     shift_of(loaded, factors=steer.factors, attributes=steer.attributes, lock=steer.lock)
     text = steer.model_dump_json()

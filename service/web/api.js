@@ -6,6 +6,11 @@ export class Problem extends Error {
   constructor(problem) { super(problem.detail ?? "the service did not answer"); this.problem = problem; }
 }
 
+let model = null;
+
+// Where several models are served, the one whose factors the page shows answers, whoever is asked about.
+export function speakTo(name) { model = name; }
+
 // GET without a body, POST with one.
 export const ask = (path, body, signal) => send(body === undefined ? "GET" : "POST", path, body, signal);
 
@@ -13,6 +18,8 @@ export async function send(method, path, body, signal) {
   const headers = { accept: "application/json" };
   if (key()) headers["X-API-Key"] = key();
   if (body !== undefined) headers["content-type"] = "application/json";
+  if (model && method === "POST") body = { ...body, model };
+  if (model && method === "PUT") path += `?model=${encodeURIComponent(model)}`;
   const reply = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
   const answer = await reply.json().catch(() => ({ detail: `the service answered ${reply.status}` }));
   if (!reply.ok) throw new Problem(answer);

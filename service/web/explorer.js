@@ -1,6 +1,6 @@
 // The page: its tabs, and what is served.
 
-import { ask, clearTrouble, h, report } from "/web/api.js";
+import { ask, clearTrouble, h, report, speakTo } from "/web/api.js";
 import { coldstartView } from "/web/coldstart.js";
 import { factorsView } from "/web/factors.js";
 import { recommendView } from "/web/recommend.js";
@@ -10,7 +10,8 @@ const view = document.getElementById("view");
 const tabs = document.getElementById("tabs");
 
 async function showModel() {
-  const { serving } = await ask("/bundles");
+  const { serving, models } = await ask("/bundles");
+  speakTo(models.length > 1 ? serving?.model : null);
   const text = serving ? `${serving.model} ${serving.version} · ${serving.kind} · ${serving.n_items} items · ${serving.n_latent} factors` : "no model is loaded yet";
   document.getElementById("model").textContent = text;
 }
@@ -20,7 +21,8 @@ async function open() {
   for (const tab of tabs.children) tab.setAttribute("aria-selected", tab.dataset.view === name);
   try {
     clearTrouble();
-    await Promise.all([VIEWS[name][1](view), showModel()]);
+    await showModel();
+    await VIEWS[name][1](view);
   } catch (error) { view.replaceChildren(); report(error); }
 }
 

@@ -245,6 +245,28 @@ def test_preferences_are_checked_against_and_bound_to_the_users_arm(own: AppClie
     assert own.post("/recommend", {"user_id": user}).json()["steering"]["ignored"] == []
     elsewhere = own.post("/recommend", {"user_id": user, "model": "demo"}).json()
     assert "another bundle" in elsewhere["steering"]["ignored"][0]
+    path = f"/users/{user}/preferences"
+    put = own.request("PUT", path, json={"steer": {"factors": {"0": 1.0}}}, params={"model": "demo"})
+    assert put.json()["bundle_id"] == bundle_of(own, "demo")
+    assert_problem(own.request("PUT", path, json={"steer": {}}, params={"model": "x"}), 404, "unknown-model")
+
+
+def test_watchers_of_all_models_start_and_stop_with_the_application(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "models", name="demo")
+    make_bundle(tmp_path / "models", name="other", seed=5)
+    with open_client(tmp_path, slot=Slot(), serve="demo,other") as client:
+
+        async def live() -> None:
+            async with client.app.router.lifespan_context(client.app):
+                for _ in range(500):
+                    if all(place.slot.current is not None for place in client.state.models.places):
+                        return
+                    await asyncio.sleep(0.01)
+
+        client._loop.run_until_complete(live())
+        assert [place.slot.require().manifest.name for place in client.state.models.places] == ["demo", "other"]
+        threads = [place.watcher._thread for place in client.state.models.places]
+        assert not any(thread is None or thread.is_alive() for thread in threads)
 
 
 class Gated:
