@@ -194,7 +194,7 @@ bench-complexity: setup
 	$(BIN)/python -m benchmarks.complexity --data $(DATA) --jobs $(JOBS) $(if $(QUICK),--quick)
 
 docker: setup
-	$(BIN)/python -m pytest tests/e2e/test_compose.py tests/deploy/test_scale.py
+	$(BIN)/python -m pytest tests/e2e/test_compose.py tests/deploy/test_scale.py tests/deploy/test_obs.py
 
 # Resolved in a fresh environment, from these extras only: what somebody tried out in .venv does not get in.
 lock: | $(BIN)/python
