@@ -14,7 +14,7 @@ import pytest
 
 from bundle.manifest import encode
 from bundle.writer import write_bundle
-from tests.builders import builder_catalogue, builder_model, make_payload
+from tests.builders import builder_catalogue, builder_model, make_bundle, make_payload
 from tests.service.browser import BROWSER, Page, browsing
 from tests.service.test_process import _serving
 
@@ -279,3 +279,22 @@ def test_page_fits_its_window_and_asks_nobody_else(visit: Visit, service, view: 
     page.value("fetch('https://elsewhere.invalid/').catch(() => 0)")
     assert page.value("document.documentElement.scrollWidth") > width
     assert errors(page) != []
+
+
+def test_page_of_several_models_asks_the_one_whose_factors_it_shows(tmp_path: Path, browser: Page) -> None:
+    bundle_with_markup(tmp_path / "models")
+    make_bundle(tmp_path / "models", name="other", seed=5)
+    settings = {"SERVE": "demo,other", "SPLIT": "demo:0,other:1", "LOG_LEVEL": "error"}
+    with _serving(tmp_path, **settings) as (_, service):
+        service.post(
+            "/users/42/interactions", json={"interactions": [{"item_id": "m0"}]}, headers={"Idempotency-Key": "one"}
+        )
+        shown, arm = listed(service, user_id="42", model="demo"), listed(service, user_id="42")
+        assert (arm["model"], arm["ids"] != shown["ids"]) == ("other", True)
+        page = Visit(browser, str(service.base_url).rstrip("/")).open()
+        page.wait(f"listed() === '{shown['ids']}'")
+        slide(page, "factor 1", to=1)
+        page.wait("all('button').some((node) => node.textContent === 'Save' && !node.disabled)")
+        page.value("all('button').find((node) => node.textContent === 'Save').click()")
+        page.wait("said('.steer').includes('saved for user 42') && !said('.steer').includes('not saved')")
+        assert service.get("/users/42/preferences").json()["bundle_id"] == shown["bundle_id"]
