@@ -1,4 +1,4 @@
-"""The code blocks of README.md, models/README.md and docs/client.md, run as a reader would; the convention is in tests/documents.py."""
+"""The code blocks of README.md, models/README.md and docs/client.md, run as a reader would (tests/documents.py)."""
 
 from __future__ import annotations
 
