@@ -68,6 +68,8 @@ class Moment:
         return Answering(self.default.require() if taken is None else taken, arm)
 
     def _of(self, model: str) -> SlotState:
+        if not self.named:
+            self.default.require()  # there is no bundle, and so no name, yet
         if model not in self.named:
             raise unknown_model(self.named)
         return self.named[model]

@@ -156,10 +156,11 @@ async def swap_once(http: httpx.AsyncClient, models: Path, swap: int) -> None:
 def mixing_now(slot: Slot) -> SlotState:
     """The control's reading of a slot: the bundle of one moment with the graphs of another."""
     first = slot._now
-    time.sleep(0.002)
+    if first.current is None or first.current.manifest.name != SWAPPED:
+        return first
+    time.sleep(0.02)
     second = slot._now
-    if first.current is None or second.current is None:
-        return second
+    assert second.current is not None
     return dataclasses.replace(second, current=LoadedBundle(first.current.bundle, second.current._graphs))
 
 

@@ -105,7 +105,8 @@ def test_swaps_under_load_fail_nothing_and_every_reply_is_of_the_bundle_it_names
 
 
 def test_slot_that_takes_the_reference_twice_is_found_out(tmp_path: Path, truth: Truth) -> None:
-    seen, _ = swapped(tmp_path, truth, MIXING, swaps=12)
+    seen, _ = swapped(tmp_path, truth, MIXING, swaps=10)
+    print(f"{len(seen.mixed)} of {sum(seen.by_bundle.values())} replies were of no bundle")
     assert seen.mixed  # the control: half a bundle is seen where there is one
 
 

@@ -215,6 +215,15 @@ def test_without_the_setting_the_only_model_may_be_named(client: AppClient) -> N
     assert problem["hint"] == "served are demo"
 
 
+def test_any_name_waits_for_the_first_bundle_of_the_only_model(tmp_path: Path) -> None:
+    with open_client(tmp_path, slot=Slot()) as client:
+        assert_problem(client.post("/recommend", {"history": HISTORY, "model": "demo"}), 503, "no-bundle")
+        assert client.get("/health/ready").json()["models"][0]["model"] is None
+    with open_client(tmp_path, slot=Slot(), model="demo") as client:
+        assert_problem(client.post("/recommend", {"history": HISTORY, "model": "demo"}), 503, "no-bundle")
+        assert_problem(client.post("/recommend", {"history": HISTORY, "model": "other"}), 404, "unknown-model")
+
+
 def test_model_is_swapped_refused_and_rolled_back_alone(own: AppClient, tmp_path: Path) -> None:
     models = tmp_path / "models"
     before = {name: bundle_of(own, name) for name in ("demo", "other")}
