@@ -1,0 +1,52 @@
+"""The served processes of the soak: `python -m tests.faults.soaked VARIANT`, the real service or one that leaks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from service.__main__ import main
+from service.middleware import _Exchange
+from service.slot import Slot
+
+HONEST, REPLIES, BUNDLES, FILES = "honest", "replies", "bundles", "files"
+"""The service as it is; and the controls: every reply, every bundle, a file descriptor a swap is kept for ever."""
+
+_kept: list[Any] = []
+
+
+def keep_replies() -> None:
+    """Copies: what uvloop was given may be shared with what it still writes."""
+    send = _Exchange.send
+
+    async def sent(self: _Exchange, message: Any) -> None:
+        _kept.append(bytes(bytearray(message.get("body", b""))))
+        await send(self, message)
+
+    _Exchange.send = sent  # type: ignore[method-assign]
+
+
+def keep_bundles() -> None:
+    swap = Slot.swap
+
+    def swapped(self: Slot, loaded: Any, report: Any) -> None:
+        _kept.append(loaded)
+        swap(self, loaded, report)
+
+    Slot.swap = swapped  # type: ignore[method-assign]
+
+
+def keep_files() -> None:
+    swap = Slot.swap
+
+    def swapped(self: Slot, loaded: Any, report: Any) -> None:
+        _kept.append(Path("/dev/null").open("rb"))
+        swap(self, loaded, report)
+
+    Slot.swap = swapped  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    {HONEST: lambda: None, REPLIES: keep_replies, BUNDLES: keep_bundles, FILES: keep_files}[sys.argv[1]]()
+    sys.exit(main())
