@@ -84,14 +84,14 @@ def query_of(
     excluded = idmap.split(request.exclude_items)
     candidates = None if request.candidates is None else idmap.split(request.candidates)
     unknown = [*taken.unknown, *excluded.unknown, *(candidates.unknown if candidates else ())]
-    older = taken.indices[: -LIMITS.history] if request.exclude_seen else []
     query = Query(
         history=tuple(taken.indices[-LIMITS.history :]),
         n=request.n,
         offset=request.offset,
         condition=condition_of(loaded, request.condition),
-        exclude=frozenset((*excluded.indices, *older)),
+        exclude=frozenset(excluded.indices),
         exclude_seen=request.exclude_seen,
+        older=frozenset(taken.indices[: -LIMITS.history]),
         candidates=None if candidates is None else tuple(candidates.indices),
         shift=None if steering is None else steering.shift,
     )

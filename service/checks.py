@@ -23,6 +23,7 @@ def check_query(query: Query, *, n_items: int, n_latent: int) -> None:
     if len(query.history) > LIMITS.history:
         raise InvalidRequestError.field("/history", f"has {len(query.history)} items, at most {LIMITS.history}")
     check_indices(query.history, n_items=n_items, pointer="/history")
+    check_indices(query.older, n_items=n_items, pointer="/history")
     check_indices(query.exclude, n_items=n_items, pointer="/exclude_items")
     check_indices(query.candidates or (), n_items=n_items, pointer="/candidates")
     if query.shift is not None and (query.shift.shape != (n_latent,) or not np.isfinite(query.shift).all()):

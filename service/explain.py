@@ -74,7 +74,7 @@ def explain_item(
         score=score,
         probability=float(np.exp(score - ranking.log_normaliser(scores))),
         rank=None if not_listed else int(ranking.ranks_of(item_ix, scores[None, :], loaded.allowed(query))[0]),
-        seen=item_ix in query.history,
+        seen=item_ix in query.seen,
         not_listed=not_listed,
         base_value=base.value,
         condition_gain=base.gain,
@@ -187,7 +187,7 @@ def _explained_share(views: Sequence[FactorContribution], history: Sequence[Hist
 def _not_listed(loaded: LoadedBundle, query: Query, item_ix: int) -> str | None:
     if bool(loaded.allowed(query)[item_ix]):
         return None
-    if query.exclude_seen and item_ix in query.history:
+    if query.exclude_seen and item_ix in query.seen:
         return "seen"
     masked = query.condition is not None and loaded.satisfied(query.condition, [item_ix]) == 0.0
     return "condition" if masked else "excluded"

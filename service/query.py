@@ -45,7 +45,8 @@ class Query:
 
     history       item indices; duplicates count once, the order does not matter (the newest is last, by convention)
     n, offset     ranks offset + 1 .. offset + n are returned
-    exclude       item indices never returned; exclude_seen adds the history to them
+    exclude       item indices never returned; exclude_seen adds the history and `older` to them
+    older         item indices that were seen before what `history` has room for: not scored, but seen
     candidates    rank only these items (None = the whole catalogue)
     shift         float32 [n_latent] added to the encoder's mean (steering), or None
     """
@@ -56,8 +57,14 @@ class Query:
     condition: Condition | None = None
     exclude: frozenset[int] = field(default_factory=frozenset)
     exclude_seen: bool = True
+    older: frozenset[int] = field(default_factory=frozenset)
     candidates: tuple[int, ...] | None = None
     shift: FloatArray | None = None
+
+    @property
+    def seen(self) -> frozenset[int]:
+        """All that the user has, scored or not."""
+        return self.older.union(self.history)
 
     def moved(self, mu: FloatArray) -> FloatArray:
         """The point that is decoded, float32 [n_latent]: the encoder's mean and the shift."""

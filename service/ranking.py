@@ -27,7 +27,7 @@ def allowed_items(n_items: int, query: Query, *, satisfying: Mask | None) -> Mas
     if query.condition is not None and query.condition.is_strict and satisfying is not None:
         allowed &= satisfying
     if query.exclude_seen:
-        allowed[list(query.history)] = False
+        allowed[list(query.seen)] = False
     if query.exclude:
         allowed[list(query.exclude)] = False
     return allowed

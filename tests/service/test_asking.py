@@ -10,6 +10,7 @@ import pytest
 from service import asking
 from service.asking import query_of
 from service.engine import LoadedBundle
+from service.explain import explain_item
 from service.limits import LIMITS
 from service.loader import load_bundle
 from service.schemas.recommend import RecommendRequest
@@ -37,7 +38,17 @@ def test_items_past_the_limit_are_not_scored_but_stay_seen(loaded: LoadedBundle)
     listed = {item.item_ix for item in loaded.recommend(put.query).items}
     assert not listed & {0, 1, 2, 3, 4}
     again = query_of(loaded, RecommendRequest(history=[], n=50, exclude_seen=False), ("m0", "m1", "m2", "m3", "m4"))
-    assert not again.query.exclude
+    assert {0, 1} <= {item.item_ix for item in loaded.recommend(again.query).items}
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize(("item", "seen"), [(0, True), (4, True), (5, False)])
+def test_item_past_the_limit_is_explained_as_seen(loaded: LoadedBundle, item: int, seen: bool) -> None:
+    for exclude_seen in (True, False):
+        asked = RecommendRequest(history=[], n=50, exclude_seen=exclude_seen)
+        told = explain_item(loaded, query_of(loaded, asked, ("m0", "m1", "m2", "m3", "m4")).query, item)
+        assert told.seen is seen
+        assert told.not_listed == ("seen" if seen and exclude_seen else None)
 
 
 @pytest.mark.usefixtures("short")
