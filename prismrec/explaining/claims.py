@@ -124,9 +124,16 @@ def _removals(users: Users) -> list[Claim]:
         Claim(
             "counterfactuals are found",
             found.coverage.mean >= COVERAGE,
-            f"for {interval(found.coverage)} of the items of the lists (required: {COVERAGE:g}), for "
-            f"{interval(found.strict)} while the removed items are kept off the list; of {found.widened[0]} "
-            f"others a search that asks the model about every set of a beam of {BEAM} finds one for {found.widened[1]}",
+            f"for {interval(found.coverage)} of the items of the lists (required: {COVERAGE:g}), by what a plain "
+            "request without the set lists",
+        ),
+        _optional(
+            Claim(
+                "counterfactuals are found while the removed items are kept off the list, too",
+                found.strict.mean >= COVERAGE,
+                f"for {interval(found.strict)}; of {found.widened[0]} items without any set a search that asks the "
+                f"model about every set of a beam of {BEAM} finds one for {found.widened[1]}",
+            )
         ),
         Claim(
             "counterfactuals are cheap enough",

@@ -49,11 +49,20 @@ def test_what_is_not_better_is_named():
     assert "touch or are worse: DEL of random, INS of random" in said
 
 
+KEPT_OFF = "counterfactuals are found while the removed items are kept off the list, too"
+
+
+def test_sets_that_are_not_there_are_not_found_by_either_rule():
+    claims = judged(users(removals=[removal(1, 2), removal(2, 0)]))
+    assert failed(users(removals=[removal(1, 2), removal(2, 0)])) == {"counterfactuals are found", KEPT_OFF}
+    assert claims["counterfactuals are found"].required and not claims[KEPT_OFF].required
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"residual": 2e-4}, "base, factors and direct parts make the score, as it is"),
-        ({"removals": [removal(1, 2), removal(2, 0)]}, "counterfactuals are found"),
+        ({"removals": [removal(1, 2), removal(2, 3, offered=True)]}, KEPT_OFF),
         ({"removals": [removal(1, 2, confirmed=False)]}, "counterfactuals are valid"),
         ({"removals": [removal(1, 2, cost=31.0)]}, "counterfactuals are cheap enough"),
     ],
