@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tests.faults.served import LATENTS, ML_1M_ITEMS, served
-from tests.faults.soaked import BUNDLES, HONEST, REPLIES, FILES
+from tests.faults.soaked import BUNDLES, FILES, HONEST, REPLIES
 from tests.faults.soaking import MAX_SLOPE, Plan, Seen, make_models, soak, verdict_of
 
 WINDOW = 300.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from service.__main__ import main
@@ -41,7 +41,7 @@ def keep_files() -> None:
     swap = Slot.swap
 
     def swapped(self: Slot, loaded: Any, report: Any) -> None:
-        _kept.append(Path("/dev/null").open("rb"))
+        _kept.append(os.open("/dev/null", os.O_RDONLY))
         swap(self, loaded, report)
 
     Slot.swap = swapped  # type: ignore[method-assign]
