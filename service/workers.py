@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
+from threading import Event
 from time import perf_counter_ns
 from typing import ParamSpec, TypeVar
 
@@ -13,14 +14,22 @@ from service.errors import DeadlineError, OverloadedError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_given_up: ContextVar[Event | None] = ContextVar("given_up", default=None)
+
+
+def stop_if_late() -> None:
+    """Between the parts of long work: raises DeadlineError where nobody waits for the rest of it any more."""
+    late = _given_up.get()
+    if late is not None and late.is_set():
+        raise DeadlineError("nobody waits for this answer any more")
 
 
 class Workers:
     """`threads` calls at a time and `queue` more waiting.
 
-    A call past its deadline cannot be stopped; its thread counts as busy until it ends, so a slow model fills the
-    pool and is answered with `overloaded` rather than with ever more threads. A call sees the context variables of
-    who asked for it.
+    A call past its deadline ends where it next asks `stop_if_late`; until then its thread counts as busy, so a slow
+    model fills the pool and is answered with `overloaded` rather than with ever more threads. A call sees the context
+    variables of who asked for it.
     busy_changed gets the number of calls running or waiting, refused "full" or "late"; both are called on the event
     loop. waited gets when a call was submitted and when a thread took it (perf_counter_ns), in that thread.
     """
@@ -51,9 +60,10 @@ class Workers:
         if self._busy >= self._room:
             self._refused("full")
             raise OverloadedError("all workers are busy and the queue is full")
-        asked = perf_counter_ns()
+        asked, late = perf_counter_ns(), Event()
 
         def work() -> T:
+            _given_up.set(late)
             self._waited(asked, perf_counter_ns())
             return call(*args, **kwargs)
 
@@ -66,6 +76,7 @@ class Workers:
         except TimeoutError:
             if waiting.done() and not waiting.cancelled():
                 return waiting.result()  # the call itself raised TimeoutError, or ended at the last moment
+            late.set()
             future.cancel()  # one that still waits in the queue need not run at all
             self._refused("late")
             raise DeadlineError(f"no answer within {self._deadline:g} s") from None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.errors import DeadlineError, OverloadedError
-from service.workers import Workers
+from service.workers import Workers, stop_if_late
 
 
 @pytest.fixture
@@ -89,3 +89,38 @@ def test_call_that_waited_past_its_deadline_never_runs(gate: threading.Event) ->
 
 def _time_out() -> None:
     raise TimeoutError
+
+
+def test_late_call_ends_where_it_asks_whether_it_is_late(gate: threading.Event) -> None:
+    steps: list[int] = []
+
+    def work() -> None:
+        for step in range(3):
+            stop_if_late()
+            steps.append(step)
+            gate.wait()
+
+    async def scenario() -> None:
+        workers = Workers("t", threads=1, queue=1, deadline=0.05)
+        with pytest.raises(DeadlineError):
+            await workers.run(work)
+        gate.set()
+        await _until_free(workers)
+        assert steps == [0]
+        await workers.run(work)  # the control: who is in time is not stopped, in the same thread
+        assert steps == [0, 0, 1, 2]
+        workers.close()
+
+    asyncio.run(scenario())
+
+
+def test_work_outside_of_a_pool_is_never_late() -> None:
+    stop_if_late()
+
+
+async def _until_free(workers: Workers) -> None:
+    for _ in range(200):
+        if workers.busy == 0:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the thread is still busy")
