@@ -31,6 +31,8 @@ ACCESS: Mapping[str, Scope | None] = MappingProxyType(
         "list_conditions": "read",
         "latent_map": "read",
         "get_user": "read",
+        # Who writes for users answers for their data: export and erasure go together. The keys of writes are in it.
+        "export_user": "write",
         "append_interactions": "write",
         "erase_user": "write",
         "get_preferences": "read",

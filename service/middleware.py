@@ -12,8 +12,8 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.body import ClientGoneError, read_body
-from service.errors import InternalError, ServiceError
+from service.body import ClientGoneError, LateBodyError, read_body
+from service.errors import InternalError, OverloadedError, ServiceError
 from service.metrics import UNMATCHED
 from service.problems import problem_response
 from service.state import State
@@ -22,6 +22,8 @@ CLIENT_GONE = 499
 MAX_FRAMES = 20
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 BATCH_PATHS = frozenset({"/recommend/batch"})
+ALWAYS = frozenset({"/health/live", "/health/ready"})
+"""Answered however long they waited: a busy process must not be taken for a dead one."""
 
 
 class Edge:
@@ -51,8 +53,11 @@ class Edge:
         limits = self._state.limits
         limit = limits.batch_body_bytes if exchange.scope["path"] in BATCH_PATHS else limits.body_bytes
         try:
-            body = await read_body(exchange.headers, receive, limit=limit)
+            self._check_wait(exchange)
+            body = await read_body(exchange.headers, receive, limit=limit, seconds=limits.body_seconds)
         except ServiceError as error:
+            if isinstance(error, LateBodyError):
+                self._state.metrics.observe_cut("body-late")
             # The rest of the body may still be on its way: this connection cannot carry another request.
             await self._refuse(exchange, error, receive, {"Connection": "close"})
             return
@@ -63,6 +68,12 @@ class Edge:
             if exchange.status is not None:
                 raise  # the reply has begun; only closing the connection tells the client
             await self._refuse(exchange, InternalError("the service met an error it did not foresee"), receive)
+
+    def _check_wait(self, exchange: _Exchange) -> None:
+        """Raise OverloadedError for a request that waited too long for the event loop; nobody may wait for ever."""
+        if exchange.waited > self._state.limits.wait_seconds and exchange.scope["path"] not in ALWAYS:
+            self._state.metrics.observe_cut("waited")
+            raise OverloadedError("the service has more requests than it can answer in time")
 
     def _report(self, exchange: _Exchange, error: Exception) -> None:
         self._state.log.error(
@@ -105,7 +116,9 @@ class _Exchange:
     """One request and what is known of its reply. HEAD is answered as GET without the content."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self.started = time.perf_counter()
+        now = time.perf_counter()
+        self.started: float = scope.get("prismrec.arrived", now)
+        self.waited = now - self.started
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id = _request_id(self.headers)
@@ -118,7 +131,7 @@ class _Exchange:
     def route(self) -> str:
         """The template of the route that matched; a path nobody has would make a metric series of its own."""
         page = self.scope.get("prismrec.page")
-        return str(page or getattr(self.scope.get("route"), "path", UNMATCHED))
+        return str(page or getattr(self.scope.get("route"), "path_format", UNMATCHED))
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import Path, Request
+from fastapi import Path, Query, Request
 from pydantic import Field, TypeAdapter
 from starlette.responses import Response
 
@@ -21,12 +21,13 @@ from service.observing import tell_explanation
 from service.openapi import errors
 from service.operation import reply, resource
 from service.profile import profile
-from service.schemas.base import ItemId, Model, TrueOrFalse, UserId, WholeNumber
+from service.schemas.base import A_USER, ItemId, Model, Preferences, TrueOrFalse, UserId, WholeNumber
 from service.schemas.explain import (
     CounterfactualFound,
     ExplainRequest,
     FactorShare,
     FidelityFound,
+    FidelityK,
     HistoryShare,
     ItemExplained,
     ProfileFactorFound,
@@ -63,13 +64,32 @@ async def explain(request: Request, asked: ExplainRequest) -> Response:
 @router.get("/explain/{user_id}", response_model=Explained, responses=ERRORS)
 async def explain_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
     request: Request,
-    user_id: Annotated[UserId, Path()],
-    item_id: ItemId | None = None,
-    top_factors: Annotated[TopFactors, WholeNumber] | None = None,
-    counterfactual: Annotated[bool, TrueOrFalse] = False,
-    fidelity: Annotated[bool, TrueOrFalse] = True,
-    n: Annotated[int, Field(ge=1, le=LIMITS.n), WholeNumber] = 10,
-    preferences: Annotated[bool, TrueOrFalse] = True,
+    user_id: Annotated[UserId, Path(description=A_USER)],
+    item_id: Annotated[ItemId | None, Query(description="The item to explain; left out = the user's profile.")] = None,
+    top_factors: Annotated[
+        Annotated[TopFactors, WholeNumber] | None,
+        Query(description="How many factors are told apart; left out = all. A profile passes over it."),
+    ] = None,
+    counterfactual: Annotated[
+        bool,
+        TrueOrFalse,
+        Query(description="Whether to look for items without which it leaves the list. A profile passes over it."),
+    ] = False,
+    fidelity: Annotated[
+        bool,
+        TrueOrFalse,
+        Query(description="Whether to measure how faithful the explanation is. A profile passes over it."),
+    ] = True,
+    fidelity_k: Annotated[
+        Annotated[FidelityK, WholeNumber] | None,
+        Query(description="Steps of that measurement; left out = 5. A profile passes over it."),
+    ] = None,
+    n: Annotated[
+        int,
+        Field(ge=1, le=LIMITS.n, description="Length of the list that a counterfactual takes the item out of."),
+        WholeNumber,
+    ] = 10,
+    preferences: Preferences = True,
     model: Model = None,
 ) -> Response:
     """The same for the history of a stored user."""
@@ -79,6 +99,7 @@ async def explain_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
         top_factors=top_factors,
         counterfactual=counterfactual,
         fidelity=fidelity,
+        fidelity_k=fidelity_k,
         n=n,
         preferences=preferences,
         model=model,

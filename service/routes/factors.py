@@ -16,7 +16,7 @@ from service.errors import UnknownFactorError
 from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
-from service.schemas.base import ModelParameter, PageCursor, PageLimit, WholeNumber
+from service.schemas.base import LAST_FACTOR, ModelParameter, PageCursor, PageLimit, WholeNumber
 from service.schemas.carriers import CarriedFound, CarrierFound, SpaceFound, SteeredFound, SteersFound
 from service.schemas.factors import (
     DirectionFound,
@@ -63,7 +63,9 @@ async def list_factors(
     responses=errors("unknown-factor", "unknown-model", "no-bundle"),
 )
 async def get_factor(
-    request: Request, factor: Annotated[int, WholeNumber, Path()], model: ModelParameter = None
+    request: Request,
+    factor: Annotated[int, WholeNumber, Path(ge=0, le=LAST_FACTOR, description="Number of the factor, from 0.")],
+    model: ModelParameter = None,
 ) -> Response:
     """One factor with all its evidence."""
     loaded = answering(request, model).loaded

@@ -12,7 +12,7 @@ from service.cursors import decode_offset, encode_cursor, page_of
 from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
-from service.schemas.base import ItemId, ModelParameter, N, PageCursor, PageLimit, WholeNumber
+from service.schemas.base import AN_ITEM, ItemId, ModelParameter, N, PageCursor, PageLimit, WholeNumber
 from service.schemas.items import (
     ConditionFound,
     ConditionList,
@@ -56,26 +56,13 @@ async def list_items(
 
 
 @router.get(
-    "/items/{item_id}", response_model=ItemDetail, responses=errors("unknown-item", "unknown-model", "no-bundle")
-)
-async def get_item(request: Request, item_id: Annotated[ItemId, Path()], model: ModelParameter = None) -> Response:
-    """One item with all its fields."""
-    loaded = answering(request, model).loaded
-    ix = item_index(loaded.catalogue.idmap, item_id)
-    show = fields_of(loaded.catalogue, field_names(loaded.catalogue))
-    return reply(
-        ItemDetail(item_id=item_id, popularity=loaded.catalogue.popularity[ix], bundle_id=loaded.bundle_id, **show(ix))
-    )
-
-
-@router.get(
-    "/items/{item_id}/similar",
+    "/items/{item_id:path}/similar",
     response_model=SimilarList,
     responses=errors("unknown-item", "unknown-model", "no-bundle", "overloaded", "deadline"),
 )
 async def similar_items(
     request: Request,
-    item_id: Annotated[ItemId, Path()],
+    item_id: Annotated[ItemId, Path(description=AN_ITEM)],
     n: Annotated[N, WholeNumber] = 10,
     model: ModelParameter = None,
 ) -> Response:
@@ -98,6 +85,23 @@ async def similar_items(
             ],
             bundle_id=loaded.bundle_id,
         )
+    )
+
+
+# An id may hold slashes, so it is the whole rest of the path; what comes after an id goes before it. An item whose id
+# ends in /similar has no page of its own: /items lists it with all its fields.
+@router.get(
+    "/items/{item_id:path}", response_model=ItemDetail, responses=errors("unknown-item", "unknown-model", "no-bundle")
+)
+async def get_item(
+    request: Request, item_id: Annotated[ItemId, Path(description=AN_ITEM)], model: ModelParameter = None
+) -> Response:
+    """One item with all its fields."""
+    loaded = answering(request, model).loaded
+    ix = item_index(loaded.catalogue.idmap, item_id)
+    show = fields_of(loaded.catalogue, field_names(loaded.catalogue))
+    return reply(
+        ItemDetail(item_id=item_id, popularity=loaded.catalogue.popularity[ix], bundle_id=loaded.bundle_id, **show(ix))
     )
 
 

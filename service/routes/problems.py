@@ -23,7 +23,9 @@ async def list_problems() -> Response:
 
 
 @router.get("/problems/{code}", response_model=ProblemType, responses=errors("not-found"))
-async def get_problem(code: Annotated[str, Path(max_length=64)]) -> Response:
+async def get_problem(
+    code: Annotated[str, Path(max_length=64, description="A problem code, as in `code`.")],
+) -> Response:
     """What one problem code means and what to do about it."""
     for found in _types():
         if found.code == code:

@@ -20,7 +20,7 @@ from service.openapi import errors
 from service.operation import reply, resource
 from service.problems import invalid_request, problem
 from service.query import Match, Mode, Ranking
-from service.schemas.base import Model, N, Name, TrueOrFalse, UserId, WholeNumber
+from service.schemas.base import A_USER, Model, N, Name, Preferences, TrueOrFalse, UserId, WholeNumber
 from service.schemas.problem import Problem
 from service.schemas.recommend import (
     BatchReply,
@@ -54,14 +54,18 @@ async def recommend(request: Request, asked: RecommendRequest) -> Response:
 @router.get("/recommend/{user_id}", response_model=Recommendation, responses=ERRORS)
 async def recommend_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
     request: Request,
-    user_id: Annotated[UserId, Path()],
+    user_id: Annotated[UserId, Path(description=A_USER)],
     n: Annotated[N, WholeNumber] = 10,
-    offset: Annotated[int, Field(ge=0, le=LIMITS.offset), WholeNumber] = 0,
-    genres: Annotated[list[Name] | None, Query(max_length=LIMITS.condition_values)] = None,
-    match: Match = "any",
-    mode: Mode = "soft",
-    explain: Annotated[bool, TrueOrFalse] = False,
-    preferences: Annotated[bool, TrueOrFalse] = True,
+    offset: Annotated[
+        int, Field(ge=0, le=LIMITS.offset, description="How many items at the top to pass over."), WholeNumber
+    ] = 0,
+    genres: Annotated[
+        list[Name] | None, Query(max_length=LIMITS.condition_values, description="Values that /conditions lists.")
+    ] = None,
+    match: Annotated[Match, Query(description="Whether an item must have any or all of `genres`.")] = "any",
+    mode: Annotated[Mode, Query(description="soft: the model's input; strict: a mask; both.")] = "soft",
+    explain: Annotated[bool, TrueOrFalse, Query(description="Whether each item comes with its reasons.")] = False,
+    preferences: Preferences = True,
     model: Model = None,
 ) -> Response:
     """The same for a stored user, with parameters; repeat `genres` for several of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 from fastapi import Header, Path, Request
@@ -13,20 +14,25 @@ from service.errors import StorageUnavailableError, UnknownUserError
 from service.openapi import errors
 from service.operation import reply, resource
 from service.preferences import UNREADABLE
-from service.schemas.base import Model, PageCursor, PageLimit, UserId
+from service.schemas.base import A_USER, Model, PageCursor, PageLimit, UserId
 from service.schemas.steering import PreferencesFound, PreferencesRequest, Steer
 from service.schemas.users import (
     Erased,
     HistoryEntry,
     InteractionsReply,
     InteractionsRequest,
+    KeptInteraction,
+    KeptPreferences,
+    KeptReceipt,
     UserEntry,
+    UserExport,
     UserFound,
     UserList,
 )
 from service.showing import title_of
 from service.state import answering, state_of
 from service.steer import shift_of
+from service.store import Store
 from service.store.protocol import Interaction, Preferences, Write
 
 router = resource("users")
@@ -65,7 +71,7 @@ async def list_users(
 
 
 @router.get("/users/{user_id}", response_model=UserFound, responses=errors("unknown-user", "no-bundle", *STORE_ERRORS))
-async def get_user(request: Request, user_id: Annotated[UserId, Path()]) -> Response:
+async def get_user(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
     """A user's history, oldest first, and whether preferences are stored."""
     state = state_of(request)
     catalogue = answering(request, user_id=user_id).loaded.catalogue
@@ -83,13 +89,59 @@ async def get_user(request: Request, user_id: Annotated[UserId, Path()]) -> Resp
     return reply(UserFound(user_id=user_id, n_items=len(entries), history=entries, preferences=has))
 
 
+@router.get("/users/{user_id}/export", response_model=UserExport, responses=errors("unknown-user", *STORE_ERRORS))
+async def export_user(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
+    """Everything that is kept of a user, in one document: for the user, before an erasure, or for a move elsewhere.
+
+    Needs no bundle. A history is bounded, and receipts of writes are kept for a day, so there are no pages.
+    """
+    state = state_of(request)
+    found = await state.storage.run(_exported, state.store, user_id, int(state.clock()))
+    if found is None:
+        raise UnknownUserError(NOTHING_STORED)
+    return reply(found)
+
+
+def _exported(store: Store, user_id: str, now: int) -> UserExport | None:
+    """None of a user of whom nothing is kept. Three reads: a write between them may be in some of the parts only."""
+    known, taken, writes = store.known(user_id), store.interactions(user_id) or (), store.writes(user_id)
+    if known is None and not taken and not writes:
+        return None
+    return UserExport(
+        user_id=user_id,
+        exported=now,
+        history=[KeptInteraction(item_id=one.item_id, timestamp=one.timestamp or 0) for one in taken],
+        preferences=None if known is None or known.preferences is None else _kept(known.preferences),
+        writes=[
+            KeptReceipt(
+                key=write.key,
+                at=write.at,
+                stored=write.stored,
+                duplicates=write.duplicates,
+                unknown_items=list(write.unknown_items),
+            )
+            for write in writes
+        ],
+    )
+
+
+def _kept(kept: Preferences) -> KeptPreferences:
+    try:
+        return KeptPreferences(steer=json.loads(kept.steer), bundle_id=kept.bundle_id, updated=kept.updated)
+    except ValueError as error:
+        raise StorageUnavailableError(UNREADABLE, hint="PUT or DELETE the preferences") from error
+
+
 @router.post(
     "/users/{user_id}/interactions",
     response_model=InteractionsReply,
     responses=errors("conflict", "storage-full", "no-bundle", *STORE_ERRORS),
 )
 async def append_interactions(
-    request: Request, user_id: Annotated[UserId, Path()], asked: InteractionsRequest, idempotency_key: Key
+    request: Request,
+    user_id: Annotated[UserId, Path(description=A_USER)],
+    asked: InteractionsRequest,
+    idempotency_key: Key,
 ) -> Response:
     """Add to a user's history. The answer comes once the write is durable; a repeat of the key gets the same answer."""
     state = state_of(request)
@@ -106,7 +158,7 @@ async def append_interactions(
 
 
 @router.delete("/users/{user_id}", response_model=Erased, responses=errors("unknown-user", *STORE_ERRORS))
-async def erase_user(request: Request, user_id: Annotated[UserId, Path()]) -> Response:
+async def erase_user(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
     """Remove everything that is known of a user, preferences included."""
     state = state_of(request)
     if not await state.storage.run(state.store.erase, user_id):
@@ -117,7 +169,7 @@ async def erase_user(request: Request, user_id: Annotated[UserId, Path()]) -> Re
 @router.get(
     "/users/{user_id}/preferences", response_model=PreferencesFound, responses=errors("unknown-user", *STORE_ERRORS)
 )
-async def get_preferences(request: Request, user_id: Annotated[UserId, Path()]) -> Response:
+async def get_preferences(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
     """What steers this user's lists where a request does not say. `unknown-user` where nothing was put."""
     state = state_of(request)
     known = await state.read(state.store.known, user_id)
@@ -132,7 +184,10 @@ async def get_preferences(request: Request, user_id: Annotated[UserId, Path()]) 
     responses=errors("unknown-model", "storage-full", "no-bundle", *STORE_ERRORS),
 )
 async def put_preferences(
-    request: Request, user_id: Annotated[UserId, Path()], asked: PreferencesRequest, model: Model = None
+    request: Request,
+    user_id: Annotated[UserId, Path(description=A_USER)],
+    asked: PreferencesRequest,
+    model: Model = None,
 ) -> Response:
     """Keep how this user wants to be steered, in place of what was kept; no history is needed.
 
@@ -150,7 +205,7 @@ async def put_preferences(
 
 
 @router.delete("/users/{user_id}/preferences", response_model=Erased, responses=errors("unknown-user", *STORE_ERRORS))
-async def erase_preferences(request: Request, user_id: Annotated[UserId, Path()]) -> Response:
+async def erase_preferences(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
     """Remove a user's preferences; the history stays. `unknown-user` where nothing was put."""
     state = state_of(request)
     if not await state.storage.run(state.store.erase_preferences, user_id):

@@ -10,8 +10,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bundle.ids import ITEM_ID_PATTERN, USER_ID_PATTERN
 from service.limits import LIMITS
 
-SOMEONE: dict[str, Any] = {"anyOf": [{"required": ["user_id"]}, {"required": ["history"]}]}
-"""Schema of a request that needs a user or a history."""
+SOMEONE: dict[str, Any] = {
+    "anyOf": [
+        {"required": ["user_id"], "properties": {"user_id": {"type": ["string", "integer"]}}},
+        {"required": ["history"], "properties": {"history": {"type": "array"}}},
+    ]
+}
+"""Schema of a request that needs a user or a history; null is neither."""
 
 
 class Wire(BaseModel):
@@ -63,6 +68,12 @@ ItemId = Annotated[
     _id_schema(ITEM_ID_PATTERN, "260"),
 ]
 """An item's id: up to 64 bytes without control characters."""
+
+LAST_FACTOR = 999_999
+"""Far above any number of latents; a bound that a schema can state."""
+
+A_USER = "Id of a user."
+AN_ITEM = "Id of an item; of all ids only these may hold slashes, sent as they are or as %2F."
 
 N = Annotated[int, Field(ge=1, le=LIMITS.n, description="How many items are asked for.")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -118,6 +129,11 @@ WholeNumber = BeforeValidator(_whole_number)
 
 TrueOrFalse = BeforeValidator(_true_or_false)
 """Marks a bool that comes as text."""
+
+Preferences = Annotated[
+    bool, Field(description="Whether the stored preferences of the user steer."), BeforeValidator(_true_or_false)
+]
+"""The query parameter `preferences` of the GET twins."""
 
 PageLimit = Annotated[int, Field(ge=1, le=LIMITS.page, description="How many at most."), WholeNumber]
 """The query parameter `limit` of a collection."""

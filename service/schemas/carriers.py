@@ -31,6 +31,7 @@ class SteersFound(Wire):
     value: str
     """Its value."""
     steered: SteeredFound
+    """What lists did when users were pushed along it."""
 
 
 class CarriedFound(Wire):
@@ -47,6 +48,7 @@ class CarriedFound(Wire):
     r2_high: float
     """Upper end of its 95 % interval."""
     steered: SteeredFound
+    """What lists did when users were pushed along it."""
 
 
 class CarrierFound(Wire):
@@ -59,7 +61,9 @@ class CarrierFound(Wire):
     better: Literal["axis", "direction", "neither"]
     """Which tells more of the value, the axis when close; neither: it is not carried. To steer, compare the gains."""
     axis: CarriedFound | None
+    """The best single factor; null = none was tried."""
     direction: CarriedFound | None
+    """The direction over all factors; null = there is none."""
 
 
 class SpaceFound(Wire):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from bundle.factors import Half, Status
 from service.limits import LIMITS
@@ -12,12 +12,34 @@ from service.query import DIVERSITY
 from service.schemas.base import Arm, ItemId, Model, N, Name, UserId, Wire
 from service.schemas.recommend import ConditionAsked, Fields, History, ListedItem
 
+_NULL: dict[str, Any] = {"type": "null"}
+_BY_HALF: dict[str, Any] = {
+    "required": ["factor", "half"],
+    "properties": {
+        "factor": {"type": "integer"},
+        "half": {"type": "string"},
+        "attribute": _NULL,
+        "value": _NULL,
+    },
+}
+_BY_VALUE: dict[str, Any] = {
+    "required": ["attribute", "value"],
+    "properties": {
+        "attribute": {"type": "string"},
+        "value": {"type": "string"},
+        "factor": _NULL,
+        "half": _NULL,
+    },
+}
+
 
 class PickAsked(Wire):
     """A factor and the half of its spectrum, or an attribute and its value. strength 1 samples the half as it is.
 
     A value goes to the half or the direction whose lists hold most of it on this model.
     """
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_BY_HALF, _BY_VALUE]})
 
     factor: Annotated[int, Field(ge=0)] | None = None
     """Number of a factor; with `half`."""

@@ -20,7 +20,8 @@ FidelityK = Annotated[int, Field(ge=1, le=LIMITS.fidelity_k, description="Steps 
 class ExplainRequest(Wire):
     """For a history, or with user_id for the stored history followed by it.
 
-    With item_id: why that item stands where it does. Without: the profile of the history in decoded factors.
+    With item_id: why that item stands where it does. Without: the profile of the history in decoded factors, which has
+    no use for top_factors, counterfactual, fidelity, fidelity_k and n and passes over them.
 
     n is the length of the list that a counterfactual takes the item out of. Without top_factors all are listed.
     """
@@ -40,13 +41,14 @@ class ExplainRequest(Wire):
     preferences: bool = True
     """Whether the stored preferences of `user_id` steer where `steer` is null."""
     top_factors: TopFactors | None = None
-    """How many factors are told apart; null = all."""
+    """How many factors are told apart; null = all. A profile passes over it."""
     counterfactual: bool = False
-    """Whether to look for items without which it leaves the list."""
+    """Whether to look for items without which it leaves the list. A profile passes over it."""
     fidelity: bool = True
-    """Whether to measure how faithful the explanation is."""
+    """Whether to measure how faithful the explanation is. A profile passes over it."""
     fidelity_k: FidelityK | None = None
-    """Steps of that measurement; null = 5. At most as many as the history has items; the cost grows with it."""
+    """Steps of that measurement; null = 5. At most as many as the history has items; the cost grows with it. A profile
+    passes over it."""
     n: Annotated[int, Field(ge=1, le=LIMITS.n)] = 10
     """Length of the list that a counterfactual takes the item out of."""
     model: Model = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, JsonValue
 
 from service.limits import LIMITS
 from service.query import Source
@@ -25,6 +25,9 @@ def _number(value: Any) -> Any:
     return value
 
 
+CLOSED: dict[str, JsonValue] = {"additionalProperties": False}
+"""The names that fit the pattern are all there are: patternProperties alone would let others pass."""
+
 FactorName = Annotated[str, Field(pattern=NUMBER), BeforeValidator(_number)]
 SteeredBy = Literal["request", "preferences"]
 
@@ -36,7 +39,9 @@ class Steer(Wire):
     lock: attributes that should stay as they are; their directions are projected out of the push. {} is no push at all.
     """
 
-    factors: Annotated[dict[FactorName, Strength], Field(max_length=LIMITS.steer_terms)] = Field(default_factory=dict)
+    factors: Annotated[dict[FactorName, Strength], Field(max_length=LIMITS.steer_terms, json_schema_extra=CLOSED)] = (
+        Field(default_factory=dict)
+    )
     """Number of a factor -> strength; positive towards its positive half."""
     attributes: Annotated[
         dict[Name, Strength], Field(max_length=LIMITS.steer_terms, description='"attribute:value" -> strength')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -72,6 +72,54 @@ class UserList(Wire):
     items: list[UserEntry]
     """This page of the users."""
     next_cursor: NextCursor
+
+
+class KeptInteraction(Wire):
+    item_id: str
+    """The item."""
+    timestamp: int
+    """Seconds since 1970."""
+
+
+class KeptPreferences(Wire):
+    """As they are kept, also where another version of the service wrote them."""
+
+    steer: dict[str, Any]
+    """What was put."""
+    bundle_id: str
+    """The bundle it was put for."""
+    updated: int
+    """When it was last changed, seconds since 1970."""
+
+
+class KeptReceipt(Wire):
+    """What is kept of a write, so that a repeat of its key gets the same answer; a day, and until the next write."""
+
+    key: str
+    """The Idempotency-Key of the write."""
+    at: int
+    """When it was written, seconds since 1970."""
+    stored: int
+    """How many interactions were new."""
+    duplicates: int
+    """How many were there already."""
+    unknown_items: list[str]
+    """Ids that the bundle of that time lacked."""
+
+
+class UserExport(Wire):
+    """All that is kept of a user: nothing else is, and DELETE /users/{user_id} removes it."""
+
+    user_id: str
+    """The user."""
+    exported: int
+    """When this was read, seconds since 1970."""
+    history: list[KeptInteraction]
+    """The oldest first; empty of a user of whom only preferences are stored."""
+    preferences: KeptPreferences | None
+    """Null = none are stored."""
+    writes: list[KeptReceipt]
+    """Receipts of writes, the oldest first."""
 
 
 class Erased(Wire):

@@ -78,6 +78,7 @@ def make(client: AppClient) -> dict[str, Any]:
     found["append_interactions"] = {"request": INTERACTIONS, "reply": _answer(written)}
     put = client.request("PUT", "/users/7/preferences", json=PREFERENCES)
     found["put_preferences"] = {"request": PREFERENCES, "reply": _answer(put)}
+    found["export_user"] = {"reply": _answer(client.get("/users/7/export"))}
     found["get_preferences"] = {"reply": _answer(client.get("/users/7/preferences"))}
     found["erase_preferences"] = {"reply": _answer(client.request("DELETE", "/users/7/preferences"))}
     found["erase_user"] = {"reply": _answer(client.request("DELETE", "/users/7"))}

@@ -78,7 +78,7 @@ def test_every_operation_asks_for_its_scope(guarded: AppClient) -> None:
     for route in _operations(guarded):
         needed = ACCESS[route.unique_id]
         method = min(route.methods)
-        path = route.path.format(user_id="1", item_id="1", factor="0", code="x")
+        path = route.path_format.format(user_id="1", item_id="1", factor="0", code="x")
         if needed is None:
             assert guarded.request(method, path).status_code not in {401, 403}, route.unique_id
             continue

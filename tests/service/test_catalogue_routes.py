@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from service.errors import STATUS
-from tests.service.app_client import AppClient, assert_problem
+from service.loader import load_bundle
+from service.slot import Slot
+from tests.builders import make_bundle
+from tests.builders.damage import edit_manifest
+from tests.service.app_client import AppClient, assert_problem, open_client
 
 
 def test_items_are_listed_by_popularity_in_pages(client: AppClient) -> None:
@@ -40,7 +45,27 @@ def test_item_has_its_fields(client: AppClient) -> None:
     assert item["title"] == "Film 0 (1970)"
     assert (item["year"], item["genres"]) == (1970, ["Comedy", "Drama"])
     assert_problem(client.get("/items/nope"), 404, "unknown-item")
-    assert_problem(client.get("/items/%2e%2e%2fsettings"), 404, "not-found")
+    assert_problem(client.get("/items/%2e%2e%2fsettings"), 404, "unknown-item")
+
+
+def test_item_whose_id_holds_slashes_is_asked_for_in_the_path(tmp_path: Path) -> None:
+    folder = make_bundle(tmp_path / "models")
+    for name in ("items.json", "factors.json"):
+        path = folder / name
+        path.write_bytes(path.read_bytes().replace(b'"m1"', b'"a/b c/1"'))
+    edit_manifest(folder)
+    with open_client(tmp_path, slot=Slot(load_bundle(folder))) as client:
+        for sent in ("a/b c/1", "a%2Fb%20c%2F1"):
+            assert client.get(f"/items/{sent}").json()["item_id"] == "a/b c/1"
+            assert len(client.get(f"/items/{sent}/similar?n=3").json()["items"]) == 3
+        assert "a/b c/1" in {item["item_id"] for item in client.get("/items?limit=50").json()["items"]}
+        assert client.post("/explain", {"history": ["a/b c/1"], "item_id": "a/b c/1"}).status_code == 200
+        for unknown in ("a/b", "a/b c/1/2", "/", "a//b"):
+            assert_problem(client.get(f"/items/{unknown}"), 404, "unknown-item")
+            assert_problem(client.get(f"/items/{unknown}/similar"), 404, "unknown-item")
+        assert 'route="/items/{item_id}"' in client.get("/metrics").text, "no id in a label, however long the path"
+        for path in ("/items/a/b", "/items/a/b/similar"):
+            assert client.request("DELETE", path).headers["allow"] == "GET, HEAD"
 
 
 def test_similar_items_are_ranked_and_leave_out_the_item(client: AppClient) -> None:

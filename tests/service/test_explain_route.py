@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.limits import LIMITS
 from service.loader import load_bundle
 from service.routes import explain as explain_route
 from service.slot import Slot
@@ -91,6 +92,23 @@ def test_explain_without_an_item_is_the_profile(client: AppClient) -> None:
     assert comedy["percentile"] > 50
     assert {pull["item_id"] for pull in comedy["items"]} <= set(HISTORY)
     assert 3 in found["undecoded"]
+
+
+def test_profile_passes_over_what_only_an_item_has_use_for(client: AppClient) -> None:
+    plain = client.get("/explain/42").json()
+    only_for_items = "top_factors=1&counterfactual=true&fidelity=false&fidelity_k=2&n=3"
+    assert client.get(f"/explain/42?{only_for_items}").json() == plain
+    body = {"user_id": "42", "top_factors": 1, "counterfactual": True, "fidelity_k": 2, "n": 3}
+    assert client.post("/explain", body).json() == plain
+
+
+def test_fidelity_k_is_a_parameter_of_the_get_twin(client: AppClient) -> None:
+    told = client.get("/explain/42?item_id=m12&fidelity_k=2").json()
+    assert told["fidelity"]["k"] == 2
+    assert told == client.post("/explain", {"user_id": "42", "item_id": "m12", "fidelity_k": 2}).json()
+    for bad in ("0", str(LIMITS.fidelity_k + 1), "2.0"):
+        found = assert_problem(client.get(f"/explain/42?item_id=m12&fidelity_k={bad}"), 422, "invalid-request")
+        assert found["errors"][0]["pointer"] == "/fidelity_k"
 
 
 def test_explain_of_an_item_already_seen_says_so(client: AppClient) -> None:

@@ -112,3 +112,31 @@ def test_request_schemas_are_closed_and_have_no_locations() -> None:
         "Steer",
     ):
         assert DOCUMENT["components"]["schemas"][name]["additionalProperties"] is False, name
+
+
+def test_every_parameter_and_member_is_described() -> None:
+    found = {
+        f"{name} {parameter['name']}": parameter.get("description")
+        for name, (_, _, operation) in OPERATIONS.items()
+        for parameter in operation.get("parameters", ())
+    }
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for member, of_member in schema.get("properties", {}).items():
+            found[f"{name}.{member}"] = of_member.get("description", "a constant" if "const" in of_member else None)
+    assert len(found) > 300
+    assert [name for name, description in found.items() if not description] == []
+
+
+def test_request_that_the_code_refuses_is_not_valid_by_the_schema_either() -> None:
+    nobody = {"user_id": None, "history": None}
+    bodies: list[tuple[str, Any]] = [("RecommendRequest", nobody), ("ExplainRequest", nobody)]
+    bodies += [
+        ("ColdStartRequest", {"picks": [pick]})
+        for pick in ({}, {"factor": 0}, {"factor": 0, "half": "positive", "value": "x"}, {"attribute": "genre"})
+    ]
+    bodies.append(("Steer", {"factors": {"x": 1.0}}))
+    for name, body in bodies:
+        with pytest.raises(jsonschema.ValidationError):
+            check(body, {"$ref": f"#/components/schemas/{name}"})
+    check({"picks": [{"factor": 0, "half": "positive"}]}, {"$ref": "#/components/schemas/ColdStartRequest"})
+    check({"factors": {"0": 1.0}}, {"$ref": "#/components/schemas/Steer"})

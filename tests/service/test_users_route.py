@@ -78,6 +78,48 @@ def test_erased_user_is_unknown_everywhere(own_client: AppClient) -> None:
     assert "secret-user" not in own_client.log.getvalue().decode()
 
 
+def test_export_holds_everything_that_is_kept_and_erasure_leaves_nothing_of_it(own_client: AppClient) -> None:
+    assert own_client.post("/users/7/interactions", BODY, headers={"Idempotency-Key": "a"}).status_code == 200
+    give_history(own_client, "7", "m2", key="b")
+    give_history(own_client, "8", "m2", key="c")
+    steer = {"factors": {"2": 0.5}, "attributes": {}, "lock": []}
+    put = own_client.request("PUT", "/users/7/preferences", json={"steer": steer}).json()
+    found = own_client.get("/users/7/export").json()
+    assert {(entry["item_id"], entry["timestamp"]) for entry in found.pop("history")} == {
+        ("m1", START),
+        ("m2", START),
+        ("new", START),
+    }
+    assert found == {
+        "user_id": "7",
+        "exported": START,
+        "preferences": {"steer": steer, "bundle_id": put["bundle_id"], "updated": START},
+        "writes": [
+            {"key": "a", "at": START, "stored": 2, "duplicates": 1, "unknown_items": ["new"]},
+            {"key": "b", "at": START, "stored": 1, "duplicates": 0, "unknown_items": []},
+        ],
+    }
+    other = own_client.get("/users/8/export").json()
+    assert (other["preferences"], len(other["history"]), len(other["writes"])) == (None, 1, 1)
+
+    assert own_client.request("DELETE", "/users/7").json() == {"erased": True}
+    assert_problem(own_client.get("/users/7/export"), 404, "unknown-user")
+    store = own_client.state.store
+    assert (store.known("7"), store.interactions("7"), store.writes("7")) == (None, None, ())
+    assert own_client.get("/users/8/export").json() == other
+    again = own_client.post("/users/7/interactions", BODY, headers={"Idempotency-Key": "a"})
+    assert again.json()["stored"] == 2, "the key is forgotten, too"
+
+
+def test_export_of_preferences_alone_needs_no_history_and_no_words_of_this_version(own_client: AppClient) -> None:
+    own_client.state.store.put_preferences("7", '{"of": "another version"}', "b")
+    found = own_client.get("/users/7/export").json()
+    assert (found["history"], found["writes"]) == ([], [])
+    assert found["preferences"] == {"steer": {"of": "another version"}, "bundle_id": "b", "updated": START}
+    own_client.state.store.put_preferences("7", "no JSON", "b")
+    assert_problem(own_client.get("/users/7/export"), 503, "storage-unavailable")
+
+
 def test_users_are_listed_in_pages_by_cursor(own_client: AppClient) -> None:
     for user in "abc":
         give_history(own_client, user, "m0", key=user)

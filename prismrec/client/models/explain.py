@@ -53,7 +53,8 @@ class CurveFigures(Reply, frozen=True, kw_only=True):
 class ExplainRequest(Asked, frozen=True, kw_only=True):
     """For a history, or with user_id for the stored history followed by it.
 
-    With item_id: why that item stands where it does. Without: the profile of the history in decoded factors.
+    With item_id: why that item stands where it does. Without: the profile of the history in decoded factors, which
+    has no use for top_factors, counterfactual, fidelity, fidelity_k and n and passes over them.
 
     n is the length of the list that a counterfactual takes the item out of. Without top_factors all are listed.
     """
@@ -71,13 +72,15 @@ class ExplainRequest(Asked, frozen=True, kw_only=True):
     preferences: bool | None = None
     """Whether the stored preferences of `user_id` steer where `steer` is null. Default: True."""
     top_factors: int | None = None
-    """How many factors are told apart; null = all."""
+    """How many factors are told apart; null = all. A profile passes over it."""
     counterfactual: bool | None = None
-    """Whether to look for items without which it leaves the list. Default: False."""
+    """Whether to look for items without which it leaves the list. A profile passes over it. Default: False."""
     fidelity: bool | None = None
-    """Whether to measure how faithful the explanation is. Default: True."""
+    """Whether to measure how faithful the explanation is. A profile passes over it. Default: True."""
     fidelity_k: int | None = None
-    """Steps of that measurement; null = 5. At most as many as the history has items; the cost grows with it."""
+    """Steps of that measurement; null = 5. At most as many as the history has items; the cost grows with it. A profile
+    passes over it.
+    """
     n: int | None = None
     """Length of the list that a counterfactual takes the item out of. Default: 10."""
     model: str | None = None

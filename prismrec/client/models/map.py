@@ -20,6 +20,7 @@ class CarriedFound(Reply, frozen=True, kw_only=True):
     r2_high: float
     """Upper end of its 95 % interval."""
     steered: SteeredFound
+    """What lists did when users were pushed along it."""
 
 
 class CarrierFound(Reply, frozen=True, kw_only=True):
@@ -34,7 +35,9 @@ class CarrierFound(Reply, frozen=True, kw_only=True):
     of: axis, direction, neither.
     """
     axis: CarriedFound | None
+    """The best single factor; null = none was tried."""
     direction: CarriedFound | None
+    """The direction over all factors; null = there is none."""
 
 
 class DirectionFound(Reply, frozen=True, kw_only=True):
@@ -312,3 +315,4 @@ class SteersFound(Reply, frozen=True, kw_only=True):
     value: str
     """Its value."""
     steered: SteeredFound
+    """What lists did when users were pushed along it."""

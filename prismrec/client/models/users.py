@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from prismrec.client.models.shared import Steer
 from prismrec.client.structs import Asked, Reply
@@ -56,6 +57,41 @@ class InteractionsRequest(Asked, frozen=True, kw_only=True):
     """Added together or not at all."""
 
 
+class KeptInteraction(Reply, frozen=True, kw_only=True):
+    """KeptInteraction."""
+
+    item_id: str
+    """The item."""
+    timestamp: int
+    """Seconds since 1970."""
+
+
+class KeptPreferences(Reply, frozen=True, kw_only=True):
+    """As they are kept, also where another version of the service wrote them."""
+
+    steer: dict[str, Any]
+    """What was put."""
+    bundle_id: str
+    """The bundle it was put for."""
+    updated: int
+    """When it was last changed, seconds since 1970."""
+
+
+class KeptReceipt(Reply, frozen=True, kw_only=True):
+    """What is kept of a write, so that a repeat of its key gets the same answer; a day, and until the next write."""
+
+    key: str
+    """The Idempotency-Key of the write."""
+    at: int
+    """When it was written, seconds since 1970."""
+    stored: int
+    """How many interactions were new."""
+    duplicates: int
+    """How many were there already."""
+    unknown_items: list[str]
+    """Ids that the bundle of that time lacked."""
+
+
 class PreferencesFound(Reply, frozen=True, kw_only=True):
     """What steers the lists of a user who does not steer in the request itself."""
 
@@ -83,6 +119,21 @@ class UserEntry(Reply, frozen=True, kw_only=True):
     """The user."""
     n_items: int
     """How many items the user's history has; 0: only preferences are stored."""
+
+
+class UserExport(Reply, frozen=True, kw_only=True):
+    """All that is kept of a user: nothing else is, and DELETE /users/{user_id} removes it."""
+
+    user_id: str
+    """The user."""
+    exported: int
+    """When this was read, seconds since 1970."""
+    history: list[KeptInteraction]
+    """The oldest first; empty of a user of whom only preferences are stored."""
+    preferences: KeptPreferences | None
+    """Null = none are stored."""
+    writes: list[KeptReceipt]
+    """Receipts of writes, the oldest first."""
 
 
 class UserFound(Reply, frozen=True, kw_only=True):

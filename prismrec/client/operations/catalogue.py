@@ -69,32 +69,12 @@ class CatalogueCalls(Asks):
             lambda cursor: self.list_items(title=title, limit=limit, model=model, cursor=cursor, options=options)
         )
 
-    def get_item(
-        self, item_id: str | int, *, model: str | None = None, options: CallOptions | None = None
-    ) -> ItemDetail:
-        """One item with all its fields.
-
-        model: Name of the served model to ask; left out = the default one.
-
-        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, no-bundle.
-        """
-        return self._ask(
-            Call(
-                "get_item",
-                "GET",
-                f"/items/{segment(item_id)}",
-                ItemDetail,
-                query={"model": model},
-                opens=(Open((), ItemDetail),),
-            ),
-            options,
-        )
-
     def similar_items(
         self, item_id: str | int, *, n: int | None = None, model: str | None = None, options: CallOptions | None = None
     ) -> SimilarList:
         """The items nearest to one in the latent space.
+
+        item_id: Id of an item; of all ids only these may hold slashes, sent as they are or as %2F.
 
         n: How many items are asked for. Default: 10.
 
@@ -111,6 +91,30 @@ class CatalogueCalls(Asks):
                 SimilarList,
                 query={"n": n, "model": model},
                 opens=(Open(("items",), SimilarFound),),
+            ),
+            options,
+        )
+
+    def get_item(
+        self, item_id: str | int, *, model: str | None = None, options: CallOptions | None = None
+    ) -> ItemDetail:
+        """One item with all its fields.
+
+        item_id: Id of an item; of all ids only these may hold slashes, sent as they are or as %2F.
+
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, no-bundle.
+        """
+        return self._ask(
+            Call(
+                "get_item",
+                "GET",
+                f"/items/{segment(item_id)}",
+                ItemDetail,
+                query={"model": model},
+                opens=(Open((), ItemDetail),),
             ),
             options,
         )
@@ -202,32 +206,12 @@ class AsyncCatalogueCalls(AsyncAsks):
             lambda cursor: self.list_items(title=title, limit=limit, model=model, cursor=cursor, options=options)
         )
 
-    async def get_item(
-        self, item_id: str | int, *, model: str | None = None, options: CallOptions | None = None
-    ) -> ItemDetail:
-        """One item with all its fields.
-
-        model: Name of the served model to ask; left out = the default one.
-
-        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, no-bundle.
-        """
-        return await self._ask(
-            Call(
-                "get_item",
-                "GET",
-                f"/items/{segment(item_id)}",
-                ItemDetail,
-                query={"model": model},
-                opens=(Open((), ItemDetail),),
-            ),
-            options,
-        )
-
     async def similar_items(
         self, item_id: str | int, *, n: int | None = None, model: str | None = None, options: CallOptions | None = None
     ) -> SimilarList:
         """The items nearest to one in the latent space.
+
+        item_id: Id of an item; of all ids only these may hold slashes, sent as they are or as %2F.
 
         n: How many items are asked for. Default: 10.
 
@@ -244,6 +228,30 @@ class AsyncCatalogueCalls(AsyncAsks):
                 SimilarList,
                 query={"n": n, "model": model},
                 opens=(Open(("items",), SimilarFound),),
+            ),
+            options,
+        )
+
+    async def get_item(
+        self, item_id: str | int, *, model: str | None = None, options: CallOptions | None = None
+    ) -> ItemDetail:
+        """One item with all its fields.
+
+        item_id: Id of an item; of all ids only these may hold slashes, sent as they are or as %2F.
+
+        model: Name of the served model to ask; left out = the default one.
+
+        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, no-bundle.
+        """
+        return await self._ask(
+            Call(
+                "get_item",
+                "GET",
+                f"/items/{segment(item_id)}",
+                ItemDetail,
+                query={"model": model},
+                opens=(Open((), ItemDetail),),
             ),
             options,
         )

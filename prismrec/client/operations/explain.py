@@ -72,12 +72,30 @@ class ExplainCalls(Asks):
         top_factors: int | None = None,
         counterfactual: bool | None = None,
         fidelity: bool | None = None,
+        fidelity_k: int | None = None,
         n: int | None = None,
         preferences: bool | None = None,
         model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemExplained | ProfileFound:
         """The same for the history of a stored user.
+
+        user_id: Id of a user.
+
+        item_id: The item to explain; left out = the user's profile.
+
+        top_factors: How many factors are told apart; left out = all. A profile passes over it.
+
+        counterfactual: Whether to look for items without which it leaves the list. A profile passes over it.
+        Default: False.
+
+        fidelity: Whether to measure how faithful the explanation is. A profile passes over it. Default: True.
+
+        fidelity_k: Steps of that measurement; left out = 5. A profile passes over it.
+
+        n: Length of the list that a counterfactual takes the item out of. Default: 10.
+
+        preferences: Whether the stored preferences of the user steer. Default: True.
 
         model: Name of the served model that is to answer; null = that of the user's arm where users are split
         between models, else the default one.
@@ -97,6 +115,7 @@ class ExplainCalls(Asks):
                     "top_factors": top_factors,
                     "counterfactual": counterfactual,
                     "fidelity": fidelity,
+                    "fidelity_k": fidelity_k,
                     "n": n,
                     "preferences": preferences,
                     "model": model,
@@ -166,12 +185,30 @@ class AsyncExplainCalls(AsyncAsks):
         top_factors: int | None = None,
         counterfactual: bool | None = None,
         fidelity: bool | None = None,
+        fidelity_k: int | None = None,
         n: int | None = None,
         preferences: bool | None = None,
         model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemExplained | ProfileFound:
         """The same for the history of a stored user.
+
+        user_id: Id of a user.
+
+        item_id: The item to explain; left out = the user's profile.
+
+        top_factors: How many factors are told apart; left out = all. A profile passes over it.
+
+        counterfactual: Whether to look for items without which it leaves the list. A profile passes over it.
+        Default: False.
+
+        fidelity: Whether to measure how faithful the explanation is. A profile passes over it. Default: True.
+
+        fidelity_k: Steps of that measurement; left out = 5. A profile passes over it.
+
+        n: Length of the list that a counterfactual takes the item out of. Default: 10.
+
+        preferences: Whether the stored preferences of the user steer. Default: True.
 
         model: Name of the served model that is to answer; null = that of the user's arm where users are split
         between models, else the default one.
@@ -191,6 +228,7 @@ class AsyncExplainCalls(AsyncAsks):
                     "top_factors": top_factors,
                     "counterfactual": counterfactual,
                     "fidelity": fidelity,
+                    "fidelity_k": fidelity_k,
                     "n": n,
                     "preferences": preferences,
                     "model": model,

@@ -49,6 +49,8 @@ class MapCalls(Asks):
     def get_factor(self, factor: int, *, model: str | None = None, options: CallOptions | None = None) -> FactorDetail:
         """One factor with all its evidence.
 
+        factor: Number of the factor, from 0.
+
         model: Name of the served model to ask; left out = the default one.
 
         Problems: unauthorized, forbidden, unknown-factor, unknown-model, too-large, unsupported-media-type,
@@ -108,6 +110,8 @@ class AsyncMapCalls(AsyncAsks):
         self, factor: int, *, model: str | None = None, options: CallOptions | None = None
     ) -> FactorDetail:
         """One factor with all its evidence.
+
+        factor: Number of the factor, from 0.
 
         model: Name of the served model to ask; left out = the default one.
 

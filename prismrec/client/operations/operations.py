@@ -93,6 +93,8 @@ class OperationsCalls(Asks):
     def get_problem(self, code: str, *, options: CallOptions | None = None) -> ProblemType:
         """What one problem code means and what to do about it.
 
+        code: A problem code, as in `code`.
+
         Problems: not-found, too-large, unsupported-media-type, invalid-request, internal.
         """
         return self._ask(Call("get_problem", "GET", f"/problems/{segment(code)}", ProblemType), options)
@@ -179,6 +181,8 @@ class AsyncOperationsCalls(AsyncAsks):
 
     async def get_problem(self, code: str, *, options: CallOptions | None = None) -> ProblemType:
         """What one problem code means and what to do about it.
+
+        code: A problem code, as in `code`.
 
         Problems: not-found, too-large, unsupported-media-type, invalid-request, internal.
         """

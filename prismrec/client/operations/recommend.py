@@ -83,7 +83,21 @@ class RecommendCalls(Asks):
     ) -> Recommendation:
         """The same for a stored user, with parameters; repeat `genres` for several of them.
 
+        user_id: Id of a user.
+
         n: How many items are asked for. Default: 10.
+
+        offset: How many items at the top to pass over. Default: 0.
+
+        genres: Values that /conditions lists.
+
+        match: Whether an item must have any or all of `genres`. Default: any.
+
+        mode: soft: the model's input; strict: a mask; both. Default: soft.
+
+        explain: Whether each item comes with its reasons. Default: False.
+
+        preferences: Whether the stored preferences of the user steer. Default: True.
 
         model: Name of the served model that is to answer; null = that of the user's arm where users are split
         between models, else the default one.
@@ -215,7 +229,21 @@ class AsyncRecommendCalls(AsyncAsks):
     ) -> Recommendation:
         """The same for a stored user, with parameters; repeat `genres` for several of them.
 
+        user_id: Id of a user.
+
         n: How many items are asked for. Default: 10.
+
+        offset: How many items at the top to pass over. Default: 0.
+
+        genres: Values that /conditions lists.
+
+        match: Whether an item must have any or all of `genres`. Default: any.
+
+        mode: soft: the model's input; strict: a mask; both. Default: soft.
+
+        explain: Whether each item comes with its reasons. Default: False.
+
+        preferences: Whether the stored preferences of the user steer. Default: True.
 
         model: Name of the served model that is to answer; null = that of the user's arm where users are split
         between models, else the default one.

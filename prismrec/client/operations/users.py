@@ -16,6 +16,7 @@ from prismrec.client.models.users import (
     PreferencesFound,
     PreferencesRequest,
     UserEntry,
+    UserExport,
     UserFound,
     UserList,
 )
@@ -48,6 +49,8 @@ class UsersCalls(Asks):
     def get_user(self, user_id: str | int, *, options: CallOptions | None = None) -> UserFound:
         """A user's history, oldest first, and whether preferences are stored.
 
+        user_id: Id of a user.
+
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, no-bundle, storage-unavailable, deadline.
         """
@@ -56,10 +59,24 @@ class UsersCalls(Asks):
     def erase_user(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
         """Remove everything that is known of a user, preferences included.
 
+        user_id: Id of a user.
+
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, storage-unavailable, deadline.
         """
         return self._ask(Call("erase_user", "DELETE", f"/users/{segment(user_id)}", Erased), options)
+
+    def export_user(self, user_id: str | int, *, options: CallOptions | None = None) -> UserExport:
+        """Everything that is kept of a user, in one document: for the user, before an erasure, or for a move elsewhere.
+
+        Needs no bundle. A history is bounded, and receipts of writes are kept for a day, so there are no pages.
+
+        user_id: Id of a user.
+
+        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, storage-unavailable, deadline.
+        """
+        return self._ask(Call("export_user", "GET", f"/users/{segment(user_id)}/export", UserExport), options)
 
     def append_interactions(
         self,
@@ -71,6 +88,8 @@ class UsersCalls(Asks):
     ) -> InteractionsReply:
         """Add to a user's history. The answer comes once the write is durable; a repeat of the key gets the same
         answer.
+
+        user_id: Id of a user.
 
         idempotency_key: Made by the client, new for every write, the same for a retry of it.
 
@@ -94,6 +113,8 @@ class UsersCalls(Asks):
     def get_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> PreferencesFound:
         """What steers this user's lists where a request does not say. `unknown-user` where nothing was put.
 
+        user_id: Id of a user.
+
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, storage-unavailable, deadline.
         """
@@ -109,6 +130,8 @@ class UsersCalls(Asks):
         Checked as in a request, against the bundle of `model` or, left out, the one that answers this user, whose
         factors it then speaks of. The answer comes once the write is durable; the last write wins, and the same
         again changes nothing.
+
+        user_id: Id of a user.
 
         model: Name of the served model that is to answer; null = that of the user's arm where users are split
         between models, else the default one.
@@ -132,6 +155,8 @@ class UsersCalls(Asks):
 
     def erase_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
         """Remove a user's preferences; the history stays. `unknown-user` where nothing was put.
+
+        user_id: Id of a user.
 
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, storage-unavailable, deadline.
@@ -165,6 +190,8 @@ class AsyncUsersCalls(AsyncAsks):
     async def get_user(self, user_id: str | int, *, options: CallOptions | None = None) -> UserFound:
         """A user's history, oldest first, and whether preferences are stored.
 
+        user_id: Id of a user.
+
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, no-bundle, storage-unavailable, deadline.
         """
@@ -173,10 +200,24 @@ class AsyncUsersCalls(AsyncAsks):
     async def erase_user(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
         """Remove everything that is known of a user, preferences included.
 
+        user_id: Id of a user.
+
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, storage-unavailable, deadline.
         """
         return await self._ask(Call("erase_user", "DELETE", f"/users/{segment(user_id)}", Erased), options)
+
+    async def export_user(self, user_id: str | int, *, options: CallOptions | None = None) -> UserExport:
+        """Everything that is kept of a user, in one document: for the user, before an erasure, or for a move elsewhere.
+
+        Needs no bundle. A history is bounded, and receipts of writes are kept for a day, so there are no pages.
+
+        user_id: Id of a user.
+
+        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, storage-unavailable, deadline.
+        """
+        return await self._ask(Call("export_user", "GET", f"/users/{segment(user_id)}/export", UserExport), options)
 
     async def append_interactions(
         self,
@@ -188,6 +229,8 @@ class AsyncUsersCalls(AsyncAsks):
     ) -> InteractionsReply:
         """Add to a user's history. The answer comes once the write is durable; a repeat of the key gets the same
         answer.
+
+        user_id: Id of a user.
 
         idempotency_key: Made by the client, new for every write, the same for a retry of it.
 
@@ -211,6 +254,8 @@ class AsyncUsersCalls(AsyncAsks):
     async def get_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> PreferencesFound:
         """What steers this user's lists where a request does not say. `unknown-user` where nothing was put.
 
+        user_id: Id of a user.
+
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, storage-unavailable, deadline.
         """
@@ -226,6 +271,8 @@ class AsyncUsersCalls(AsyncAsks):
         Checked as in a request, against the bundle of `model` or, left out, the one that answers this user, whose
         factors it then speaks of. The answer comes once the write is durable; the last write wins, and the same
         again changes nothing.
+
+        user_id: Id of a user.
 
         model: Name of the served model that is to answer; null = that of the user's arm where users are split
         between models, else the default one.
@@ -249,6 +296,8 @@ class AsyncUsersCalls(AsyncAsks):
 
     async def erase_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
         """Remove a user's preferences; the history stays. `unknown-user` where nothing was put.
+
+        user_id: Id of a user.
 
         Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, storage-unavailable, deadline.

@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "list_conditions": ((), {}),
     "list_users": ((), {"limit": 1}),
     "get_user": ((42,), {}),
+    "export_user": ((42,), {}),
     "put_preferences": (("pia", Steer(factors={"2": 1.0}, attributes={"genre:Comedy": 0.5}, lock=["year"])), {}),
     "get_preferences": (("pia",), {}),
     "erase_preferences": (("pia",), {}),
@@ -59,7 +60,7 @@ ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
 }
 ONCE = {"erase_user", "erase_preferences"}
 """A second time is a problem."""
-UNLIKE = {"metrics", "put_preferences", "recommend_batch"}
+UNLIKE = {"metrics", "put_preferences", "export_user", "recommend_batch"}
 """Two answers differ by what happened between: counts, times, the ids of two requests."""
 
 
