@@ -53,7 +53,7 @@ def explain_item(
 
     Any item may be asked about: one already seen or masked is flagged, not refused. Closed form in z where the decoder
     has one tanh layer, so contributions and base add up to the score in float precision; `residual` states the rest
-    (docs/science.md section 5). Cost: one run of each graph, and the extras.
+    (docs/science.md, Explanations). Cost: one run of each graph, and the extras.
     Raises UnknownItemError, InvalidRequestError (bounds; nothing to explain), NonFiniteScoreError.
     """
     query = dataclasses.replace(query, offset=0)
@@ -61,36 +61,10 @@ def explain_item(
     mu = loaded.encode(query.history, query.condition)
     z, scores = query.moved(mu), loaded.scores(mu, query.history, query.condition, shift=query.shift)
     found = loaded.explainer(query.history, query.condition, query.shift, (item_ix,))
-    score = float(scores[item_ix])
-    base = bases_of(loaded, query, found, [score])[0]
     places = Places(loaded, z, query.shift)
-    views = _factor_views(places, item_ix, found.latent[0])
-    kept, cut = views[:top_factors], views[top_factors:] if top_factors is not None else ()
-    history = _history_views(found, 0)
-    direct = math.fsum(h.linear for h in history)
-    not_listed = _not_listed(loaded, query, item_ix)
-    told = ItemExplanation(
-        item_ix=item_ix,
-        score=score,
-        probability=float(np.exp(score - ranking.log_normaliser(scores))),
-        rank=None if not_listed else int(ranking.ranks_of(item_ix, scores[None, :], loaded.allowed(query))[0]),
-        seen=item_ix in query.seen,
-        not_listed=not_listed,
-        base_value=base.value,
-        condition_gain=base.gain,
-        factors=kept,
-        other_factors=math.fsum(f.contribution for f in cut),
-        n_other_factors=len(cut),
-        linear=direct,
-        residual=score - base.value - direct - math.fsum(f.contribution for f in views),
-        explained_share=_explained_share(views, history),
-        history=history,
-        history_base=base.history,
-        history_residual=score - base.history - math.fsum(h.contribution for h in history),
-        sentence="",
-    )
+    told = _cut(_taken_apart(loaded, query, scores=scores, found=found, places=places), top_factors)
     factors = np.argsort(-found.latent[0], kind="stable").tolist()
-    parts = parts_of(places, item_ix, found.latent[0], history)
+    parts = parts_of(places, item_ix, found.latent[0], told.history)
     told = _with_extras(loaded, query, told, extras, factors=factors)
     return dataclasses.replace(told, sentence=Sentences(loaded, query, extras.phrases).of_item(told, parts))
 
@@ -125,6 +99,47 @@ def explain_list(
             )
         )
     return tuple(reasons)
+
+
+def _taken_apart(
+    loaded: LoadedBundle, query: Query, *, scores: FloatArray, found: Attribution, places: Places
+) -> ItemExplanation:
+    """Both views of the score of the one item of `found`, with all factors; no sentence yet. scores [n_items]."""
+    (item_ix,) = found.items
+    score = float(scores[item_ix])
+    base = bases_of(loaded, query, found, [score])[0]
+    views, history = _factor_views(places, item_ix, found.latent[0]), _history_views(found, 0)
+    direct = math.fsum(h.linear for h in history)
+    not_listed = _not_listed(loaded, query, item_ix)
+    return ItemExplanation(
+        item_ix=item_ix,
+        score=score,
+        probability=float(np.exp(score - ranking.log_normaliser(scores))),
+        rank=None if not_listed else int(ranking.ranks_of(item_ix, scores[None, :], loaded.allowed(query))[0]),
+        seen=item_ix in query.seen,
+        not_listed=not_listed,
+        base_value=base.value,
+        condition_gain=base.gain,
+        factors=views,
+        other_factors=0.0,
+        n_other_factors=0,
+        linear=direct,
+        residual=score - base.value - direct - math.fsum(f.contribution for f in views),
+        explained_share=_explained_share(views, history),
+        history=history,
+        history_base=base.history,
+        history_residual=score - base.history - math.fsum(h.contribution for h in history),
+        sentence="",
+    )
+
+
+def _cut(told: ItemExplanation, top_factors: int | None) -> ItemExplanation:
+    """With `top_factors` of the factors; what the others carry, and how many they are, beside them."""
+    if top_factors is None:
+        return told
+    cut = told.factors[top_factors:]
+    others = math.fsum(f.contribution for f in cut)
+    return dataclasses.replace(told, factors=told.factors[:top_factors], other_factors=others, n_other_factors=len(cut))
 
 
 def _popular(item: RankedItem, sentence: str) -> ItemReasons:
