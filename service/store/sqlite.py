@@ -60,10 +60,13 @@ class SqliteStore:
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
         self._write_failed = False
+        self._log_uncut = False
         with _translated():
             self._writer = connect(path, busy_ms=WRITE_BUSY_MS)
             try:
                 migrate(self._writer)
+                # A process that died may have left the log of an erasure that it had yet to cut.
+                self._cut_log(wait_ms=0)
             except BaseException:
                 self._writer.close()
                 raise
@@ -148,6 +151,9 @@ class SqliteStore:
             if self._write_failed:
                 with self._transaction() as db:
                     db.execute("UPDATE probe SET at = ?", (int(self._clock()),))
+            if self._log_uncut:
+                with self._lock, _translated():
+                    self._cut_log(wait_ms=0)
         except (StorageUnavailableError, StorageFullError):
             return False
         return True
@@ -160,14 +166,31 @@ class SqliteStore:
             self._readers.clear()
 
     def _erase(self, user_id: str, statements: Sequence[str]) -> bool:
-        """Delete the user's rows, and what the log holds of them; whether there were any."""
+        """Delete the user's rows, and what the log holds of them; whether there were any.
+
+        Once this returns nobody can read the rows. Where a reader elsewhere keeps its snapshot for longer than a write
+        waits, the old pages stay in the log until that reader ends: then the next write, ping or start cuts it.
+        """
         with self._transaction() as db:
             erased = [db.execute(statement, (user_id,)).rowcount for statement in statements]
         if any(erased):
             with self._lock, _translated():
-                # The log still holds the old pages; moving it into the file and cutting it leaves no trace.
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._cut_log(wait_ms=WRITE_BUSY_MS)
         return any(erased)
+
+    def _cut_log(self, *, wait_ms: int) -> None:
+        """Move the log into the file and cut it, which leaves no trace of what was deleted; the lock is held.
+
+        What keeps it from that, a reader's snapshot or the disk, undoes no erasure: it is remembered and tried again.
+        """
+        busy = 1
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._writer.execute(f"PRAGMA busy_timeout = {wait_ms}")
+            try:
+                (busy, _, _) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self._writer.execute(f"PRAGMA busy_timeout = {WRITE_BUSY_MS}")
+        self._log_uncut = busy != 0
 
     def _insert(self, db: sqlite3.Connection, write: Write, now: int) -> int:
         (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM history WHERE user_id = ?", (write.user_id,)).fetchone()
@@ -211,6 +234,8 @@ class SqliteStore:
                 self._roll_back()
                 raise
             self._write_failed = False
+            if self._log_uncut:
+                self._cut_log(wait_ms=0)
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,75 @@ def test_erased_preferences_leave_no_trace_in_the_files(tmp_path: Path) -> None:
     assert _found(tmp_path, b"kept")
     store.close()
     assert not _found(tmp_path, b"secret-")
+
+
+@pytest.mark.parametrize("after", ["ping", "write", "erase", "start"])
+def test_erasure_beside_a_long_reader_is_finished_when_that_reader_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    monkeypatch.setattr("service.store.sqlite.WRITE_BUSY_MS", 50)
+    path = tmp_path / "store.sqlite"
+    store = SqliteStore(path, clock=lambda: NOW)
+    store.append(Write("secret-user", (Interaction("secret-item", NOW),), "secret-key"))
+    with reading(path) as end:
+        assert store.erase("secret-user")
+        assert store.history("secret-user") is None
+        assert store.ping()
+        assert _found(tmp_path, b"secret-"), "the control: the reader's snapshot keeps the old pages in the log"
+        end()
+        if after == "start":
+            store.close()
+            assert _found(tmp_path, b"secret-"), "the control: the other connection is still open, so nothing was cut"
+            store = SqliteStore(path, clock=lambda: NOW)
+        else:
+            {
+                "ping": store.ping,
+                "write": lambda: store.append(write("1", "a")),
+                "erase": lambda: store.erase("nobody"),
+            }[after]()
+        assert not _found(tmp_path, b"secret-")
+    store.close()
+
+
+def test_erasure_waits_for_a_reader_that_ends_in_time(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW)
+    store.append(Write("secret-user", (Interaction("secret-item", NOW),), "secret-key"))
+    with reading(tmp_path / "store.sqlite") as end:
+        timer = threading.Timer(0.1, end)
+        timer.start()
+        assert store.erase("secret-user")
+        timer.join()
+        assert not _found(tmp_path, b"secret-")
+    store.close()
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Callable[[], None]]:
+    """Another process that holds a snapshot of the store until the function is called, and its connection longer."""
+    script = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN")
+print(len(db.execute("SELECT * FROM history").fetchall()), flush=True)
+sys.stdin.readline()
+db.execute("ROLLBACK")
+print("ended", flush=True)
+sys.stdin.readline()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "1\n"
+        told, heard = process.stdin, process.stdout
+
+        def end() -> None:
+            told.write("\n")
+            told.flush()
+            assert heard.readline() == "ended\n"
+
+        yield end
+        told.close()
 
 
 def test_same_preferences_again_change_nothing_not_even_their_time(tmp_path: Path) -> None:
