@@ -7,6 +7,7 @@ ServiceError                      detail, errors[{pointer, detail}], hint; never
  +- ForbiddenError                forbidden
  +- NotFoundError                 not-found               no such path
  |   +- UnknownUserError          unknown-user
+ |   +- UnknownPreferencesError   unknown-preferences     the user is known and has none
  |   +- UnknownItemError          unknown-item
  |   +- UnknownFactorError        unknown-factor
  |   +- UnknownModelError         unknown-model
@@ -40,6 +41,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "forbidden": 403,
         "not-found": 404,
         "unknown-user": 404,
+        "unknown-preferences": 404,
         "unknown-item": 404,
         "unknown-factor": 404,
         "unknown-model": 404,
@@ -133,6 +135,11 @@ class NotFoundError(ServiceError):
 class UnknownUserError(NotFoundError):
     code, title = "unknown-user", "Unknown user"
     default_hint = "send the items they liked in `history` of POST /recommend, or ask /coldstart"
+
+
+class UnknownPreferencesError(NotFoundError):
+    code, title = "unknown-preferences", "This user has no preferences"
+    default_hint = "PUT them first; lists for the user's history need none"
 
 
 class UnknownItemError(NotFoundError):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from service.cursors import decode_cursor, encode_cursor
-from service.errors import StorageUnavailableError, UnknownUserError
+from service.errors import NotFoundError, StorageUnavailableError, UnknownPreferencesError, UnknownUserError
 from service.openapi import errors
 from service.operation import reply, resource
 from service.preferences import UNREADABLE
@@ -33,7 +33,7 @@ from service.showing import title_of
 from service.state import answering, state_of
 from service.steer import shift_of
 from service.store import Store
-from service.store.protocol import Interaction, Preferences, Write
+from service.store.protocol import Interaction, Known, Preferences, Write
 
 router = resource("users")
 NOTHING_STORED = "the store has no history and no preferences of this user"
@@ -167,14 +167,16 @@ async def erase_user(request: Request, user_id: Annotated[UserId, Path(descripti
 
 
 @router.get(
-    "/users/{user_id}/preferences", response_model=PreferencesFound, responses=errors("unknown-user", *STORE_ERRORS)
+    "/users/{user_id}/preferences",
+    response_model=PreferencesFound,
+    responses=errors("unknown-user", "unknown-preferences", *STORE_ERRORS),
 )
 async def get_preferences(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
-    """What steers this user's lists where a request does not say. `unknown-user` where nothing was put."""
+    """What steers this user's lists where a request does not say. `unknown-preferences` where nothing was put."""
     state = state_of(request)
     known = await state.read(state.store.known, user_id)
     if known is None or known.preferences is None:
-        raise _no_preferences()
+        raise _no_preferences(known)
     return reply(_preferences_found(user_id, known.preferences))
 
 
@@ -204,19 +206,24 @@ async def put_preferences(
     return reply(_preferences_found(user_id, kept))
 
 
-@router.delete("/users/{user_id}/preferences", response_model=Erased, responses=errors("unknown-user", *STORE_ERRORS))
+@router.delete(
+    "/users/{user_id}/preferences",
+    response_model=Erased,
+    responses=errors("unknown-user", "unknown-preferences", *STORE_ERRORS),
+)
 async def erase_preferences(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
-    """Remove a user's preferences; the history stays. `unknown-user` where nothing was put."""
+    """Remove a user's preferences; the history stays. `unknown-preferences` where nothing was put."""
     state = state_of(request)
     if not await state.storage.run(state.store.erase_preferences, user_id):
-        raise _no_preferences()
+        raise _no_preferences(await state.read(state.store.known, user_id))
     return reply(Erased(erased=True))
 
 
-def _no_preferences() -> UnknownUserError:
-    return UnknownUserError(
-        "no preferences of this user are stored", hint="PUT them first; lists for the user's history need none"
-    )
+def _no_preferences(known: Known | None) -> NotFoundError:
+    """Of a user of whom nothing at all is stored it is the user who is unknown."""
+    if known is None:
+        return UnknownUserError(NOTHING_STORED)
+    return UnknownPreferencesError("no preferences of this user are stored")
 
 
 def _preferences_found(user_id: str, kept: Preferences) -> PreferencesFound:

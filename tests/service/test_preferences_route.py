@@ -47,12 +47,12 @@ def test_preferences_are_kept_as_put_and_the_last_put_wins(own_client: AppClient
     assert own_client.get("/users/7/preferences").json()["steer"] == second
 
 
-def test_user_without_preferences_is_unknown_to_them(own_client: AppClient) -> None:
+def test_user_without_preferences_is_told_from_one_who_is_unknown(own_client: AppClient) -> None:
     give_history(own_client, "7", *HISTORY)
-    for user in ("7", "nobody"):
+    for user, code in (("7", "unknown-preferences"), ("nobody", "unknown-user")):
         for method in ("GET", "DELETE"):
-            found = assert_problem(own_client.request(method, f"/users/{user}/preferences"), 404, "unknown-user")
-            assert "no preferences" in found["detail"]
+            assert_problem(own_client.request(method, f"/users/{user}/preferences"), 404, code)
+    assert own_client.get("/problems/unknown-preferences").json()["status"] == 404
     assert own_client.get("/users/7").json()["preferences"] is False
 
 
@@ -185,7 +185,7 @@ def test_deleted_preferences_steer_no_more_and_the_history_stays(own_client: App
     put(own_client, "7")
     assert own_client.request("DELETE", "/users/7/preferences").json() == {"erased": True}
     assert own_client.get("/recommend/7").json() == before
-    assert_problem(own_client.request("DELETE", "/users/7/preferences"), 404, "unknown-user")
+    assert_problem(own_client.request("DELETE", "/users/7/preferences"), 404, "unknown-preferences")
 
 
 def test_erased_user_has_no_preferences_and_none_come_back(own_client: AppClient, tmp_path: Path) -> None:
