@@ -19,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.auth import Keyring
 from service.errors import ServiceError
+from service.keyfiles import KeyFiles
 from service.limits import LIMITS
 from service.logs import make_log
 from service.metrics import Metrics
@@ -164,6 +165,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.log.warning(
             "the store does not answer; lists for histories go on without it", cause=cause and cause.detail
         )
+    key_files = KeyFiles(state.settings, state.keyring, state.log)
+    key_files.start()
     for place in state.models.places:
         if state.settings.poll_seconds > 0 or place.slot.current is None:
             place.watcher.start()
@@ -175,6 +178,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         state.draining = True
         state.models.stop()
+        key_files.stop()
         for workers in (state.compute, state.storage, state.loading):
             workers.close()
         state.store.close()

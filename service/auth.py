@@ -78,6 +78,10 @@ class Keyring:
     """The configured keys, held as digests. Without any key every request is let through (see Settings.open)."""
 
     def __init__(self, settings: Settings) -> None:
+        self.take(settings)
+
+    def take(self, settings: Settings) -> None:
+        """From now on these keys hold; a request under way keeps the answer it got."""
         configured: tuple[tuple[Scope, Sequence[str]], ...] = (
             ("read", [key.get_secret_value() for key in settings.read_keys]),
             ("write", [key.get_secret_value() for key in settings.write_keys]),
@@ -95,13 +99,14 @@ class Keyring:
         presented: the values of every X-API-Key header. Raises UnauthorizedError (no key, several, or a wrong one)
         or ForbiddenError (a key without the scope). All keys are compared, each in constant time.
         """
-        if not self._keys:
+        keys = self._keys
+        if not keys:
             return None
         if len(presented) != 1:
             raise UnauthorizedError("this operation needs exactly one X-API-Key header")
         digest = _digest(presented[0])
         found: _Key | None = None
-        for key in self._keys:
+        for key in keys:
             if hmac.compare_digest(digest, key.digest):
                 found = key
         if found is None:

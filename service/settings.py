@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ NOT_OURS = frozenset({"PRISMREC_TEST_DATA"})
 
 MAX_KEYS = 2
 MIN_KEY_BYTES = 16
+MAX_KEY_FILE_BYTES = 4096
 SAMPLE_KEYS = frozenset({"change-me-please", "change-me-change-me", "your-secret-key-here"})
 
 Keys = tuple[SecretStr, ...]
@@ -52,8 +53,9 @@ class Settings(BaseModel):
     host, port    what to listen on; without keys only a loopback host is allowed
     *_keys        comma-separated API keys, at most two a scope (the second one is for rotation); a write key may
                   also read, an admin key may do everything
+    *_keys_file   files that hold them instead, one a line (service.keyfiles); a changed one is taken up while serving
     open          true = serve a host that is not loopback without keys; something else must guard the port
-    poll_seconds  how often the model folder is looked at for a new version; 0 = only at start
+    poll_seconds  how often the model folder is looked at for a new version, and the files of keys; 0 = only at start
     traces        where OpenTelemetry spans go: an OTLP/HTTP collector, http://host:4318; None = nowhere, at no cost
     docs, metrics whether /docs and /openapi.json, and /metrics, are served
     grace_seconds how long a stopping process waits for the replies under way; longer than any deadline
@@ -72,6 +74,9 @@ class Settings(BaseModel):
     read_keys: Keys = ()
     write_keys: Keys = ()
     admin_keys: Keys = ()
+    read_keys_file: Path | None = None
+    write_keys_file: Path | None = None
+    admin_keys_file: Path | None = None
     open: bool = False
     poll_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -79,6 +84,19 @@ class Settings(BaseModel):
     docs: bool = True
     metrics: bool = True
     grace_seconds: Annotated[int, Field(ge=3, le=600)] = 10
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_key_files(cls, values: Any) -> Any:
+        found = dict(values)
+        for field in SCOPES_WITH_KEYS:
+            path, variable = found.get(f"{field}_file"), f"{PREFIX}{field.upper()}"
+            if path is None:
+                continue
+            if found.get(field):
+                raise ValueError(f"{variable} and {variable}_FILE are both set; one is enough")
+            found[field] = _keys_in(Path(path), f"{variable}_FILE")
+        return found
 
     @field_validator("store_url")
     @classmethod
@@ -149,6 +167,16 @@ class Settings(BaseModel):
         return self
 
     @property
+    def key_files(self) -> tuple[str, ...]:
+        """The fields whose keys come from files."""
+        return tuple(field for field in SCOPES_WITH_KEYS if getattr(self, f"{field}_file") is not None)
+
+    def reread(self) -> Settings:
+        """The same settings with the keys that the files hold now. Raises SettingsError as at the start."""
+        kept = {field: getattr(self, field) for field in type(self).model_fields if field not in self.key_files}
+        return _checked(kept)
+
+    @property
     def default_model(self) -> str | None:
         """The model that answers where nobody says; None = the only one there."""
         return self.model if self.model is not None or not self.serve else self.serve[0]
@@ -200,16 +228,41 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
         )
     values: dict[str, object] = {known[name]: value for name, value in ours.items() if value != ""}
     values.update({name: value for name, value in overrides.items() if value is not None})
+    return _checked(values)
+
+
+def _checked(values: Mapping[str, object]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(_in_one_line(error)) from None
+        from_files = {field for field in SCOPES_WITH_KEYS if values.get(f"{field}_file") is not None}
+        raise SettingsError(_in_one_line(error, from_files)) from None
 
 
-def _in_one_line(error: ValidationError) -> str:
+def _keys_in(path: Path, variable: str) -> str:
+    """The lines of a file of keys, as the variable would have them. Neither path nor content is repeated: a key may
+    have been put where its file was to be named."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that nobody writes to would be waited for
+        try:
+            content = os.read(descriptor, MAX_KEY_FILE_BYTES + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise ValueError(f"{variable}: the file cannot be read ({error.strerror or type(error).__name__})") from None
+    if len(content) > MAX_KEY_FILE_BYTES:
+        raise ValueError(f"{variable}: the file has more than {MAX_KEY_FILE_BYTES} bytes")
+    keys = [line.strip() for line in content.decode("utf-8", "replace").splitlines()]
+    found = ",".join(key for key in keys if key and not key.startswith("#"))
+    if not found:
+        raise ValueError(f"{variable}: the file holds no key")
+    return found
+
+
+def _in_one_line(error: ValidationError, from_files: Set[str]) -> str:
     parts = []
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
-        name = f"{PREFIX}{field.upper()}: " if field else ""
+        name = f"{PREFIX}{field.upper()}{'_FILE' if field in from_files else ''}: " if field else ""
         parts.append(name + problem["msg"].removeprefix("Value error, "))
     return "; ".join(parts)

@@ -156,6 +156,7 @@ def test_request_after_a_refused_body_is_answered(tmp_path: Path) -> None:
         ({"PROT": "1"}, "PRISMREC_PROT"),
         ({"PORT": "seven"}, "PRISMREC_PORT"),
         ({"READ_KEYS": "change-me-please"}, "PRISMREC_READ_KEYS"),
+        ({"ADMIN_KEYS_FILE": "/nowhere/keys"}, "PRISMREC_ADMIN_KEYS_FILE: the file cannot be read"),
         ({"HOST": "203.0.113.7", "OPEN": "true"}, "cannot listen"),
     ],
 )
