@@ -38,6 +38,7 @@ from service.schemas.recommend import (
 from service.showing import fields_of, steering_found, title_of
 from service.state import State, answering, answering_each, state_of
 from service.store.protocol import Known
+from service.workers import stop_if_late
 
 router = resource("recommend")
 ERRORS = errors(
@@ -171,6 +172,7 @@ def _ranked(
     rankings = loaded.recommend_batch([*(one.query for one in put.values()), *unsteered.values()])
     before = dict(zip(unsteered, rankings[len(put) :], strict=True))
     for (i, one), ranking in zip(put.items(), rankings[: len(put)], strict=True):
+        stop_if_late()  # a batch of long lists with reasons would hold its thread for minutes
         was = before.get(i)
         if isinstance(ranking, ServiceError):
             answers[i] = ranking

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from service.limits import LIMITS
+from service.workers import Workers
 from tests.service.app_client import AppClient, assert_problem, give_history
 from tests.service.conftest import HISTORY
 
@@ -195,6 +198,22 @@ def test_batch_at_the_limit_is_answered_and_one_past_it_refused(client: AppClien
     assert len(client.post("/recommend/batch", {"requests": [one] * LIMITS.batch}).json()["results"]) == LIMITS.batch
     assert_problem(client.post("/recommend/batch", {"requests": [one] * (LIMITS.batch + 1)}), 422, "invalid-request")
     assert_problem(client.post("/recommend/batch", {"requests": []}), 422, "invalid-request")
+
+
+def test_batch_past_its_deadline_does_not_go_on_with_the_rest(own_client: AppClient, monkeypatch) -> None:
+    answered: list[int] = []
+
+    def slow(*_: object) -> tuple[None, ...]:
+        answered.append(1)
+        time.sleep(0.1)
+        return (None, None)
+
+    monkeypatch.setattr("service.routes.recommend.explain_list", slow)
+    requests = [{"history": ["m0"], "n": 2, "explain": True}] * 20
+    own_client.state.compute = Workers("batch", threads=1, queue=0, deadline=0.15)
+    assert_problem(own_client.post("/recommend/batch", {"requests": requests}), 504, "deadline")
+    time.sleep(0.3)
+    assert len(answered) < 5
 
 
 def test_recommend_without_a_store_answers_for_histories(own_client: AppClient) -> None:
