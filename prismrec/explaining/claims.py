@@ -94,12 +94,12 @@ def _close(found: Sequence[Order], k: int, name: str) -> Claim:
 
 
 def _control(found: Sequence[Order], rivals: Sequence[str], k: int, name: str) -> Claim:
-    """Passed when it is not better than the others: it must not be able to."""
+    """Passed when it is better than no other, on neither measure: it must not be able to."""
     compared = comparisons(found, rivals, k, ours=SHUFFLED)
     won = [better for *_, better in compared if better]
     shuffled = next(order for order in found if order.label == SHUFFLED)
     said = ", ".join(f"{m.upper()} {interval(shuffled.at[f'{m}@{k}'])}" for m in LOWER_IS_BETTER)
-    return Claim(name, len(won) < len(compared), f"{said}; better in {len(won)} of {len(compared)} comparisons")
+    return Claim(name, not won, f"{said}; better in {len(won)} of {len(compared)} comparisons")
 
 
 def _additive(found: Additive) -> Claim:

@@ -49,7 +49,9 @@ class PickAsked(Wire):
     """An attribute; with `value`."""
     value: Name | None = None
     """The value that the list should have."""
-    strength: Annotated[float, Field(ge=0, le=LIMITS.pick_strength)] | None = None
+    strength: (
+        Annotated[float, Field(json_schema_extra={"exclusiveMinimum": 0, "maximum": LIMITS.pick_strength})] | None
+    ) = None
     """How far from the middle; 1 samples the half as it is. Left out: 1 for a half; a value gets the first of 1, 1.5, 2
     and 3 with which it fills its list (beside other picks: what serves all of them best), times 1 + diversity."""
 

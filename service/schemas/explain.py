@@ -138,16 +138,16 @@ class CounterfactualFound(Wire):
 
 
 class CurveFigures(Wire):
-    """Deletion and insertion figures of one order of the history."""
+    """Deletion and insertion figures of one order: of the history's items, or of the factors."""
 
     del_at_k: float
-    """Mean share of the probability left without the first 1 to k items; lower is better."""
+    """Mean share of the probability left without the first 1 to k of them; lower is better."""
     ins_at_k: float
-    """Mean share of the probability reached with only the first 1 to k items; higher is better."""
+    """Mean share of the probability reached with only the first 1 to k of them; higher is better."""
     pos_at_k: float
-    """Share of the steps at which it stays listed without the first items; lower is better."""
+    """Share of the steps at which it stays listed without the first; lower is better."""
     neg_at_k: float
-    """The same without the last items; higher is better."""
+    """The same without the last; higher is better."""
 
 
 class FactorCurves(Wire):
