@@ -22,12 +22,17 @@ NO_HISTORY = "the store has no history of this user; send their items in `histor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steering:
-    """What steers a query and where it comes from. shift None: nothing does, as all of it had to be ignored."""
+    """What steers a query and where it comes from.
+
+    shift     None: nothing does, as its terms cancel or all of it had to be ignored
+    unlocked  the shift before anything locked was taken out of it; None where nothing is locked, or nothing moves
+    """
 
     source: SteeredBy
     terms: Terms
     shift: FloatArray | None
     ignored: tuple[str, ...] = ()
+    unlocked: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,12 @@ class Asked:
     def unsteered(self) -> Query | None:
         """The same query without its shift; None when it has none."""
         return None if self.query.shift is None else replace(self.query, shift=None)
+
+    @property
+    def unlocked(self) -> Query | None:
+        """The same query with all of its shift, also what a lock takes out of it; None where nothing is locked."""
+        free = None if self.steering is None else self.steering.unlocked
+        return None if free is None else replace(self.query, shift=free)
 
     @property
     def steered_by(self) -> SteeredBy | None:
@@ -106,18 +117,27 @@ def condition_of(loaded: LoadedBundle, asked: ConditionAsked | None) -> Conditio
 def steering_of(loaded: LoadedBundle, request: RecommendRequest, stored: Preferences | None) -> Steering | None:
     """What steers: the request's `steer` ({}: nothing, this time), else the preferences unless it declines them.
 
-    None when nothing is moved and nothing that was wished for is left out.
+    None when nothing was wished for. Terms that cancel, and preferences that had to be ignored, are a steering that
+    moves nothing.
     """
     if request.steer is not None:
         terms = terms_of(request.steer)
         shift = shift_of(loaded, factors=terms.factors, attributes=terms.attributes, lock=terms.lock)
-        return None if shift is None else Steering("request", terms, shift)
-    if stored is None or not request.preferences:
+        found = Steering("request", terms, shift)
+    elif stored is not None and request.preferences:
+        applied = apply(loaded, stored)
+        found = Steering("preferences", applied.terms, applied.shift, applied.ignored)
+    else:
         return None
-    applied = apply(loaded, stored)
-    if applied.shift is None and not applied.ignored:
+    if not found.terms.asks and not found.ignored:
         return None
-    return Steering("preferences", applied.terms, applied.shift, applied.ignored)
+    return replace(found, unlocked=_unlocked(loaded, found))
+
+
+def _unlocked(loaded: LoadedBundle, found: Steering) -> FloatArray | None:
+    if found.shift is None or not found.terms.lock:
+        return None
+    return shift_of(loaded, factors=found.terms.factors, attributes=found.terms.attributes)
 
 
 def item_index(idmap: IdMap, item_id: str) -> int:

@@ -25,8 +25,13 @@ ten, so that it does not follow a slider (bundle.carriers.Steered.gain)."""
 SMALL = 0.5
 """sd: a push so small may well move nothing."""
 
+HELD = 0.25
+"""A lock that takes less than this share off a drift is said to have held little."""
+
 CANCELLED = 1e-9
 """Strengths that sum to less ask for nothing."""
+
+NO_ITEMS = "there is no item here to list, with steering or without"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +57,14 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Total variation between a locked attribute's shares before and after, 0..1 (see drift_of)."""
+    """Total variation between a locked attribute's shares before and after, 0..1 (see drift_of).
+
+    unlocked  the same after all of the shift, also what the locks take out of it; None where there is no such list
+    """
 
     attribute: str
     drift: float
+    unlocked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,8 @@ class Outcome:
     items_in, items_out   item indices listed only after, only before; each in the order of its list
     shares, means         of steered values, and of what steered factors' halves are read as or were tied to
     locked                one for each locked attribute
-    note                  what to know of it: nothing changed, a share went the other way or hardly followed; None
+    note                  what to know of it: nothing changed, a share went the other way or hardly followed, a lock
+                          held little; None
     """
 
     compared_with: Source
@@ -78,12 +88,16 @@ class Outcome:
     note: str | None = None
 
 
-def outcome_of(loaded: LoadedBundle, terms: Terms, before: Ranking, after: Ranking) -> Outcome:
+def outcome_of(
+    loaded: LoadedBundle, terms: Terms, before: Ranking, after: Ranking, *, unlocked: Ranking | None = None
+) -> Outcome:
     """What moving by `terms` made of the list `before`. Pure counting: O(n * values), no run of a graph.
 
     before, after  answers to the same query without and with the shift of the terms, so that they are equally long
+    unlocked       the answer with the shift of the terms but for their locks; None: what locks held cannot be told
     """
-    was, now = [item.item_ix for item in before.items], [item.item_ix for item in after.items]
+    was, now = _items(before), _items(after)
+    free = None if unlocked is None else _items(unlocked)
     wishes = wishes_of(loaded, terms)
     shares = tuple(_share(loaded, wish.attribute, wish.value, was, now) for wish in wishes.values)
     gone, new = set(was).difference(now), set(now).difference(was)
@@ -93,9 +107,16 @@ def outcome_of(loaded: LoadedBundle, terms: Terms, before: Ranking, after: Ranki
         items_out=tuple(ix for ix in was if ix in gone),
         shares=shares,
         means=tuple(_mean(loaded, name, was, now) for name in wishes.numbers),
-        locked=tuple(Drift(name, _drift(loaded, name, was, now)) for name in dict.fromkeys(terms.lock)),
+        locked=tuple(
+            Drift(name, _drift(loaded, name, was, now), _drift(loaded, name, was, free) if free else None)
+            for name in dict.fromkeys(terms.lock)
+        ),
     )
-    return replace(found, note=_note(loaded, wishes, found, same=was == now) if was else None)
+    return replace(found, note=_note(loaded, wishes, found, same=was == now) if was else NO_ITEMS)
+
+
+def _items(ranking: Ranking) -> list[int]:
+    return [item.item_ix for item in ranking.items]
 
 
 def drift_of(attribute: Attribute, before: Sequence[int], after: Sequence[int]) -> float:
@@ -155,6 +176,9 @@ def _note(loaded: LoadedBundle, wishes: Wishes, found: Outcome, *, same: bool) -
     notes += [fault for fault in faults if fault is not None]
     if any(faults) and wishes.n_terms > 1:
         notes.append("all terms and locks of a request pull at one list, so one may undo another")
+    slack = [fault for fault in map(_lock_fault, found.locked) if fault is not None]
+    if slack:
+        notes += [*slack, "a lock keeps what the model reads of the user, and lists go with more than is read"]
     if wishes.nameless:
         which = ("factor " if len(wishes.nameless) == 1 else "factors ") + ", ".join(wishes.nameless)
         notes.append(f"nothing is read in {which} on this side: what it did is in items_in and items_out")
@@ -176,6 +200,15 @@ def _fault(loaded: LoadedBundle, share: Share, wish: Wish) -> str | None:
     if abs(moved) >= LITTLE or share.after == (1.0 if wish.strength > 0 else 0.0):
         return None
     return f"{name} hardly moved: {figures}{_why(loaded, share, wish)}"
+
+
+def _lock_fault(found: Drift) -> str | None:
+    """That a lock did not keep its attribute, though there was something to keep; None when it did, or nobody knows."""
+    drift, free = found.drift, found.unlocked
+    if free is None or drift < LITTLE or drift <= (1.0 - HELD) * free:
+        return None
+    how = "did not keep it" if drift >= free else "held little"
+    return f"the lock on {found.attribute} {how}: {_percent(drift)} of its shares moved, {_percent(free)} without locks"
 
 
 def _numbers_fault(mean: Mean, strength: float) -> str | None:

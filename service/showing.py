@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bundle.catalogue import Attribute, Catalogue
@@ -17,6 +17,8 @@ from service.schemas.recommend import RESERVED
 from service.schemas.steering import LockedDrift, MeanMoved, ShareMoved, SteeringFound
 
 TITLE = "title"
+UNFOLLOWED = "nothing of the stored preferences can be followed by this bundle"
+CANCELLED = "the pushes cancel out exactly, so nothing moves: this is the list without steering"
 Fields = Callable[[int], dict[str, Any]]
 """item_ix -> field -> Shown (Any, because it goes into a model as its extra members)."""
 
@@ -48,13 +50,22 @@ def fields_of(catalogue: Catalogue, names: Sequence[str]) -> Fields:
     return show
 
 
-def steering_found(
-    loaded: LoadedBundle, steering: Steering | None, before: Ranking | None, after: Ranking
-) -> SteeringFound | None:
-    """What a steering changed. before: the list without it; None when nothing was moved, so that there is no other."""
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """One query's lists: as asked for; before, without its steering (None: nothing was moved, so there is no other);
+    unlocked, without its locks alone (None: there are none, or that list cannot be had)."""
+
+    after: Ranking
+    before: Ranking | None = None
+    unlocked: Ranking | None = None
+
+
+def steering_found(loaded: LoadedBundle, steering: Steering | None, lists: Lists) -> SteeringFound | None:
+    """What a steering changed."""
     if steering is None:
         return None
-    found, ids = outcome_of(loaded, steering.terms, before or after, after), loaded.catalogue.ids
+    found = outcome_of(loaded, steering.terms, lists.before or lists.after, lists.after, unlocked=lists.unlocked)
+    ids, unmoved = loaded.catalogue.ids, CANCELLED if steering.terms.asks else UNFOLLOWED
     return SteeringFound(
         source=steering.source,
         compared_with=found.compared_with,
@@ -64,7 +75,7 @@ def steering_found(
         means=[MeanMoved(**asdict(mean)) for mean in found.means],
         locked=[LockedDrift(**asdict(drift)) for drift in found.locked],
         ignored=list(steering.ignored),
-        note=found.note if before is not None else "nothing of the stored preferences can be followed by this bundle",
+        note=found.note if lists.before is not None else unmoved,
     )
 
 

@@ -27,6 +27,9 @@ from service.query import FloatArray
 NOTHING_LEFT = 1e-4
 """A shift of which less than this share survives the lock cannot do what was asked."""
 
+CANCELS = 1e-9
+"""Of the way that the terms go one by one: what is left of less is rounding."""
+
 DEPENDENT = 1e-6
 """Of the largest: a combination of readings with a smaller singular value is one of the others."""
 
@@ -44,6 +47,11 @@ class Terms:
     attributes: Mapping[str, float] = field(default_factory=dict)
     lock: Sequence[str] = ()
 
+    @property
+    def asks(self) -> bool:
+        """Whether any strength is other than 0, be it that together they cancel."""
+        return any((*self.factors.values(), *self.attributes.values()))
+
 
 def shift_of(
     loaded: LoadedBundle,
@@ -52,7 +60,7 @@ def shift_of(
     attributes: Mapping[str, float] | None = None,
     lock: Sequence[str] = (),
 ) -> FloatArray | None:
-    """The shift float32 [n_latent] of these terms (see Terms), or None when nothing was asked for.
+    """The shift float32 [n_latent] of these terms (see Terms), or None when nothing was asked for or all cancels.
 
     All directions of locked attributes are taken out (least squares, O(n_latent * n_locked^2)). Raises
     InvalidRequestError that names every entry at fault and what is allowed in its place. What is not in this bundle's
@@ -60,13 +68,16 @@ def shift_of(
     """
     terms = Terms(factors or {}, attributes or {}, lock)
     _check(loaded, terms)
-    shift = np.zeros(loaded.n_latent)
+    shift, way = np.zeros(loaded.n_latent), 0.0
     for name, strength in terms.factors.items():
         shift[int(name)] += strength * loaded.factors.factors[int(name)].sd
+        way += abs(strength) * loaded.factors.factors[int(name)].sd
     directions = directions_of(loaded)
     for name, strength in terms.attributes.items():
-        shift += strength * _one_sd(directions[name])
-    if not shift.any():
+        pushed = strength * _one_sd(directions[name])
+        shift += pushed
+        way += float(np.linalg.norm(pushed))
+    if float(np.linalg.norm(shift)) <= CANCELS * way:
         return None
     locked = [direction for direction in loaded.factors.directions if direction.attribute in terms.lock]
     return np.asarray(_projected_out(shift, locked), dtype=np.float32)

@@ -92,9 +92,15 @@ def _steered(found: Reply) -> str:
     parts = [f"{len(found['items_in'])} items in, {len(found['items_out'])} out"]
     parts += [f"{s['attribute']} {s['value']} {s['before']:.0%} -> {s['after']:.0%}" for s in found["shares"]]
     parts += [f"mean {m['attribute']} {_number(m['before'])} -> {_number(m['after'])}" for m in found["means"]]
-    parts += [f"{lock['attribute']} locked, drift {lock['drift']:.2f}" for lock in found["locked"]]
+    parts += [f"{lock['attribute']} locked, drift {lock['drift']:.2f}{_unlocked(lock)}" for lock in found["locked"]]
     parts += [f"ignored: {text}" for text in found["ignored"]]
     return f"steered by {by}: {', '.join(parts)}" + (f" ({found['note']})" if found["note"] else "")
+
+
+def _unlocked(lock: Reply) -> str:
+    """Beside the drift, what it is without the lock; a service of before says nothing of that."""
+    free = lock.get("unlocked")
+    return "" if free is None else f" ({free:.2f} without the lock)"
 
 
 def _number(value: float | None) -> str:

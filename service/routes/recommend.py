@@ -35,7 +35,7 @@ from service.schemas.recommend import (
     RecommendRequest,
     Refused,
 )
-from service.showing import fields_of, steering_found, title_of
+from service.showing import Lists, fields_of, steering_found, title_of
 from service.state import State, answering, answering_each, state_of
 from service.store.protocol import Known
 from service.workers import stop_if_late
@@ -120,7 +120,8 @@ def _listed(by: Answering, asked: RecommendRequest, known: Known) -> Recommendat
     # One by one, not as a batch of two: then a score is to the last bit what /explain takes apart.
     ranking = loaded.recommend(put.query)
     before = None if put.unsteered is None else loaded.recommend(put.unsteered)
-    return _shown(by, asked, put, (before, ranking))
+    unlocked = None if put.unlocked is None else loaded.recommend_batch([put.unlocked])[0]
+    return _shown(by, asked, put, Lists(ranking, before, _or_none(unlocked)))
 
 
 async def _known_or_error(state: State, entry: RecommendRequest | Refused) -> Known | ServiceError:
@@ -169,17 +170,25 @@ def _ranked(
     put = {i: one for i, (_, one) in asked.items()}
     loaded = next(iter(answerers.values())).loaded
     unsteered = {i: one.unsteered for i, one in put.items() if one.unsteered is not None}
-    rankings = loaded.recommend_batch([*(one.query for one in put.values()), *unsteered.values()])
-    before = dict(zip(unsteered, rankings[len(put) :], strict=True))
-    for (i, one), ranking in zip(put.items(), rankings[: len(put)], strict=True):
+    unlocked = {i: one.unlocked for i, one in put.items() if one.unlocked is not None}
+    queries = [*(one.query for one in put.values()), *unsteered.values(), *unlocked.values()]
+    rankings = iter(loaded.recommend_batch(queries))
+    after, before, free = (dict(zip(places, rankings, strict=False)) for places in (put, unsteered, unlocked))
+    for i, one in put.items():
         stop_if_late()  # a batch of long lists with reasons would hold its thread for minutes
-        was = before.get(i)
+        ranking, was = after[i], before.get(i)
         if isinstance(ranking, ServiceError):
             answers[i] = ranking
+        elif isinstance(was, ServiceError):
+            answers[i] = was
         else:
-            shown = _shown(answerers[i], entries[i], one, (was, ranking)) if not isinstance(was, ServiceError) else was
-            answers[i] = shown
+            answers[i] = _shown(answerers[i], entries[i], one, Lists(ranking, was, _or_none(free.get(i))))
     return answers
+
+
+def _or_none(found: Ranking | ServiceError | None) -> Ranking | None:
+    """A list that is only measured against is no reason to refuse the one that was asked for."""
+    return None if isinstance(found, ServiceError) else found
 
 
 def _result(answer: Recommendation | ServiceError, request_id: str) -> BatchResult:
@@ -188,10 +197,9 @@ def _result(answer: Recommendation | ServiceError, request_id: str) -> BatchResu
     return BatchResult(status="ok", result=answer)
 
 
-def _shown(by: Answering, asked: RecommendRequest, put: Asked, lists: tuple[Ranking | None, Ranking]) -> Recommendation:
-    """The reply. lists: without steering (None: there is none), and the list asked for."""
-    loaded = by.loaded
-    before, ranking = lists
+def _shown(by: Answering, asked: RecommendRequest, put: Asked, lists: Lists) -> Recommendation:
+    """The reply."""
+    loaded, ranking = by.loaded, lists.after
     show = fields_of(loaded.catalogue, asked.fields)
     reasons: tuple[ItemReasons | None, ...] = (None,) * ranking.returned
     if asked.explain:
@@ -217,7 +225,7 @@ def _shown(by: Answering, asked: RecommendRequest, put: Asked, lists: tuple[Rank
         condition_satisfied=ranking.condition_satisfied,
         history_used=len(put.query.history),
         unknown_items=put.unknown_items,
-        steering=steering_found(loaded, put.steering, before, ranking),
+        steering=steering_found(loaded, put.steering, lists),
         model=by.model,
         arm=by.arm,
         bundle_id=loaded.bundle_id,

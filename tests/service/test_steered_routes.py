@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from service.engine import LoadedBundle
 from service.loader import load_bundle
+from service.outcome import drift_of
 from service.slot import Slot
 from tests.builders import builder_model, make_bundle
 from tests.service.app_client import AppClient, open_client
@@ -109,6 +112,70 @@ def test_reply_says_what_the_steering_changed(clients, offset: int) -> None:
             assert share[when] == pytest.approx(sum(having) / len(having))
     assert [lock["attribute"] for lock in told["locked"]] == ["year"]
     assert 0.0 <= told["locked"][0]["drift"] <= 1.0
+
+
+@pytest.mark.parametrize("path", ["/recommend", "/recommend/batch"])
+def test_drift_of_a_lock_stands_beside_that_of_the_same_steering_without_it(clients, path: str) -> None:
+    follows, _ = clients
+
+    def found(**asked: object) -> dict[str, Any]:
+        body = {"history": HORROR, "n": 10, "fields": ["year"], **asked}
+        if path == "/recommend":
+            return said(follows, path, body)
+        result: dict[str, Any] = said(follows, path, {"requests": [body]})["results"][0]["result"]
+        return result
+
+    year = served_by(follows).catalogue.attribute("year")
+    assert year is not None
+    push = {"factors": {"1": 3.0, "0": 1.0}}
+    plain, free, locked = (
+        [int(item["item_id"][1:]) for item in found(**asked)["items"]]
+        for asked in ({}, {"steer": push}, {"steer": push | {"lock": ["year"]}})
+    )
+    (told,) = found(steer=push | {"lock": ["year"]})["steering"]["locked"]
+    assert told == {
+        "attribute": "year",
+        "drift": drift_of(year, plain, locked),
+        "unlocked": drift_of(year, plain, free),
+    }
+    assert told["unlocked"] > told["drift"], "the control: the two differ here"
+    assert found(steer=push)["steering"]["locked"] == []
+
+
+def test_pushes_that_cancel_are_a_steering_that_says_so(clients) -> None:
+    follows, _ = clients
+    plain = said(follows, "/recommend", {"history": HORROR})
+    direction = next(d for d in served_by(follows).factors.directions if d.value == "Comedy")
+    sds = [factor.sd for factor in served_by(follows).factors.factors]
+    pattern = direction.pattern or [direction.sd * part for part in direction.vector]
+    against = {str(i): -part / sd for i, (part, sd) in enumerate(zip(pattern, sds, strict=True))}
+    assert all(abs(strength) <= 3.0 for strength in against.values())
+    found = said(
+        follows, "/recommend", {"history": HORROR, "steer": {"attributes": {"genre:Comedy": 1.0}, "factors": against}}
+    )
+    assert found["items"] == plain["items"]
+    told = found["steering"]
+    assert told["note"] == "the pushes cancel out exactly, so nothing moves: this is the list without steering"
+    assert (told["source"], told["items_in"], told["items_out"]) == ("request", [], [])
+    almost = against | {"0": against["0"] + 0.5}  # the control
+    moved = said(
+        follows, "/recommend", {"history": HORROR, "steer": {"attributes": {"genre:Comedy": 1.0}, "factors": almost}}
+    )
+    assert "cancel out" not in (moved["steering"]["note"] or "")
+
+
+def test_steering_where_no_item_can_be_listed_says_so(clients) -> None:
+    follows, _ = clients
+    for nothing in ({"candidates": []}, {"offset": 5, "candidates": ["m1"]}):
+        found = said(follows, "/recommend", {"history": HORROR, "steer": UP | {"lock": ["year"]}, **nothing})
+        assert found["items"] == []
+        assert found["steering"]["note"] == "there is no item here to list, with steering or without"
+        assert found["steering"]["locked"] == [{"attribute": "year", "drift": 0.0, "unlocked": None}]
+
+
+def served_by(client: AppClient) -> LoadedBundle:
+    """What the client's application serves."""
+    return client.state.models.take().loaded
 
 
 def test_batch_says_of_each_steering_what_the_single_request_says(clients) -> None:

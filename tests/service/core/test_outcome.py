@@ -15,7 +15,7 @@ from bundle.carriers import Steered
 from bundle.factors import Guide
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
-from service.outcome import Outcome, drift_of, outcome_of
+from service.outcome import NO_ITEMS, Outcome, drift_of, outcome_of
 from service.query import Query, RankedItem, Ranking
 from service.steer import Terms, shift_of
 
@@ -98,7 +98,7 @@ def test_outcome_that_changes_nothing_or_only_the_order_says_so(loaded: LoadedBu
     turned = outcome_of(loaded, terms, ranking(lists), ranking(lists[::-1])).note
     assert same is not None and same.startswith("the list is the same as without steering; genre Comedy hardly moved")
     assert turned is not None and turned.startswith("the same items as without steering, in another order")
-    assert outcome_of(loaded, terms, ranking([]), ranking([])).note is None
+    assert outcome_of(loaded, terms, ranking([]), ranking([])).note == NO_ITEMS
 
 
 def test_outcome_that_goes_the_other_way_says_so_with_the_figures(loaded: LoadedBundle) -> None:
@@ -129,6 +129,38 @@ def test_outcome_of_a_value_that_follows_poorly_says_what_was_measured(loaded: L
     assert good == "genre Comedy hardly moved: 0 % of the list before, 0 % after"
     small = outcome_of(with_gain(0.2), Terms(attributes={"genre:Comedy": 0.1}), *lists).note
     assert small is not None and small.endswith("(the push is a small one)")
+
+
+def test_lock_that_held_little_is_said_beside_what_moves_without_it(loaded: LoadedBundle) -> None:
+    comedy, horror = having(loaded, "Comedy"), having(loaded, "Horror")
+    genre = loaded.catalogue.attribute("genre")
+    assert genre is not None
+    before, some, all_of_it = comedy[:6], [*comedy[:3], *horror[:3]], horror[:6]
+    terms = Terms(factors={"2": 2.0}, lock=["genre"])
+
+    def told(after: Sequence[int], unlocked: Sequence[int] | None) -> tuple[float | None, str]:
+        free = None if unlocked is None else ranking(unlocked)
+        found = outcome_of(loaded, terms, ranking(before), ranking(after), unlocked=free)
+        assert [drift.drift for drift in found.locked] == [drift_of(genre, before, after)]
+        return found.locked[0].unlocked, found.note or ""
+
+    free = drift_of(genre, before, all_of_it)
+    assert (unlocked := told(all_of_it, all_of_it))[0] == free > 0.5
+    assert f"the lock on genre did not keep it: {100 * free:.3g} % of its shares moved, " in unlocked[1]
+    assert "a lock keeps what the model reads of the user" in unlocked[1]
+    assert "the lock on genre did not keep it" in told(all_of_it, some)[1]
+    held = [*comedy[:1], *horror[:5]]
+    assert "the lock on genre held little" in told(held, all_of_it)[1]
+    for after, other in (
+        (some, all_of_it),
+        (before, all_of_it),
+        (before, before),
+    ):  # the controls: it held, or need not
+        assert "the lock on" not in told(after, other)[1]
+    assert told(all_of_it, None)[0] is None
+    assert "the lock on" not in told(all_of_it, None)[1], "nobody knows"
+    empty = outcome_of(loaded, terms, ranking([]), ranking([]), unlocked=ranking([]))
+    assert (empty.locked[0].unlocked, empty.note) == (None, NO_ITEMS)
 
 
 def test_outcome_of_terms_that_contradict_each_other_says_so(loaded: LoadedBundle) -> None:
