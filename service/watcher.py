@@ -1,7 +1,8 @@
 """Watches a model folder and swaps in what appears there. At most one load runs at any time.
 
 A target (folder, names, sizes and times of its files) is tried once: a bundle that was refused is not tried again
-until the pointer or a file changes, and one still being copied is tried again as its files grow.
+until the pointer or a file changes, and one still being copied is tried again as its files grow; of that, the log
+and the counter hear once a reason until the files are at rest.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Watcher:
         self._loading: Path | None = None
         self._stopping = Event()
         self._tried: Target | str | None = None
+        self._told: tuple[Path, str] | None = None  # the folder still growing, and why it was refused
         self._thread: Thread | None = None
 
     def start(self) -> None:
@@ -84,6 +86,7 @@ class Watcher:
             except (BundleError, OSError) as error:
                 return self._missing(error)
             if target == self._tried:
+                self._told = None  # at rest: a refusal after the next change is news
                 return None
             self._tried = target
             return self._attempt(folder)
@@ -106,6 +109,7 @@ class Watcher:
         try:
             report = self._slot.last_reload if joined else None
             if report is None or report is before or not self._is_of(report, folder):
+                self._told = None  # who asked by name is told, whatever the poll said before
                 report = self._attempt(folder)
                 self._tried = self._now_there()
         finally:
@@ -168,13 +172,16 @@ class Watcher:
         manifest = loaded.manifest
         report = ReloadReport("ok", self._clock(), manifest.name, manifest.version, loaded.bundle_id)
         self._slot.swap(loaded, report)
+        self._told = None
         self._tell(report)
         return report
 
     def _failed(self, folder: Path, reason: str, detail: str) -> ReloadReport:
         report = ReloadReport("failed", self._clock(), folder.parent.name, folder.name, reason=reason, detail=detail)
         self._slot.fail(report)
-        self._tell(report)
+        if (folder, reason) != self._told:  # a slow copy is refused at every poll, and told of once
+            self._told = (folder, reason)
+            self._tell(report)
         return report
 
     def _missing(self, error: BundleError | OSError) -> ReloadReport | None:

@@ -41,13 +41,17 @@ MIGRATIONS: tuple[str, ...] = (
 
 
 def connect(path: Path, *, busy_ms: int) -> sqlite3.Connection:
-    """A connection in autocommit mode with the settings that acknowledged writes need (WAL, FULL)."""
+    """A connection in autocommit mode with the settings that acknowledged writes need (WAL, FULL).
+
+    StorageUnavailableError for a file that is not ours or newer: before WAL, which is written into the file.
+    """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_ms / 1000)
     try:
+        _version(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")
-    except sqlite3.Error:
+    except (sqlite3.Error, StorageUnavailableError):
         connection.close()
         raise
     return connection
