@@ -100,8 +100,15 @@ class Service:
 
     def log(self, event: str | None = None) -> list[dict[str, Any]]:
         """The log's lines (of an event); each is a JSON object, whatever happened."""
-        lines = [json.loads(line) for line in self.log_path.read_text().splitlines()]
+        whole = self.log_path.read_text().rpartition("\n")[0]
+        lines = [json.loads(line) for line in whole.splitlines()]
         return [line for line in lines if event is None or line["event"] == event]
+
+    def logged(self, reply: httpx.Response) -> Any:
+        """The one line that the log has of a request; None while there is none yet."""
+        found = [line for line in self.log("request") if line["request_id"] == reply.headers["x-request-id"]]
+        assert len(found) <= 1
+        return found[0] if found else None
 
     def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
         return self.http.post(path, json=body, headers={**self.headers, **headers})
@@ -146,6 +153,7 @@ class Service:
         yield
         self.check_alive()
         assert self.ask()["items"]
+        wait_until(lambda: self.counted(counter, **labels) > before, f"{counter}{labels} moves")
         moved = self.counted(counter, **labels) - before
         assert moved > 0 if by is None else moved == by, f"{counter}{labels} moved by {moved}"
 
