@@ -12,6 +12,7 @@ import uvicorn
 from structlog.typing import FilteringBoundLogger
 
 from service.app import create_app
+from service.connection import Door
 from service.errors import ServiceError
 from service.logs import Bridge, make_log
 from service.settings import Settings, SettingsError, load_settings
@@ -41,13 +42,14 @@ def serve(settings: Settings) -> int:
     log = make_log(settings.log_level, clock=time.time)
     _redirect_library_logs(log)
     app = create_app(settings, log=log)
+    state: State = app.state.prismrec
     host, port = listening.getsockname()[:2]
     log.info("listening", host=host, port=port, keys=settings.has_keys)
     server = _Server(
         uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=Door(state.limits, state.metrics, log).connection,  # type: ignore[arg-type]  # uvicorn only calls it
             ws="none",
             lifespan="on",
             log_config=None,
@@ -57,7 +59,7 @@ def serve(settings: Settings) -> int:
             timeout_graceful_shutdown=settings.grace_seconds,
         )
     )
-    server.state = app.state.prismrec
+    server.state = state
     with listening:
         server.run(sockets=[listening])
     return 0 if server.started else CANNOT_START

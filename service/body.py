@@ -12,7 +12,9 @@ from starlette.types import Receive
 
 from service.errors import InvalidRequestError, MalformedError, TooLargeError, UnsupportedMediaTypeError
 
-READ_SECONDS = 10.0
+WHOLE = ""
+"""RFC 6901's pointer to the whole body: while it is being parsed no place in it is known."""
+
 DRAIN_SECONDS = 0.5
 DRAIN_BYTES = 1 << 20
 """How much of a refused body is still taken from the wire, so that the client gets to read the refusal."""
@@ -22,11 +24,15 @@ class ClientGoneError(Exception):
     """The client went away before its body was whole; there is nobody to answer."""
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, limit: int) -> bytes:
+class LateBodyError(MalformedError):
+    """The body did not arrive in time."""
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, limit: int, seconds: float) -> bytes:
     """The whole body, at most `limit` bytes: declared, chunked or with a lying length.
 
-    Raises TooLargeError, UnsupportedMediaTypeError (an encoding, or content that is not JSON), MalformedError (it
-    does not arrive in time) or ClientGoneError.
+    Raises TooLargeError, UnsupportedMediaTypeError (an encoding, or content that is not JSON), LateBodyError (it
+    does not arrive within `seconds`) or ClientGoneError.
     """
     if headers.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
         raise UnsupportedMediaTypeError("a body with a Content-Encoding is not read")
@@ -38,10 +44,10 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, limit: 
             await _drain(receive)
         raise TooLargeError(f"the body has more than {limit} bytes")
     try:
-        async with asyncio.timeout(READ_SECONDS):
+        async with asyncio.timeout(seconds):
             body = await _collect(receive, limit)
     except TimeoutError:
-        raise MalformedError(f"the body did not arrive within {READ_SECONDS:g} s") from None
+        raise LateBodyError(f"the body did not arrive within {seconds:g} s") from None
     if body and not _is_json(headers.get(b"content-type", b"")):
         raise UnsupportedMediaTypeError("the body must be application/json")
     return body
@@ -93,9 +99,9 @@ def parse_json(body: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise InvalidRequestError("an object of the body names a field twice")
+        raise InvalidRequestError.field(WHOLE, "an object of the body names a field twice")
     return found
 
 
 def _refuse_constant(_: str) -> NoReturn:
-    raise InvalidRequestError("NaN and Infinity are not JSON; numbers must be finite")
+    raise InvalidRequestError.field(WHOLE, "NaN and Infinity are not JSON; numbers must be finite")

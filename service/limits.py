@@ -11,6 +11,10 @@ from bundle.ids import MAX_ID_BYTES
 class Limits:
     """Bytes, counts and seconds. The HTTP layer enforces the first two groups, the engine the third.
 
+    head_bytes bounds the request line and the headers together; head_, body_ and reply_seconds how long either side of
+    a connection is waited for, reply_seconds while nothing at all is taken. wait_seconds bounds the wait between a head
+    and its turn on the event loop: whoever waited longer is told to come back.
+
     leave_one_out_cells bounds B * L of a leave-one-out run: a history of 1000 items has its 131 newest tried, one of
     300 all of them. encode_cells and decode_cells bound the padded batches given to onnxruntime at one time
     (encode_cells * hidden floats are gathered, decode_cells floats come out); linear_cells bounds the bytes of weights
@@ -31,7 +35,16 @@ class Limits:
     batch: int = 256
     page: int = 500
 
+    # the connection
+    connections: int = 512
+    head_bytes: int = 65_536
+    headers: int = 100
+    head_seconds: float = 10.0
+    body_seconds: float = 10.0
+    reply_seconds: float = 20.0
+
     # time and queue
+    wait_seconds: float = 1.0
     deadline_seconds: float = 2.0
     concurrency: int = 8
     queue: int = 16

@@ -82,6 +82,7 @@ class Metrics:
         self.workers_queued = self._gauge("workers_queued", "Long work waiting for a worker.", "pool")
         self.workers_room = self._gauge("workers_room", "How much work a pool takes, running and queued.", "pool")
         self._workers_refused = self._counter("workers_refused", "Long work not done, by why.", "pool", "reason")
+        self._cut = self._counter("connections_cut", "Connections closed on a client, by why.", "reason")
         stages = self._histogram(
             "stage_seconds", "One run of a stage of the work on requests.", "stage", buckets=STAGE_BUCKETS
         )
@@ -132,6 +133,10 @@ class Metrics:
     def observe_refusal(self, pool: str, reason: str) -> None:
         """Count work that a pool did not take ("full") or did not do in time ("late")."""
         self._workers_refused.labels(pool, reason).inc()
+
+    def observe_cut(self, reason: str) -> None:
+        """Count a connection that was closed on its client: a word of service.connection, "body-late" or "waited"."""
+        self._cut.labels(reason).inc()
 
     def observe_reload(self, reason: str | None) -> None:
         """Count one bundle taken up, or one refused for `reason` (see bundle.errors)."""

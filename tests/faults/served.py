@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-READY_SECONDS = 60.0
+READY_SECONDS = 30.0
 ML_1M_ITEMS, LATENTS = 3416, 64
 """The catalogue of the flagship's bundle; its weights are random here, their number is of the same order."""
 

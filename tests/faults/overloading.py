@@ -1,0 +1,108 @@
+"""Closed-loop clients that find what a served process can take, then four times as many, and how it recovers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from service.limits import LIMITS
+from tests.faults.served import Served
+
+EXPLAIN = {"history": ["m3", "m14", "m15"], "item_id": "m12", "counterfactual": True}
+MOST = 512
+PATIENCE = 30.0
+RECOVERY_SECONDS = 5.0
+SLACK = 1.0
+"""How late the clients themselves may be, which share the machine with what they measure."""
+
+
+@dataclass(slots=True)
+class Burst:
+    """Replies by status, seconds of those with 200, and refusals that did not say when to come back."""
+
+    clients: int
+    statuses: Counter[int] = field(default_factory=Counter)
+    took: list[float] = field(default_factory=list)
+    unsaid: int = 0
+    broken: int = 0
+
+    def complaints(self) -> list[str]:
+        """What must not be seen above capacity."""
+        late = sum(seconds > LIMITS.deadline_seconds + SLACK for seconds in self.took)
+        refused = self.statuses[503]
+        other = {status: count for status, count in self.statuses.items() if status not in {200, 503}}
+        found = {
+            "no request was answered": not self.took,
+            "none was refused, so nothing bounds the queue": not refused,
+            f"{late} were answered after the deadline": late,
+            f"accepted and not answered: {other}": other,
+            f"{self.unsaid} refusals without Retry-After": self.unsaid,
+            f"{self.broken} connections broken": self.broken,
+        }
+        return [words for words, wrong in found.items() if wrong]
+
+
+async def burst(server: Served, *, clients: int, seconds: float) -> Burst:
+    """So many clients, each with one request at a time, for so long; a refused one asks again a little later."""
+    seen, until = Burst(clients), time.monotonic() + seconds
+    await asyncio.gather(*(_ask_until(server, seen, until) for _ in range(clients)))
+    return seen
+
+
+async def _ask_until(server: Served, seen: Burst, until: float) -> None:
+    body = json.dumps(EXPLAIN).encode()
+    head = f"POST /explain HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        while time.monotonic() < until:
+            begun = time.monotonic()
+            writer.write(head.encode() + body)
+            async with asyncio.timeout(PATIENCE):
+                status, retry = await _reply(reader)
+            seen.statuses[status] += 1
+            if status == 200:
+                seen.took.append(time.monotonic() - begun)
+            else:
+                seen.unsaid += status == 503 and not retry
+                await asyncio.sleep(0.2)
+        writer.close()
+    except (OSError, asyncio.IncompleteReadError, TimeoutError):
+        seen.broken += 1
+
+
+async def _reply(reader: asyncio.StreamReader) -> tuple[int, bool]:
+    """Status, and whether there is a Retry-After."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+    await reader.readexactly(length)
+    return int(head.split(b" ", 2)[1]), b"retry-after:" in head
+
+
+def capacity(server: Served, *, seconds: float) -> int:
+    """The most clients of whom none is refused, to within an eighth; MOST where nobody ever is."""
+    taken, refused = 1, 8
+    while refused < MOST and _all_taken(server, refused, seconds):
+        taken, refused = refused, refused * 2
+    while refused - taken > max(1, taken // 8):
+        middle = (taken + refused) // 2
+        taken, refused = (middle, refused) if _all_taken(server, middle, seconds) else (taken, middle)
+    return taken
+
+
+def _all_taken(server: Served, clients: int, seconds: float) -> bool:
+    return not asyncio.run(burst(server, clients=clients, seconds=seconds)).statuses[503]
+
+
+def recovery(server: Served) -> float:
+    """Seconds from now until five requests in a row are answered in time."""
+    begun, good = time.monotonic(), 0
+    while good < 5:
+        seen = asyncio.run(burst(server, clients=1, seconds=0.001))
+        in_time = bool(seen.took) and seen.took[0] <= LIMITS.deadline_seconds
+        good = good + 1 if in_time else 0
+        if time.monotonic() - begun > 2 * PATIENCE:
+            return float("inf")
+    return time.monotonic() - begun
