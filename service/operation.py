@@ -13,6 +13,7 @@ from starlette.responses import Response
 from service.auth import HEADER, access_rule
 from service.body import parse_json
 from service.errors import FieldError, InvalidRequestError
+from service.problems import plain_pointer
 from service.state import state_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -75,7 +76,9 @@ def _check_query(request: Request, parameters: dict[str, bool]) -> None:
     for name, _ in request.query_params.multi_items():
         if name not in parameters:
             allowed = ", ".join(sorted(parameters)) or "none"
-            raise InvalidRequestError(f"a query parameter is not known here (there are: {allowed})")
+            raise InvalidRequestError.field(
+                plain_pointer(name), f"a query parameter is not known here (there are: {allowed})"
+            )
         if name in seen and not parameters[name]:
             raise InvalidRequestError(
                 "a query parameter is given twice",

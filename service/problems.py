@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,6 +26,7 @@ from service.errors import (
     TooLargeError,
     UnauthorizedError,
 )
+from service.known_fields import fields_at
 
 MEDIA_TYPE = "application/problem+json"
 MAX_FIELD_ERRORS = 20
@@ -80,7 +82,7 @@ async def on_service_error(request: Request, error: Exception) -> Response:
 async def on_validation_error(request: Request, error: Exception) -> Response:
     """Handler of what pydantic refuses. FastAPI's own would echo the input and break on NaN."""
     assert isinstance(error, RequestValidationError)
-    return _answer(request, invalid_request(error.errors()))
+    return _answer(request, invalid_request(error.errors(), model=_body_of(request)))
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
@@ -98,9 +100,14 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     return _answer(request, InternalError("the service met an error it did not foresee"))
 
 
-def invalid_request(errors: Sequence[Mapping[str, Any]]) -> InvalidRequestError:
-    """pydantic's list of errors as one InvalidRequestError with a pointer and a reason for each field."""
-    fields = tuple(_field_error(error) for error in errors[:MAX_FIELD_ERRORS])
+def invalid_request(
+    errors: Sequence[Mapping[str, Any]], *, model: type[BaseModel] | None = None
+) -> InvalidRequestError:
+    """pydantic's list of errors as one InvalidRequestError with a pointer and a reason for each field.
+
+    model: of the body, whose fields are told to who sent another.
+    """
+    fields = tuple(_field_error(error, model) for error in errors[:MAX_FIELD_ERRORS])
     count = len(errors)
     detail = fields[0].detail if count == 1 else f"{count} fields of the request are not valid"
     return InvalidRequestError(detail, errors=fields)
@@ -139,10 +146,25 @@ def _methods_of(request: Request) -> list[str]:
     return sorted(found)
 
 
-def _field_error(error: Mapping[str, Any]) -> FieldError:
+def _body_of(request: Request) -> type[BaseModel] | None:
+    """The model of the route's body; None without one."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    found = None if field is None else field.field_info.annotation
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def plain_pointer(name: str) -> str:
+    """The pointer to a name that may be a stranger's: to the whole when it is not plainly a field's."""
+    return _pointer([name])
+
+
+def _field_error(error: Mapping[str, Any], model: type[BaseModel] | None) -> FieldError:
     """`loc` as a JSON pointer into the body; for a parameter the pointer is its name and the detail says where."""
     place, *path = error["loc"] or ("body",)
     message = _reason(error)
+    if error["type"] == "extra_forbidden" and model is not None:
+        known = ", ".join(fields_at(model, path[:-1]))
+        message += f"; there are: {known}" if known else ""
     if place != "body":
         name = str(path[0]) if path and _PLAIN_NAME.fullmatch(str(path[0]).replace("-", "_").lower()) else ""
         return FieldError(f"/{name}", f"{place} parameter {name}: {message}" if name else message)

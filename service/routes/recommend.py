@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from service.asking import Asked, known_of, query_of
 from service.engine import LoadedBundle
-from service.errors import ServiceError
+from service.errors import FieldError, InvalidRequestError, ServiceError
 from service.explain import explain_list
 from service.explanation import ItemReasons
 from service.limits import LIMITS
@@ -80,7 +80,16 @@ async def recommend_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
         preferences=preferences,
         model=model,
     )
-    return reply(await _recommend(request, asked))
+    try:
+        return reply(await _recommend(request, asked))
+    except InvalidRequestError as error:
+        raise _of_parameters(error) from error
+
+
+def _of_parameters(error: InvalidRequestError) -> InvalidRequestError:
+    """The same of parameters, which stand for themselves and not in a condition."""
+    found = [FieldError(fault.pointer.removeprefix("/condition"), fault.detail) for fault in error.errors]
+    return InvalidRequestError(error.detail, errors=found, hint=error.hint)
 
 
 @router.post("/recommend/batch", response_model=BatchReply, responses=ERRORS)
@@ -126,7 +135,7 @@ def _listed(by: Answering, asked: RecommendRequest, known: Known) -> Recommendat
 
 async def _known_or_error(state: State, entry: RecommendRequest | Refused) -> Known | ServiceError:
     if isinstance(entry, Refused):
-        return invalid_request(entry.errors)
+        return invalid_request(entry.errors, model=RecommendRequest)
     try:
         return await known_of(state, entry.user_id, entry.history)
     except ServiceError as error:

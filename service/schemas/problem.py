@@ -15,7 +15,9 @@ Code = Annotated[str, Field(json_schema_extra={"enum": list(STATUS)}, descriptio
 class FieldProblem(Wire):
     """One field at fault."""
 
-    pointer: Annotated[str, Field(description="RFC 6901 pointer into the body; for a parameter its name.")]
+    pointer: Annotated[
+        str, Field(description="RFC 6901 pointer into the body; for a parameter its name; empty: the whole.")
+    ]
     detail: str
     """What is wrong with it."""
 

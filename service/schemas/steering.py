@@ -110,8 +110,8 @@ class SteeringFound(Wire):
     ignored: list[str]
     """Parts of stored preferences that this bundle cannot follow, and why."""
     note: str | None
-    """What to know of it: that nothing changed, that a share went the other way, that a value hardly follows, that a lock
-    held little, that the pushes cancel out."""
+    """What to know of it: that nothing changed, that a share went the other way, that a value hardly follows, that a
+    lock held little, that the pushes cancel out."""
 
 
 class PreferencesRequest(Wire):

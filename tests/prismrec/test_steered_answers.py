@@ -50,7 +50,8 @@ def test_recommend_steers_by_value_and_factor_and_says_what_changed_in_a_line(bu
     horror = next(share for share in found["shares"] if share["value"] == "Horror")
     assert f"genre Horror {horror['before']:.0%} -> {horror['after']:.0%}" in line
     assert f"{len(found['items_in'])} items in" in line
-    assert "year locked, drift" in line
+    (lock,) = found["locked"]
+    assert f"year locked, drift {lock['drift']:.2f} ({lock['unlocked']:.2f} without the lock)" in line
 
 
 def test_list_that_nobody_steered_says_nothing_of_it(bundle, capsys):

@@ -81,7 +81,59 @@ def test_problem_never_repeats_what_was_sent(client: AppClient, body: dict[str, 
 
 def test_unknown_field_with_a_plain_name_is_pointed_at(client: AppClient) -> None:
     found = assert_problem(client.post("/recommend", {"history": ["m0"], "colour": 1}), 422, "invalid-request")
-    assert found["errors"] == [{"pointer": "/colour", "detail": "there is no such field"}]
+    told = "there is no such field; there are: user_id, history, n, offset, condition, "
+    assert found["errors"][0]["pointer"] == "/colour"
+    assert found["errors"][0]["detail"].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer", "there_are"),
+    [
+        ("/recommend", {"history": ["m0"], "steer": {"speed": 1}}, "/steer/speed", "factors, attributes, lock"),
+        ("/recommend", {"history": [], "condition": {"genre": 1}}, "/condition/genre", "genres, match, mode"),
+        ("/coldstart", {"picks": [{"sex": 1}]}, "/picks/0/sex", "factor, half, attribute, value, strength"),
+        ("/recommend/batch", {"request": []}, "/request", "requests"),
+    ],
+)
+def test_unknown_field_is_told_which_fields_there_are_at_its_place(
+    client: AppClient, path: str, body: dict[str, object], pointer: str, there_are: str
+) -> None:
+    found = assert_problem(client.post(path, body), 422, "invalid-request")
+    told = {error["pointer"]: error["detail"] for error in found["errors"]}
+    assert told[pointer] == f"there is no such field; there are: {there_are}"
+
+
+def test_unknown_field_in_a_batch_is_told_the_fields_of_its_entry(client: AppClient) -> None:
+    results = client.post("/recommend/batch", {"requests": [{"history": [], "steer": {"speed": 1}}]}).json()["results"]
+    (told,) = results[0]["problem"]["errors"]
+    assert told == {
+        "pointer": "/steer/speed",
+        "detail": "there is no such field; there are: factors, attributes, lock",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "words"),
+    [
+        ("colour=1", "/colour", "there are: explain, genres, match, "),
+        (f"{SECRET}=1", "", "there are: explain, genres, match, "),
+        ("genres=Opera", "/genres/0", "Comedy"),
+        ("genres=Comedy&genres=Opera&n=3", "/genres/1", "Comedy"),
+    ],
+)
+def test_parameter_at_fault_is_pointed_at_by_its_own_name(
+    client: AppClient, query: str, pointer: str, words: str
+) -> None:
+    found = assert_problem(client.get(f"/recommend/42?{query}"), 422, "invalid-request")
+    assert [error["pointer"] for error in found["errors"]] == [pointer]
+    assert words in found["errors"][0]["detail"]
+    assert SECRET not in str(found)
+
+
+@pytest.mark.parametrize("body", [b'{"history": ["m0"], "n": Infinity}', b'{"history": [], "history": []}'])
+def test_body_that_is_refused_while_it_is_read_has_its_fault_in_errors(client: AppClient, body: bytes) -> None:
+    found = assert_problem(client.raw("/recommend", body), 422, "invalid-request")
+    assert found["errors"] == [{"pointer": "", "detail": found["detail"]}]
 
 
 @pytest.mark.parametrize(
