@@ -64,7 +64,8 @@ def explain_item(
     places = Places(loaded, z, query.shift)
     told = _cut(_taken_apart(loaded, query, scores=scores, found=found, places=places), top_factors)
     factors = np.argsort(-found.latent[0], kind="stable").tolist()
-    parts = parts_of(places, item_ix, found.latent[0], told.history)
+    steered = told.score - float(_unsteered(loaded, query, mu, scores)[item_ix])
+    parts = parts_of(places, item_ix, found.latent[0], told.history, steered=steered)
     told = _with_extras(loaded, query, told, extras, factors=factors)
     return dataclasses.replace(told, sentence=Sentences(loaded, query, extras.phrases).of_item(told, parts))
 
@@ -82,10 +83,13 @@ def explain_list(
     found = loaded.explainer(query.history, query.condition, query.shift, items)
     places = Places(loaded, answer.z, query.shift)
     bases = bases_of(loaded, query, found, [item.score for item in answer.items])
+    unsteered = None if query.shift is None else _unsteered(loaded, query, answer.z - query.shift, answer.z)
     reasons = []
     for k, (ix, base) in enumerate(zip(items, bases, strict=True)):
         listed, history = _by_size(found.latent[k])[:top], _history_views(found, k)
         factors = tuple(places[i].of(ix, float(found.latent[k, i])) for i in listed)
+        steered = 0.0 if unsteered is None else answer.items[k].score - float(unsteered[ix])
+        parts = parts_of(places, ix, found.latent[k], history, steered=steered)
         reasons.append(
             ItemReasons(
                 item_ix=ix,
@@ -95,7 +99,7 @@ def explain_list(
                 other_factors=math.fsum((*found.latent[k].tolist(), *(-f.contribution for f in factors))),
                 linear=math.fsum(h.linear for h in history),
                 history=history[:top],
-                sentence=sentences.of_reasons(ix, base.gain, parts_of(places, ix, found.latent[k], history)),
+                sentence=sentences.of_reasons(ix, base.gain, parts),
             )
         )
     return tuple(reasons)
@@ -140,6 +144,11 @@ def _cut(told: ItemExplanation, top_factors: int | None) -> ItemExplanation:
     cut = told.factors[top_factors:]
     others = math.fsum(f.contribution for f in cut)
     return dataclasses.replace(told, factors=told.factors[:top_factors], other_factors=others, n_other_factors=len(cut))
+
+
+def _unsteered(loaded: LoadedBundle, query: Query, mu: FloatArray, scores: FloatArray) -> FloatArray:
+    """The scores [n_items] at mu, without the shift; those there are where there is none."""
+    return scores if query.shift is None else loaded.scores(mu, query.history, query.condition, shift=None)
 
 
 def _popular(item: RankedItem, sentence: str) -> ItemReasons:

@@ -24,6 +24,8 @@ class FactorContribution:
     """One z_i's share of a score. attribute and value are None where the half in which z lies is undecoded.
 
     contribution  through the decoder and, of who steers, what a linear term gains by the i-th part of the shift
+    lean  the part of it that the place in the half accounts for: what it would lose at the users' median, on a straight
+          line; between 0 and the contribution. The rest is what most users get of the factor
     percentile  where z lies among the training users, 0..100
     item_has  whether the item has `value`; None where there is no value, or the catalogue does not know the item's
     shifted  the part of z that is the shift, in sd of the factor; 0 without steering
@@ -34,6 +36,7 @@ class FactorContribution:
     z: float
     percentile: float
     contribution: float
+    lean: float
     attribute: str | None
     value: str | None
     status: Status
@@ -112,15 +115,22 @@ class ItemReasons:
 
 @dataclass(frozen=True, slots=True)
 class ProfileItem:
-    """pull: how far the item moves z_i, in sd of the factor: z_i with the history minus z_i without the item."""
+    """pull: how far the item moves z_i, in sd of the factor: z_i with the history minus z_i without the item.
+
+    has  whether the item has the value that the half is read as; None where that is not known
+    """
 
     item_ix: int
     pull: float
+    has: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileFactor:
-    """One factor of a profile. shifted: the part of z that is the shift, in sd of the factor."""
+    """One factor of a profile. shifted: the part of z that is the shift, in sd of the factor.
+
+    in_history  whether any of the history items tried has `value`; None where there is no value, or none is known
+    """
 
     factor: int
     half: Half
@@ -132,6 +142,7 @@ class ProfileFactor:
     quality: Quality
     items: tuple[ProfileItem, ...]
     shifted: float = 0.0
+    in_history: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

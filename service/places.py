@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.catalogue import Catalogue
-from bundle.factors import Factor, Half, Status
+from bundle.factors import N_QUANTILES, Factor, Half, Status
 from service.engine import LoadedBundle
 from service.explanation import FactorContribution, Quality
 from service.query import FloatArray
@@ -22,6 +22,7 @@ Has = Callable[[int], bool | None]
 class Place:
     """One factor with a user in it; the fields that FactorContribution has, too, mean the same there.
 
+    median  of the training users' z
     has  of an item: whether it has `value`; None where there is no value, or the catalogue does not know the item's
     """
 
@@ -34,6 +35,7 @@ class Place:
     status: Status
     quality: Quality
     shifted: float
+    median: float
     has: Has
 
     def of(self, item_ix: int, contribution: float) -> FactorContribution:
@@ -44,6 +46,7 @@ class Place:
             z=self.z,
             percentile=self.percentile,
             contribution=contribution,
+            lean=float(leans_of(np.array([contribution]), np.array([self.z]), np.array([self.median]))[0]),
             attribute=self.attribute,
             value=self.value,
             status=self.status,
@@ -74,12 +77,25 @@ class Places:
             self._found[factor] = _place(self._loaded.catalogue, map_, float(self._z[factor]), moved)
         return self._found[factor]
 
+    def leans(self, contributions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the contributions [n_latent]: what each place accounts for; see leans_of."""
+        return leans_of(contributions, self._z.astype(np.float64), self._medians)
+
     @cached_property
-    def steered(self) -> NDArray[np.float64]:
-        """[n_latent] the share of each place that is the steering's, 0..1; 0 where steering moved it the other way."""
-        z, shift = self._z.astype(np.float64), self._shift.astype(np.float64)
-        share = np.divide(shift, z, out=np.zeros_like(z), where=z != 0)
-        return np.clip(share, 0.0, 1.0)
+    def _medians(self) -> NDArray[np.float64]:
+        return np.asarray([median_of(factor) for factor in self._loaded.factors.factors], dtype=np.float64)
+
+
+def leans_of(
+    contributions: NDArray[np.float64], z: NDArray[np.float64], medians: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What is left of each contribution less that at the users' median, between 0 and the contribution.
+
+    A contribution is counted from z_i = 0, a half from the median. On a straight line from 0 somebody at the median
+    gets contribution * median / z_i; only what z_i adds to that says anything of the half in which it lies.
+    """
+    at_median = np.divide(contributions * medians, z, out=np.zeros_like(contributions), where=z != 0)
+    return np.clip(contributions - at_median, np.minimum(contributions, 0.0), np.maximum(contributions, 0.0))
 
 
 def _place(catalogue: Catalogue, factor: Factor, z: float, moved: float) -> Place:
@@ -95,6 +111,7 @@ def _place(catalogue: Catalogue, factor: Factor, z: float, moved: float) -> Plac
         status=reading.status,
         quality=Quality(reading.effect, reading.effect_low, reading.effect_high, reading.q_value),
         shifted=moved / sd_of(factor),
+        median=median_of(factor),
         has=_has(catalogue, reading.attribute, reading.value),
     )
 
@@ -102,6 +119,11 @@ def _place(catalogue: Catalogue, factor: Factor, z: float, moved: float) -> Plac
 def sd_of(factor: Factor) -> float:
     """The unit of the factor; 1 for one in which all training users lie at the same point."""
     return factor.sd if factor.sd > 0 else 1.0
+
+
+def median_of(factor: Factor) -> float:
+    """Of the training users: where its halves meet."""
+    return factor.quantiles[N_QUANTILES // 2]
 
 
 def _has(catalogue: Catalogue, name: str | None, value: str | None) -> Has:

@@ -73,7 +73,9 @@ def _row(place: Place, tried: tuple[int, ...], pulls: NDArray[np.float64]) -> Pr
     """pulls [len(tried)], in sd of the factor."""
     sign = 1.0 if place.half == "positive" else -1.0
     towards = sorted(range(len(tried)), key=lambda i: (-sign * float(pulls[i]), tried[i]))
-    items = [ProfileItem(tried[i], float(pulls[i])) for i in towards[:ITEMS] if sign * pulls[i] > 0]
+    has = [place.has(ix) for ix in tried]
+    items = [ProfileItem(tried[i], float(pulls[i]), has[i]) for i in towards[:ITEMS] if sign * pulls[i] > 0]
+    known = [one for one in has if one is not None]
     return ProfileFactor(
         factor=place.factor,
         half=place.half,
@@ -85,4 +87,5 @@ def _row(place: Place, tried: tuple[int, ...], pulls: NDArray[np.float64]) -> Pr
         quality=place.quality,
         items=tuple(items),
         shifted=place.shifted,
+        in_history=any(known) if known else None,
     )

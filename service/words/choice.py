@@ -9,22 +9,25 @@ from typing import Literal
 
 import numpy as np
 
-from service.explanation import FactorContribution, HistoryContribution
-from service.places import Places
+from bundle.factors import Factor
+from service.explanation import FactorContribution, HistoryContribution, ProfileFactor
+from service.places import Places, median_of, sd_of
 from service.query import FloatArray
 from service.words import thresholds
 
 Standing = Literal["most", "a little", "none"]
+Steered = Literal["there", "further", "against", "no"]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a score is made of, as far as a sentence needs it.
 
-    factors     the largest by absolute contribution: at least those that carry thresholds.COMPARABLE of the largest
-                supporting one or more, and the one that speaks most against the item
+    factors     the largest by what their place accounts for (FactorContribution.lean): at least those with
+                thresholds.COMPARABLE of the largest supporting one or more, and the one that speaks most against it
     supporting  sum of the contributions above 0, of all factors; opposing: of those below 0, without its sign
-    steered     of `supporting`, what is the steering's: each contribution times its share of the factor's place
+    common      of `supporting`, what most users get: what no place accounts for; common_factor: gives most of it
+    steered     what steering adds to the score, if that is above 0
     direct      what the history adds past the factors, all in all
     history     all of it
     """
@@ -32,6 +35,8 @@ class Parts:
     factors: tuple[FactorContribution, ...]
     supporting: float
     opposing: float
+    common: float
+    common_factor: int | None
     steered: float
     direct: float
     history: tuple[HistoryContribution, ...]
@@ -43,7 +48,7 @@ class Parts:
 
     def share(self, amount: float) -> float:
         """Of what supports the score, 0..1; nothing of nothing."""
-        return max(0.0, amount) / self.total if self.total > 0 else 0.0
+        return min(1.0, max(0.0, amount) / self.total) if self.total > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +60,27 @@ class Shown:
 
 
 def parts_of(
-    places: Places, item_ix: int, contributions: FloatArray, history: tuple[HistoryContribution, ...]
+    places: Places,
+    item_ix: int,
+    contributions: FloatArray,
+    history: tuple[HistoryContribution, ...],
+    *,
+    steered: float = 0.0,
 ) -> Parts:
-    """Of one item's score: contributions float32 [n_latent] of the factors, and all of the history's."""
+    """Of one item's score: contributions float32 [n_latent] of the factors, all the history's, what steering adds."""
     sizes = contributions.astype(np.float64)
-    supporting = sizes > 0
-    largest = float(sizes.max(initial=0.0))
-    told = supporting & (sizes >= thresholds.COMPARABLE * largest)
-    told[int(np.argmin(sizes))] = True
-    order = sorted(np.flatnonzero(told).tolist(), key=lambda i: (-abs(sizes[i]), i))
+    supporting, leans = sizes > 0, places.leans(sizes)
+    told = (leans > 0) & (leans >= thresholds.COMPARABLE * float(leans.max(initial=0.0)))
+    told[int(np.argmin(leans))] = True
+    order = sorted(np.flatnonzero(told).tolist(), key=lambda i: (-abs(leans[i]), i))
+    common = np.where(supporting, sizes - leans, 0.0)
     return Parts(
         factors=tuple(places[i].of(item_ix, float(sizes[i])) for i in order),
         supporting=math.fsum(sizes[supporting]),
         opposing=-math.fsum(sizes[~supporting]),
-        steered=math.fsum((sizes * places.steered)[supporting]),
+        common=math.fsum(common),
+        common_factor=int(np.argmax(common)) if common.any() else None,
+        steered=max(0.0, steered),
         direct=math.fsum(h.linear for h in history),
         history=history,
     )
@@ -77,15 +89,15 @@ def parts_of(
 def named_of(factors: Sequence[FactorContribution]) -> tuple[FactorContribution, ...]:
     """The factors to name: the largest that is surely read as a value the item has, and perhaps a second such one.
 
-    factors: by absolute contribution. The first is passed over for the largest of all where it carries less than
-    thresholds.COMPARABLE of that; then a half that is perhaps read as a value the item has comes before one that is
-    not. A second one must be read as something else.
+    What a factor carries is what the user's place in it accounts for. The first is passed over for the largest of all
+    where it carries less than thresholds.COMPARABLE of that; then a half that is perhaps read as a value the item has
+    comes before one that is not. A second one must be read as something else.
     """
-    supporting = [f for f in factors if f.contribution > 0]
+    supporting = sorted((f for f in factors if f.lean > 0), key=lambda f: (-f.lean, f.factor))
     if not supporting:
         return ()
     largest = supporting[0]
-    able = [f for f in supporting if f.item_has and f.contribution >= thresholds.COMPARABLE * largest.contribution]
+    able = [f for f in supporting if f.item_has and f.lean >= thresholds.COMPARABLE * largest.lean]
     sure = [f for f in able if f.status == "decoded"]
     first = (sure or able or [largest])[0]
     if first not in sure:
@@ -93,8 +105,7 @@ def named_of(factors: Sequence[FactorContribution]) -> tuple[FactorContribution,
     others = (
         f
         for f in sure
-        if (f.attribute, f.value) != (first.attribute, first.value)
-        and f.contribution >= thresholds.COMPARABLE * first.contribution
+        if (f.attribute, f.value) != (first.attribute, first.value) and f.lean >= thresholds.COMPARABLE * first.lean
     )
     return (first, *others)[: thresholds.NAMED_FACTORS]
 
@@ -112,6 +123,13 @@ def shown_of(parts: Parts) -> Shown:
     return Shown(tuple(h.item_ix for h in shown), "most" if share >= thresholds.MOVES else "a little")
 
 
-def steered_part(z: float, shifted: float, sd: float) -> float:
-    """Share of a factor's place that is the steering's, 0..1; 0 where steering moved it the other way."""
-    return min(1.0, max(0.0, shifted * sd / z)) if z != 0 else 0.0
+def steered_of(factor: FactorContribution | ProfileFactor, map_: Factor) -> Steered:
+    """What steering did to somebody's place in a factor, as far as it is worth saying; map_: of that factor."""
+    shift = factor.shifted * sd_of(map_)
+    own = factor.z - shift
+    moved = map_.half_of(own) != factor.half
+    moved = moved or abs(map_.percentile(factor.z) - map_.percentile(own)) > thresholds.STEERED_PERCENT
+    if shift == 0 or ((shift > 0) != (factor.half == "positive")):
+        return "against" if shift != 0 and moved else "no"
+    most = abs(shift) >= thresholds.STEERED * abs(factor.z - median_of(map_))
+    return "there" if most else "further" if moved else "no"

@@ -19,7 +19,7 @@ ENGLISH = Phrases(
     item_without_title="item {id}",
     shortened="{title}…",
     value="{value}",
-    value_of_number="{attribute} {value}",
+    value_of_number="items with {attribute} {value}",
     value_of_decade="the {value}",
     attribute_alone="{attribute}",
     perhaps="what may be {meaning}",
@@ -33,13 +33,16 @@ ENGLISH = Phrases(
     steered="your steering moves you to {moves}",
     steered_undecoded="your steering moves you along factor {factor} (by {sd} sd), which is not decoded",
     steered_elsewhere="your steering moves you along factor {factor} (by {sd} sd), "
-    "which {tie}, though this item does not have it",
+    "which {tie}, though that does not fit this item",
+    steered_further="your steering moves you further to {moves}",
+    even_steered="even with your steering {clause}",
+    lies="you lie where users do who lean to {leanings}, though that fits none of your items",
     top_undecoded="you are among the top {share} % of users in factor {factor}, which is not decoded",
     bottom_undecoded="you are among the bottom {share} % of users in factor {factor}, which is not decoded",
     top_elsewhere="you are among the top {share} % of users in factor {factor}, "
-    "which {tie}, though this item does not have it",
+    "which {tie}, though that does not fit this item",
     bottom_elsewhere="you are among the bottom {share} % of users in factor {factor}, "
-    "which {tie}, though this item does not have it",
+    "which {tie}, though that does not fit this item",
     as_asked="with that {clause}",
     # the reasons of a score
     mostly="mostly because {reason}",
@@ -48,6 +51,8 @@ ENGLISH = Phrases(
     straight_from="your history points straight to it, {titles} most of all",
     straight_evenly="your history points straight to it, though no item of it stands out",
     steering="your steering moves you towards it",
+    common="the model raises it for most users, most of all by factor {factor}",
+    spread="the rest is spread over many factors or items",
     unsupported="though nothing known of you raises its score",
     count_most=Plural(
         one="of your history, {titles} counts most for it", other="of your history, {titles} count most for it"
@@ -75,10 +80,15 @@ ENGLISH = Phrases(
     not_as_asked="not listed, as it is not what you asked for; it scores as it does {reasons}",
     against="more speaks against it, most of all that {reason}",
     away="your history points away from it",
+    lowered="the model lowers it for most users",
     without_that="without that one {then}",
     without_those_two="without those two {then}",
     without="without {titles} {then}",
-    without_offered="without {titles}, of which {offered} would then be listed themselves, {then}",
+    without_some_offered="without {titles}, of which {offered} would then be listed instead, {then}",
+    without_all_offered=Plural(
+        one="without {titles}, which would then be listed instead, {then}",
+        other="without {titles}, all of which would then be listed instead, {then}",
+    ),
     leaves="it would leave the list",
     replaced="it would be replaced by {title}",
     # a profile

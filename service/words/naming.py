@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from service.engine import LoadedBundle
 from service.explanation import FactorContribution, ProfileFactor
-from service.places import sd_of
 from service.query import Condition
 from service.words import thresholds
-from service.words.choice import steered_part
+from service.words.choice import Steered, steered_of
 from service.words.phrases import Phrases
 
 Placed = FactorContribution | ProfileFactor
@@ -53,20 +52,52 @@ class Naming:
             alike = [factor for other, factor in kinds if other == verb]
             if verb is None:
                 said += [self._unnamed(factor) for factor in alike]
-            elif verb == words.steered:
+            elif verb in {words.steered, words.steered_further}:
                 said.append(words.fill(verb, moves=words.both.of([self._moved(factor) for factor in alike])))
             else:
-                said.append(words.fill(verb, leanings=words.both.of([self._leaning(factor) for factor in alike])))
+                against = [factor for factor in alike if self._steered(factor) == "against"]
+                for some in (against, [factor for factor in alike if factor not in against]):
+                    if some:
+                        clause = words.fill(verb, leanings=words.both.of([self._leaning(factor) for factor in some]))
+                        said.append(words.fill(words.even_steered, clause=clause) if some is against else clause)
         clause = words.both.of(said)
         return words.fill(words.as_asked, clause=clause) if self._asked else clause
 
-    def is_steered(self, factor: Placed) -> bool:
-        """Whether its place is the steering's more than the user's."""
-        return self.steered(factor) >= thresholds.STEERED
+    def worth_naming(self, factors: Sequence[ProfileFactor]) -> list[ProfileFactor]:
+        """The most unusual places that are read as different things, at most so many as a profile names; not empty.
 
-    def steered(self, factor: Placed) -> float:
-        """The share of its place that is the steering's."""
-        return steered_part(factor.z, factor.shifted, sd_of(self._loaded.factors.factors[factor.factor]))
+        factors: the most unusual first, at least one. A half whose value no item of the history has comes behind every
+        unusual one of which that is not so, and then not at all.
+        """
+        distinct = {(factor.attribute, factor.value): factor for factor in reversed(factors)}
+        told = [factor for factor in factors if distinct[factor.attribute, factor.value] is factor]
+        borne = [factor for factor in told if not self._is_elsewhere(factor) or self.is_steered(factor)]
+        if borne and (share_out(borne[0]) <= thresholds.LEANS or borne[0] is told[0]):
+            told = borne
+        return told[: 1 + thresholds.NAMED_FACTORS]
+
+    def behind(self, factor: ProfileFactor) -> list[int]:
+        """The items that show a leaning: not one of steering's, and none that does not have what it is read as."""
+        if self.is_steered(factor) or self._is_elsewhere(factor):
+            return []
+        pulling = [item for item in factor.items if item.has is not False and abs(item.pull) >= thresholds.PULLS]
+        return [item.item_ix for item in pulling[: thresholds.NAMED_ITEMS]]
+
+    def _is_elsewhere(self, factor: Placed) -> bool:
+        """Whether the half is read as what is known not to be there: in the item, or (a profile) in the history.
+
+        A condition that moves the factors has put somebody where they asked to be: that is not their history's.
+        """
+        if isinstance(factor, FactorContribution):
+            return factor.item_has is False
+        return factor.in_history is False and not self._asked
+
+    def is_steered(self, factor: Placed) -> bool:
+        """Whether steering moved somebody to their place, or further out."""
+        return self._steered(factor) in {"there", "further"}
+
+    def _steered(self, factor: Placed) -> Steered:
+        return steered_of(factor, self._loaded.factors.factors[factor.factor])
 
     def _value(self, attribute: str, value: str) -> str:
         """A number's bin is named with its attribute ("rating 3.84 to 5"); a decade speaks for itself."""
@@ -80,15 +111,18 @@ class Naming:
     def _verb(self, factor: Placed) -> str | None:
         """The template of a leaning; None for a factor that cannot be told as one."""
         words = self._phrases
-        if factor.attribute is None or _is_elsewhere(factor):
+        if factor.attribute is None or (isinstance(factor, FactorContribution) and self._is_elsewhere(factor)):
             return None
-        if self.is_steered(factor):
-            return words.steered
-        return words.leans if _share_out(factor) <= thresholds.LEANS else words.leans_slightly
+        steered = self._steered(factor)
+        if steered in {"there", "further"}:
+            return words.steered if steered == "there" else words.steered_further
+        if self._is_elsewhere(factor):
+            return words.lies
+        return words.leans if share_out(factor) <= thresholds.LEANS else words.leans_slightly
 
     def _leaning(self, factor: Placed) -> str:
         words = self._phrases
-        share = words.percent(_share_out(factor))
+        share = words.percent(share_out(factor))
         return words.fill(words.leaning, meaning=self._read_as(factor), factor=factor.factor, share=share)
 
     def _moved(self, factor: Placed) -> str:
@@ -102,7 +136,13 @@ class Naming:
 
     def _unnamed(self, factor: Placed) -> str:
         """Of a factor that is not decoded, or is read as something that the item is not."""
-        words, share = self._phrases, self._phrases.percent(_share_out(factor))
+        said = self._placed(factor)
+        return (
+            self._phrases.fill(self._phrases.even_steered, clause=said) if self._steered(factor) == "against" else said
+        )
+
+    def _placed(self, factor: Placed) -> str:
+        words, share = self._phrases, self._phrases.percent(share_out(factor))
         if factor.attribute is None:
             if self.is_steered(factor):
                 return words.fill(words.steered_undecoded, factor=factor.factor, sd=self._sd(factor))
@@ -118,11 +158,6 @@ class Naming:
         return self._phrases.tenths(abs(factor.shifted))
 
 
-def _share_out(factor: Placed) -> float:
+def share_out(factor: Placed) -> float:
     """Percent of the training users who lie as far out in that half or further, 0..50."""
     return 100.0 - factor.percentile if factor.half == "positive" else factor.percentile
-
-
-def _is_elsewhere(factor: Placed) -> bool:
-    """Whether the item is known not to have what the half is read as. (A profile is of no item.)"""
-    return isinstance(factor, FactorContribution) and factor.item_has is False

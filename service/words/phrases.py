@@ -98,6 +98,9 @@ class Phrases:
     steered: Annotated[str, "moves"]
     steered_undecoded: Annotated[str, "factor", "sd"]
     steered_elsewhere: Annotated[str, "factor", "sd", "tie"]
+    steered_further: Annotated[str, "moves"]
+    even_steered: Annotated[str, "clause"]
+    lies: Annotated[str, "leanings"]
     top_undecoded: Annotated[str, "factor", "share"]
     bottom_undecoded: Annotated[str, "factor", "share"]
     top_elsewhere: Annotated[str, "factor", "share", "tie"]
@@ -111,6 +114,8 @@ class Phrases:
     straight_from: Annotated[str, "titles"]
     straight_evenly: str
     steering: str
+    common: Annotated[str, "factor"]
+    spread: str
     unsupported: str
     count_most: Annotated[Plural, "titles"]
     count_a_little: Annotated[Plural, "titles"]
@@ -136,10 +141,12 @@ class Phrases:
     not_as_asked: Annotated[str, "reasons"]
     against: Annotated[str, "reason"]
     away: str
+    lowered: str
     without_that: Annotated[str, "then"]
     without_those_two: Annotated[str, "then"]
     without: Annotated[str, "titles", "then"]
-    without_offered: Annotated[str, "titles", "offered", "then"]
+    without_some_offered: Annotated[str, "titles", "offered", "then"]
+    without_all_offered: Annotated[Plural, "titles", "then"]
     leaves: str
     replaced: Annotated[str, "title"]
 

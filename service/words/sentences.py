@@ -60,12 +60,9 @@ class Sentences:
         words, n = self._words, len(found.undecoded)
         if not found.factors:
             return self._stopped(words.fill(words.profile_nothing, count=n, n=n))
-        distinct = {(factor.attribute, factor.value): factor for factor in reversed(found.factors)}
-        top, *rest = [factor for factor in found.factors if distinct[factor.attribute, factor.value] is factor]
-        rest = rest[: thresholds.NAMED_FACTORS]
-        clause = self._naming.clauses([top])
-        behind = [item.item_ix for item in top.items[: thresholds.NAMED_ITEMS] if abs(item.pull) >= thresholds.PULLS]
-        if behind and not self._naming.is_steered(top):
+        top, *rest = self._naming.worth_naming(found.factors)
+        clause, behind = self._naming.clauses([top]), self._naming.behind(top)
+        if behind:
             titles = self._naming.titles(behind)
             said = words.fill(words.profile_shown, count=len(behind), clause=clause, titles=titles)
         else:
@@ -103,15 +100,21 @@ class Sentences:
 
     def _degreed(self, told: _Told) -> list[str]:
         """Each reason with its degree, the largest first."""
-        parts, found = told.parts, list[tuple[float, str]]()
-        if told.named and told.says_factors:
+        parts, found, said = told.parts, list[tuple[float, str]](), bool(told.named) and told.says_factors
+        if said:
             found.append((told.factor_share, self._naming.clauses(told.named)))
         steered = parts.share(parts.steered)
-        if steered >= thresholds.PARTLY and not any(self._naming.is_steered(f) for f in told.named):
+        if steered >= thresholds.STEERING and not (said and any(self._naming.is_steered(f) for f in told.named)):
             found.append((steered, self._words.steering))
+        if told.says_common:
+            found.append((told.common_share, self._words.fill(self._words.common, factor=parts.common_factor or 0)))
         if told.says_direct:
             found.append((told.direct_share, self._straight(told.shown)))
-        return [self._because(share, reason) for share, reason in sorted(found, key=lambda one: -one[0])]
+        while len(found) > thresholds.NAMED_REASONS:
+            found.remove(min(one for one in found if one[1] != self._words.steering))
+        reasons = [self._because(share, reason) for share, reason in sorted(found, key=lambda one: -one[0])]
+        alone = len(found) == 1 and thresholds.degree_of(found[0][0]) == "partly"
+        return [*reasons, self._words.spread] if alone else reasons
 
     def _because(self, share: float, reason: str) -> str:
         words = self._words
@@ -120,7 +123,12 @@ class Sentences:
 
     def _is_weak(self, told: _Told, gain: float) -> bool:
         """Whether no reason carries enough to be "partly" one."""
-        largest = max(told.factor_share, told.direct_share, told.parts.share(told.parts.steered))
+        largest = max(
+            told.factor_share,
+            told.direct_share,
+            told.parts.share(told.parts.steered),
+            told.common_share if told.says_common else 0.0,
+        )
         return told.parts.total > 0 and gain <= 0 and thresholds.degree_of(largest) == "weakly"
 
     def _straight(self, shown: Shown) -> str:
@@ -158,9 +166,11 @@ class Sentences:
         direct = min(0.0, parts.direct)
         if parts.opposing - direct <= parts.total:
             return ""
-        worst = next((f for f in parts.factors if f.contribution < 0), None)
-        away = worst is None or direct < worst.contribution
-        reason = self._words.away if away or worst is None else self._naming.clauses([worst])
+        worst = min((f for f in parts.factors if f.lean < 0), key=lambda f: f.lean, default=None)
+        if direct < (0.0 if worst is None else worst.lean):
+            reason = self._words.away
+        else:
+            reason = self._words.lowered if worst is None else self._naming.clauses([worst])
         return self._words.fill(self._words.against, reason=reason)
 
     def _without(self, found: Counterfactual, named: Sequence[int]) -> str:
@@ -170,13 +180,20 @@ class Sentences:
         else:
             then = words.fill(words.replaced, title=self._naming.titles([found.replacement]))
         if found.offered:
-            offered = self._naming.titles(found.offered)
-            return words.fill(words.without_offered, titles=self._naming.titles(gone), offered=offered, then=then)
+            return self._without_offered(found)
         if set(gone) == set(named) and len(gone) == 1:
             return words.fill(words.without_that, then=then)
         if set(gone) == set(named) and len(gone) == 2:
             return words.fill(words.without_those_two, then=then)
         return words.fill(words.without, titles=self._naming.titles(gone), then=then)
+
+    def _without_offered(self, found: Counterfactual) -> str:
+        """What takes its place are the items themselves, so no other replacement is named."""
+        words, titles = self._words, self._naming.titles(found.remove)
+        if set(found.offered) == set(found.remove):
+            return words.fill(words.without_all_offered, count=len(found.remove), titles=titles, then=words.leaves)
+        offered = self._naming.titles(found.offered)
+        return words.fill(words.without_some_offered, titles=titles, offered=offered, then=words.leaves)
 
     def _then(self, first: str, second: str) -> str:
         return self._words.fill(self._words.then, first=first, second=second) if second else first
@@ -193,8 +210,9 @@ class _Told:
         self.parts = parts
         self.named = named_of(parts.factors)
         self.shown = shown_of(parts)
-        self.factor_share = parts.share(math.fsum(f.contribution for f in self.named))
+        self.factor_share = parts.share(math.fsum(f.lean for f in self.named))
         self.direct_share = parts.share(parts.direct)
+        self.common_share = parts.share(parts.common)
 
     @property
     def says_direct(self) -> bool:
@@ -202,9 +220,17 @@ class _Told:
         return self.direct_share >= thresholds.SAID
 
     @property
+    def says_common(self) -> bool:
+        """Whether what most users get is: where it is partly the reason and the largest, or there is no other."""
+        others = max(self.factor_share, self.direct_share)
+        if self.common_share <= others:
+            return False
+        return self.common_share >= thresholds.PARTLY or others < thresholds.SAID
+
+    @property
     def says_factors(self) -> bool:
         """Whether the factors named are: as a second reason only where they tell something, and carry enough."""
-        if self.factor_share >= self.direct_share:
+        if self.factor_share >= max(self.direct_share, self.common_share):
             return True
         telling = self.named[0].attribute is not None and self.named[0].item_has is not False
         return self.factor_share >= (thresholds.SAID if telling else thresholds.PARTLY)

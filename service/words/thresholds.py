@@ -19,14 +19,20 @@ SAID = 0.02
 COMPARABLE = 0.5
 """Of the largest supporting factor: one that carries so much and is read as a value that the item has is named instead.
 
-It is also how much of the first factor named a second such one must carry to be named beside it.
+What a factor carries is here what the place in its half accounts for (FactorContribution.lean). It is also how much of the first factor named a second such one must carry to be named beside it.
 """
 
 LEANS = 33.0
 """Percent of the users who lie as far out or further: with more than these, one leans "slightly"."""
 
 STEERED = 0.5
-"""Share of a factor's place that is the steering's from which the steering is named, and not the user's leaning."""
+"""Share of the way from the users' median that is the steering's from which it, not the user, is said to lean there."""
+
+STEERED_PERCENT = 5.0
+"""Percentiles: steering that moved somebody by more, or into the other half, is named with the place."""
+
+STEERING = 0.1
+"""Share of what supports a score from which what steering adds to it is said."""
 
 MOVES, MOVES_A_LITTLE = 0.1, 0.03
 """Share of the score's way from its base from which the history items named "count most", or "count a little".
@@ -42,6 +48,9 @@ NAMED_ITEMS = 2
 NAMED_FACTORS = 2
 NAMED_VALUES = 3
 """So many titles, factors of a score and values of a condition are named; a profile names one factor more."""
+
+NAMED_REASONS = 3
+"""So many reasons of a score are said, the largest; steering is never the one left out."""
 
 TITLE_LENGTH = 60
 """Characters of a title that is not shortened."""

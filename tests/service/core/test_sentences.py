@@ -14,7 +14,7 @@ from service.explain import Extras, explain_item, explain_list
 from service.explanation import FactorContribution, HistoryContribution, ItemExplanation
 from service.profile import profile
 from service.query import Query
-from service.words.choice import Parts, steered_part
+from service.words.choice import Parts
 from service.words.sentences import Sentences
 
 COMEDIES = (0, 3, 6, 9)
@@ -33,9 +33,10 @@ def sentences(loaded: LoadedBundle) -> Sentences:
 
 
 def factor(told: ItemExplanation, contribution: float, **changes) -> FactorContribution:
-    """A comedy factor of who lies in the top 6 %, but for the changes."""
+    """A comedy factor of who lies in the top 6 %, all of it by that place, but for the changes."""
     first = next(f for f in told.factors if f.factor == 0)
-    return dataclasses.replace(first, **{"contribution": contribution, "percentile": 94.0, **changes})
+    sizes = {"contribution": contribution, "lean": contribution, "percentile": 94.0}
+    return dataclasses.replace(first, **{**sizes, **changes})
 
 
 def lacking(told: ItemExplanation, contribution: float, **changes) -> FactorContribution:
@@ -47,14 +48,16 @@ def undecoded(told: ItemExplanation, contribution: float, **changes) -> FactorCo
     return factor(told, contribution, **{**named, **changes})
 
 
-def parts(*factors: FactorContribution, history=()) -> Parts:
-    """Of factors whose sd is 1, as the planted ones' is (factor 3 apart)."""
+def parts(*factors: FactorContribution, history=(), steered: float = 0.0) -> Parts:
     supporting = [f for f in factors if f.contribution > 0]
+    common = {f.factor: f.contribution - f.lean for f in supporting}
     return Parts(
-        factors=tuple(sorted(factors, key=lambda f: -abs(f.contribution))),
+        factors=tuple(sorted(factors, key=lambda f: -abs(f.lean))),
         supporting=math.fsum(f.contribution for f in supporting),
         opposing=-math.fsum(f.contribution for f in factors if f.contribution < 0),
-        steered=math.fsum(f.contribution * steered_part(f.z, f.shifted, 1.0) for f in supporting),
+        common=math.fsum(f.contribution - f.lean for f in supporting),
+        common_factor=max(common, key=lambda f: common[f]) if any(common.values()) else None,
+        steered=steered,
         direct=math.fsum(h.linear for h in history),
         history=tuple(history),
     )
@@ -92,7 +95,9 @@ def test_of_reasons_names_the_meaning_the_factor_and_the_place(told, sentences) 
 def test_of_reasons_words_of_values_follow_their_kind(told, sentences) -> None:
     decade = factor(told, 1.0, attribute="year", value="2010s")
     assert "you lean to the 2010s (factor 0" in said(sentences, decade)
-    assert "you lean to rating high (factor 0" in said(sentences, factor(told, 1.0, attribute="rating", value="high"))
+    assert "you lean to items with rating high (factor 0" in said(
+        sentences, factor(told, 1.0, attribute="rating", value="high")
+    )
     assert "you lean to rating (factor 0" in said(sentences, factor(told, 1.0, attribute="rating", value=None))
 
 
@@ -108,10 +113,10 @@ def test_of_reasons_undecoded_or_ambiguous_factor_is_said_to_be_so(told, sentenc
 def test_of_reasons_prefers_what_the_item_has_where_it_carries_half_as_much(told, sentences) -> None:
     assert "1970s" not in said(sentences, lacking(told, 1.0), factor(told, 0.5))
     honest = said(sentences, lacking(told, 1.0), factor(told, 0.49))
-    assert "in factor 1, which usually goes with the 1970s, though this item does not have it" in honest
+    assert "in factor 1, which usually goes with the 1970s, though that does not fit this item" in honest
     assert "Comedy" not in honest
     unsure = said(sentences, lacking(told, 1.0, status="ambiguous"))
-    assert "which may go with the 1970s, though this item does not have it" in unsure
+    assert "which may go with the 1970s, though that does not fit this item" in unsure
     assert "Comedy" in said(sentences, undecoded(told, 1.0), factor(told, 0.5))
     assert "what may be Comedy" in said(sentences, lacking(told, 1.0), factor(told, 0.5, status="ambiguous"))
     sure = factor(told, 0.5, attribute="year", value="2010s", factor=1)
@@ -132,14 +137,54 @@ def test_of_reasons_names_a_second_value_that_carries_half_of_the_first(told, se
 def test_of_reasons_steering_is_credited_where_it_makes_the_place(told, sentences) -> None:
     moved = said(sentences, factor(told, 1.0, z=2.0, shifted=1.5))
     assert moved == "Recommended mostly because your steering moves you to Comedy (factor 0, by 1.5 sd)."
-    assert "you lean to Comedy" in said(sentences, factor(told, 1.0, z=2.0, shifted=0.9))
-    assert "you lean to Comedy" in said(sentences, factor(told, 1.0, z=2.0, shifted=-3.0)), "it moved the other way"
-    spread = [undecoded(told, 0.1, factor=i % 3, z=1.0, shifted=0.4) for i in range(10)]
-    assert "partly because your steering moves you towards it" in said(sentences, factor(told, 0.1), *spread)
+    further = said(sentences, factor(told, 1.0, z=1.5, shifted=0.7))
+    assert "because your steering moves you further to Comedy (factor 0, by 0.7 sd)" in further
+    assert "you lean to Comedy" in said(sentences, factor(told, 1.0, z=2.0, shifted=0.01)), "too little to tell"
+    back = said(sentences, factor(told, 1.0, z=0.5, shifted=-1.0))
+    assert "mostly because even with your steering you lean to Comedy (factor 0, top 6 % of users)" in back
+    low = undecoded(told, 1.0, factor=2, half="negative", percentile=6.0, z=-0.5, shifted=1.0)
+    assert "because even with your steering you are among the bottom 6 % of users in factor 2" in said(sentences, low)
     nameless = said(sentences, undecoded(told, 1.0, factor=2, z=2.0, shifted=1.5))
     assert "your steering moves you along factor 2 (by 1.5 sd), which is not decoded" in nameless
     elsewhere = said(sentences, lacking(told, 1.0, z=1.0, shifted=2.0))
-    assert "along factor 1 (by 2.0 sd), which usually goes with the 1970s, though this" in elsewhere
+    assert "along factor 1 (by 2.0 sd), which usually goes with the 1970s, though that" in elsewhere
+
+
+@pytest.mark.parametrize(("steered", "says"), [(0.6, "mostly"), (0.3, "partly"), (0.1, "weakly"), (0.09, None)])
+def test_of_reasons_steering_is_said_where_it_makes_a_share_though_no_factor_named_tells_it(
+    told, sentences, steered: float, says: str | None
+) -> None:
+    made_of = parts(*(factor(told, 0.25) for _ in range(4)), steered=steered)
+    clause = "because your steering moves you towards it"
+    assert (f"{says} {clause}" if says else clause) in sentences.of_reasons(FILM, 0.0, made_of) or says is None
+    assert (clause in sentences.of_reasons(FILM, 0.0, made_of)) == (says is not None)
+    there = parts(factor(told, 1.0, z=2.0, shifted=1.5), steered=steered)
+    assert "towards it" not in sentences.of_reasons(FILM, 0.0, there), "the factor named says so"
+
+
+def test_of_reasons_counts_a_half_only_by_what_lies_past_the_median(told, sentences) -> None:
+    """What most users get of a factor stays in the whole: degrees become smaller by it, never larger."""
+    mostly_common = said(sentences, factor(told, 1.0, lean=0.3), factor(told, 0.2, factor=1))
+    assert mostly_common == (
+        "Recommended mostly because the model raises it for most users, most of all by factor 0, "
+        "and partly because you lean to Comedy (factor 0, top 6 % of users)."
+    )
+    passed_over = said(sentences, factor(told, 1.0, lean=0.0), factor(told, 1.1, factor=2))
+    assert "mostly because you lean to Comedy (factor 2" in passed_over and "factor 0" not in passed_over
+    nothing_else = said(sentences, factor(told, 1.0, lean=0.0))
+    assert nothing_else == "Recommended mostly because the model raises it for most users, most of all by factor 0."
+    control = said(sentences, factor(told, 1.0), factor(told, 0.2, factor=1))
+    assert "most users" not in control and "mostly because you lean to Comedy (factor 0" in control
+
+
+def test_of_reasons_one_part_only_says_where_the_rest_is(told, sentences) -> None:
+    alike = {"attribute": None, "value": None, "status": "undecoded", "item_has": None}
+    spread = said(sentences, factor(told, 0.3), *(factor(told, 0.14, **alike) for _ in range(5)))
+    assert spread == (
+        "Recommended partly because you lean to Comedy (factor 0, top 6 % of users), "
+        "and the rest is spread over many factors or items."
+    )
+    assert "the rest" not in said(sentences, factor(told, 1.0), *(factor(told, 0.14, **alike) for _ in range(5)))
 
 
 @pytest.mark.parametrize(
@@ -260,6 +305,8 @@ def test_of_item_below_the_list_says_what_speaks_against_it_where_that_is_more(t
     assert against in sentences.of_item(low, parts(bad, good))
     assert "against" not in sentences.of_item(low, parts(bad, factor(told, 3.0)))
     assert "against" not in sentences.of_item(dataclasses.replace(low, rank=1), parts(bad, good))
+    common = sentences.of_item(low, parts(dataclasses.replace(bad, lean=0.0), good))
+    assert common.endswith("; more speaks against it, most of all that the model lowers it for most users.")
     away = parts(bad, good, history=[HistoryContribution(0, -3.0, -3.0)])
     assert "most of all that your history points away from it" in sentences.of_item(low, away)
 
@@ -285,6 +332,34 @@ def test_of_item_counterfactual_refers_to_what_was_named(told, sentences, shown,
     assert sentences.of_item(changed, made_of).endswith(ends)
     tried = dataclasses.replace(changed, counterfactual=dataclasses.replace(found, valid=False))
     assert "without" not in sentences.of_item(tried, made_of)
+
+
+@pytest.mark.parametrize(
+    ("removed", "offered", "ends"),
+    [
+        ((0,), (0,), "; without Film 0 (1970), which would then be listed instead, it would leave the list."),
+        (
+            (0, 6),
+            (6, 0),
+            "; without Film 0 (1970) and Film 6 (2012), all of which would then be listed instead, it would leave "
+            "the list.",
+        ),
+        (
+            (0, 3, 6),
+            (3,),
+            "; without Film 0 (1970), Film 3 (1991) and Film 6 (2012), of which Film 3 (1991) would then be listed "
+            "instead, it would leave the list.",
+        ),
+    ],
+)
+def test_of_item_counterfactual_whose_items_come_back_says_so_without_naming_them_twice(
+    told, sentences, removed, offered, ends
+) -> None:
+    found = dataclasses.replace(COUNTERFACTUAL, remove=removed, offered=offered, replacement=7)
+    changed = dataclasses.replace(told, counterfactual=found)
+    said_of_it = sentences.of_item(changed, parts(factor(told, 2.0)))
+    assert said_of_it.endswith(ends)
+    assert "Film 7" not in said_of_it, "they take its place themselves"
 
 
 COUNTERFACTUAL = Counterfactual(remove=(), new_rank=11, replacement=None, valid=True, runs=3, reason=None)
@@ -338,6 +413,33 @@ def test_of_profile_names_what_two_factors_are_read_as_once(loaded: LoadedBundle
     again = dataclasses.replace(second, attribute=first.attribute, value=first.value, factor=3)
     said = sentences.of_profile(dataclasses.replace(found, factors=(first, again, second, *others)))
     assert said == found.sentence and "factor 3" not in said
+
+
+def test_of_profile_names_first_what_the_history_has(loaded: LoadedBundle, sentences: Sentences) -> None:
+    """A half that is read as a value of no item of the history comes behind, and is said to be so where it is alone."""
+    found = profile(loaded, Query(history=COMEDIES))
+    first, second, *others = found.factors
+    assert first.in_history and second.in_history
+    foreign = dataclasses.replace(first, value="Horror", in_history=False)
+    second = dataclasses.replace(second, half="positive", percentile=80.0)
+    preferred = sentences.of_profile(dataclasses.replace(found, factors=(foreign, second, *others)))
+    assert "Horror" not in preferred and preferred.startswith("Most of all you lean to")
+    alone = sentences.of_profile(dataclasses.replace(found, factors=(foreign,)))
+    assert alone.startswith("Most of all you lie where users do who lean to Horror (factor 0, top ")
+    assert ", though that fits none of your items. " in alone and "show" not in alone
+    middling = dataclasses.replace(second, percentile=60.0)
+    assert "Horror" in sentences.of_profile(dataclasses.replace(found, factors=(foreign, middling)))
+    unknown = sentences.of_profile(dataclasses.replace(found, factors=(dataclasses.replace(foreign, in_history=None),)))
+    assert unknown.startswith("Most of all you lean to Horror"), "the control: nothing is known against it"
+
+
+def test_of_profile_item_without_the_value_is_not_said_to_show_it(loaded: LoadedBundle, sentences: Sentences) -> None:
+    found = profile(loaded, Query(history=COMEDIES))
+    top = found.factors[0]
+    assert {item.has for item in top.items} == {True} and " show; " in found.sentence
+    others = tuple(dataclasses.replace(item, has=False) for item in top.items)
+    without = dataclasses.replace(found, factors=(dataclasses.replace(top, items=others),))
+    assert " show" not in sentences.of_profile(without)
 
 
 def test_of_profile_of_who_steers_or_asks_says_so(loaded: LoadedBundle, direct: LoadedBundle) -> None:

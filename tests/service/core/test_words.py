@@ -100,6 +100,8 @@ def from_models(loaded: LoadedBundle, direct: LoadedBundle, words: Phrases) -> I
     found = profile(loaded, Query(history=(0, 2)))
     sentences = Sentences(loaded, Query(history=(0, 2)), words)
     yield sentences.of_profile(dataclasses.replace(found, undecoded=(1, 2, 3)))
+    elsewhere = tuple(dataclasses.replace(factor, in_history=False) for factor in found.factors)
+    yield sentences.of_profile(dataclasses.replace(found, factors=elsewhere))
     for undecoded_ones in ((1,), (1, 2)):
         yield sentences.of_profile(dataclasses.replace(found, factors=(), undecoded=undecoded_ones))
 
@@ -108,7 +110,8 @@ COUNTERFACTUALS = [
     dataclasses.replace(COUNTERFACTUAL, remove=removed, replacement=replacement)
     for removed, replacement in (((0,), 7), ((0, 3), 49), ((0, 3, 6), None))
 ]
-COUNTERFACTUALS.append(dataclasses.replace(COUNTERFACTUALS[1], offered=(3,)))
+COUNTERFACTUALS += [dataclasses.replace(COUNTERFACTUALS[1], offered=offered) for offered in ((3,), (0, 3))]
+COUNTERFACTUALS.append(dataclasses.replace(COUNTERFACTUALS[0], offered=(0,)))
 
 
 def scores(told: ItemExplanation) -> list[Parts]:
@@ -137,7 +140,11 @@ def scores(told: ItemExplanation) -> list[Parts]:
         parts(lacking(told, 1.0, status="ambiguous", **low)),
         parts(lacking(told, 1.0, **steered)),
         parts(factor(told, 1.0, **steered)),
-        parts(factor(told, 0.1), *(undecoded(told, 0.1, factor=i % 3, z=1.0, shifted=0.4) for i in range(8))),
+        parts(factor(told, 1.0, z=1.5, shifted=0.7)),
+        parts(factor(told, 1.0, z=0.5, shifted=-1.0)),
+        parts(factor(told, 1.0, lean=0.2)),
+        parts(factor(told, 0.1), lacking(told, -1.0, lean=0.0)),
+        parts(factor(told, 0.1), *(undecoded(told, 0.1) for i in range(8)), steered=0.4),
         parts(factor(told, 0.1), history=[dataclasses.replace(share, linear=1.0)]),
         parts(factor(told, 0.1), history=[small, *(dataclasses.replace(small, contribution=c) for c in (-1.0, -1.0))]),
         parts(factor(told, 0.1), lacking(told, -1.0)),

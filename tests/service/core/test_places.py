@@ -1,0 +1,76 @@
+"""What a place in a half accounts for, and that a half is not blamed for what most users get."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import numpy as np
+import pytest
+
+from service.engine import LoadedBundle
+from service.places import Places, leans_of
+from service.query import Query
+from service.words.choice import named_of, parts_of
+
+HISTORIES = ((0, 3, 6, 9), (0, 2, 49), (1, 4), (5, 8, 12, 20), (30, 31, 33), (2, 5, 40))
+
+
+@pytest.mark.parametrize(
+    ("contribution", "z", "median", "lean"),
+    [
+        (2.0, 1.0, 0.0, 2.0),
+        (2.0, 2.0, 1.5, 0.5),
+        (2.0, 1.0, 1.5, 0.0),
+        (2.0, 1.0, -1.0, 2.0),
+        (-2.0, 2.0, 1.5, -0.5),
+        (-2.0, 1.0, 1.5, 0.0),
+        (-2.0, -1.0, 1.0, -2.0),
+        (0.0, 1.0, 0.5, 0.0),
+        (1.0, 0.0, 0.5, 1.0),
+    ],
+)
+def test_leans_of_counts_from_the_median_and_stays_within_the_contribution(contribution, z, median, lean) -> None:
+    found = leans_of(np.array([contribution]), np.array([z]), np.array([median]))
+    assert found[0] == pytest.approx(lean)
+
+
+def far(loaded: LoadedBundle, by: float) -> LoadedBundle:
+    """The bundle with a map in which every user's factor 0 lies further out: its halves meet at `by`, not near 0."""
+    first, *others = loaded.factors.factors
+    moved = msgspec.structs.replace(first, quantiles=tuple(q + by for q in first.quantiles))
+    factors = msgspec.structs.replace(loaded.factors, factors=(moved, *others))
+    return LoadedBundle(dataclasses.replace(loaded.bundle, factors=factors), loaded._graphs)
+
+
+def rising(bundle: LoadedBundle, *, by_contribution: bool) -> tuple[int, int]:
+    """How many halves are named for the items of lists, and of how many the contribution is larger at the median."""
+    named = larger = 0
+    for history in HISTORIES:
+        answer = bundle.recommend(Query(history=history, n=10))
+        assert answer.z is not None
+        items = tuple(item.item_ix for item in answer.items)
+        found, places = bundle.explainer(history, None, None, items), Places(bundle, answer.z, None)
+        for k, ix in enumerate(items):
+            factors = parts_of(places, ix, found.latent[k], ()).factors
+            if by_contribution:
+                every = [places[i].of(ix, float(found.latent[k, i])) for i in range(len(places))]
+                factors = tuple(dataclasses.replace(f, lean=f.contribution) for f in every)
+            for f in named_of(factors):
+                there = np.zeros(bundle.n_latent, dtype=np.float32)
+                there[f.factor] = bundle.factors.factors[f.factor].quantiles[50] - answer.z[f.factor]
+                at_median = bundle.explainer(history, None, there, (ix,)).latent[0, f.factor]
+                named, larger = named + 1, larger + bool(at_median > f.contribution + 1e-6)
+    return named, larger
+
+
+@pytest.mark.parametrize("median", [-1.0, 1.0, 2.0])
+def test_half_that_is_named_would_carry_less_at_the_median(loaded: LoadedBundle, median: float) -> None:
+    """The control: halves named for their whole contribution are often of the other kind."""
+    bundle = far(loaded, median)
+    named, larger = rising(bundle, by_contribution=False)
+    assert named >= 30
+    assert larger <= 0.02 * named
+    if median > 0:
+        named, larger = rising(bundle, by_contribution=True)
+        assert larger >= 0.2 * named
