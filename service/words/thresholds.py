@@ -19,7 +19,8 @@ SAID = 0.02
 COMPARABLE = 0.5
 """Of the largest supporting factor: one that carries so much and is read as a value that the item has is named instead.
 
-What a factor carries is here what the place in its half accounts for (FactorContribution.lean). It is also how much of the first factor named a second such one must carry to be named beside it.
+What a factor carries is here what the place in its half accounts for (FactorContribution.lean). It is also how much of
+the first factor named a second such one must carry to be named beside it.
 """
 
 LEANS = 33.0

@@ -64,13 +64,12 @@ def rising(bundle: LoadedBundle, *, by_contribution: bool) -> tuple[int, int]:
     return named, larger
 
 
-@pytest.mark.parametrize("median", [-1.0, 1.0, 2.0])
+@pytest.mark.parametrize("median", [-3.0, -2.0, 2.0, 3.0])
 def test_half_that_is_named_would_carry_less_at_the_median(loaded: LoadedBundle, median: float) -> None:
-    """The control: halves named for their whole contribution are often of the other kind."""
+    """The control: halves named for their whole contribution are of the other kind by the dozen."""
     bundle = far(loaded, median)
     named, larger = rising(bundle, by_contribution=False)
     assert named >= 30
     assert larger <= 0.02 * named
-    if median > 0:
-        named, larger = rising(bundle, by_contribution=True)
-        assert larger >= 0.2 * named
+    named, larger = rising(bundle, by_contribution=True)
+    assert larger >= 0.08 * named
