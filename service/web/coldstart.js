@@ -3,11 +3,12 @@
 import { ask, h, later, latest } from "/web/api.js";
 import { conditionCard } from "/web/condition.js";
 import { listRows } from "/web/list.js";
-import { factNames, foldedCard, footLine, likedItems, percent, plural, shareBar } from "/web/parts.js";
+import { factNames, foldedCard, footLine, likedItems, percent, plural, shareBar, valueName } from "/web/parts.js";
 import { pickCards } from "/web/picks.js";
 
 const N = 10;
 const SAMPLES = 32;
+const HINT = "Nothing is chosen yet. Choose what they like, one thing or several: the list follows.";
 
 export async function coldstartView(view) {
   const [conditions, map, fields] = await Promise.all([ask("/conditions"), ask("/factors?limit=500"), factNames()]);
@@ -16,13 +17,13 @@ export async function coldstartView(view) {
 
   const run = latest(async (signal) => {
     const asked = picks.value();
-    if (!asked.length) { list.replaceChildren(); about.replaceChildren(h("p", { class: "note" }, "Choose at least one thing they like.")); foot.say(""); return; }
+    if (!asked.length) { list.replaceChildren(); about.replaceChildren(h("p", { class: "note" }, HINT)); foot.say(""); return; }
     const found = await ask("/coldstart", { picks: asked, n: N, samples: SAMPLES, seed: Math.max(0, Math.trunc(Number(seed.value)) || 0), history: liked.ids(),
       ...(moved ? { diversity: Number(diversity.value) } : {}), condition: condition.value(), fields: ["title", ...fields] }, signal);
     list.replaceChildren(...listRows(found.items));
     about.replaceChildren(...said(found));
     picks.found(found.picks);
-    foot.say(found.shares.map((share) => `${share.value} ${percent(share.in_list)}`).join(" · "));
+    foot.say(found.shares.map((share) => `${valueName(share.attribute, share.value)} ${percent(share.in_list)}`).join(" · "));
     if (!moved) { diversity.value = String(found.diversity); level.textContent = `${found.diversity}`; }
   });
   const update = later(60, () => run());
@@ -40,12 +41,12 @@ export async function coldstartView(view) {
     foldedCard("Sampling", h("div", { class: "slider" }, h("div", { class: "ends" }, h("span", {}, "likeliest"), level, h("span", {}, "diverse")), diversity), h("label", { class: "row" }, h("span", { class: "muted" }, "seed"), seed)),
     condition.card, picks.halves),
   listCard, foot.line);
-  if (!picks.start()) run();
+  run();
 }
 
 // How far the list has what was picked, beside the catalogue; then what the reply says of itself.
 function said(found) {
-  const shares = found.shares.map((share) => shareBar(share.value, share.in_list, share.in_catalogue, `${percent(share.in_list)} of this list, ${percent(share.in_catalogue)} of the catalogue`));
+  const shares = found.shares.map((share) => shareBar(valueName(share.attribute, share.value), share.in_list, share.in_catalogue, `${percent(share.in_list)} of this list, ${percent(share.in_catalogue)} of the catalogue`));
   const joint = found.joint ? shareBar("all of them", found.joint.in_list, found.joint.in_catalogue, `${percent(found.joint.in_list)} of this list, ${percent(found.joint.in_catalogue)} of the catalogue`) : null;
   const made = [`${found.samples} samples, seed ${found.seed}`];
   if (found.history_used) made.push(`blended with ${plural(found.history_used, "item")}`);

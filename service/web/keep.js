@@ -1,4 +1,4 @@
-// Save and Reset: what steers a stored user without being asked for each time.
+// Save, Reset and Forget: what steers a stored user without being asked for each time.
 
 import { h, report, send } from "/web/api.js";
 
@@ -6,6 +6,8 @@ import { h, report, send } from "/web/api.js";
 export function keepButtons(value, onLoad) {
   let user = null;
   let stored = null;
+  let bundle; // that it was kept for
+  let forgotten = false;
   let left = []; // of what is stored, what the model that is served cannot follow
   const same = () => JSON.stringify(sorted(stored)) === JSON.stringify(sorted(value()));
   const path = () => `/users/${encodeURIComponent(user)}/preferences`;
@@ -17,29 +19,35 @@ export function keepButtons(value, onLoad) {
   };
   const save = h("button", { class: "plain", type: "button", onclick: asking(async () => {
     const kept = await send("PUT", path(), { steer: value() });
-    return () => { stored = kept.steer; left = []; draw(); };
+    return () => { [stored, bundle] = [kept.steer, kept.bundle_id]; left = []; draw(); };
   }) }, "Save");
-  const reset = h("button", { class: "plain", type: "button", onclick: asking(async () => {
-    if (user && stored) await send("DELETE", path());
-    return () => { stored = null; left = []; onLoad(null); };
-  }) }, "Reset");
+  // The sliders as they are kept, or all at 0; what is kept stays.
+  const reset = h("button", { class: "plain", type: "button", onclick: () => { left = onLoad(stored, bundle); draw(); } }, "Reset");
+  const forget = h("button", { class: "plain", type: "button", title: "erases what is saved for this user", onclick: asking(async () => {
+    await send("DELETE", path());
+    return () => { stored = null; forgotten = true; left = onLoad(null); draw(); };
+  }) }, "Forget");
   function draw() {
     const now = value();
     save.hidden = !user;
     save.disabled = !now || same();
-    reset.disabled = !now && !stored;
-    const state = !user ? "" : stored && same() ? `saved for user ${user}` : now || stored ? `not saved for user ${user}` : "";
+    reset.disabled = same();
+    forget.hidden = !user || !stored;
+    if (now) forgotten = false;
+    const state = !user ? "" : stored && same() ? `saved for user ${user}` : now || stored ? `not saved for user ${user}` : forgotten ? `forgotten for user ${user}` : "";
     note.textContent = [state, left.length ? `kept for another model, so left out: ${left.join(", ")}` : ""].filter(Boolean).join(" · ");
   }
   // What is kept for a user; who keeps nothing, or may not be asked about, starts with all sliders at 0.
   async function load(id) {
     user = id;
     stored = null;
+    bundle = undefined;
+    forgotten = false;
     left = [];
-    let bundle;
     if (id) {
       try {
-        const kept = await send("GET", path());
+        const known = await send("GET", `/users/${encodeURIComponent(id)}`);
+        const kept = known.preferences ? await send("GET", path()) : { steer: null };
         if (user !== id) return;
         [stored, bundle] = [kept.steer, kept.bundle_id];
       } catch (error) { if (![403, 404].includes(error.problem?.status)) report(error); }
@@ -49,7 +57,7 @@ export function keepButtons(value, onLoad) {
     draw();
   }
   draw();
-  return { buttons: h("div", { class: "row" }, save, reset), note, draw, load };
+  return { buttons: h("div", { class: "row" }, save, reset, forget), note, draw, load };
 }
 
 const sorted = (steer) => {

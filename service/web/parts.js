@@ -37,8 +37,11 @@ export function fold(row, load) {
 // A number near nothing, as of a residual: 3e−7.
 export const tiny = (number) => (number === 0 ? "0" : number.toExponential(0).replaceAll("-", "−"));
 
+// A value that is a span of numbers says nothing without its attribute: rating 4.02 to 5. A decade does.
+export const valueName = (attribute, value) => (/^[-−\d]/.test(value) && !/^\d+s$/.test(value) ? `${attribute} ${value}` : value);
+
 // The same where there is little room.
-export const shortName = (factor) => (factor.value ? `${factor.value}${factor.status === "ambiguous" ? "?" : ""} · factor ${factor.factor}` : `factor ${factor.factor} (not decoded)`);
+export const shortName = (factor) => (factor.value ? `${valueName(factor.attribute, factor.value)}${factor.status === "ambiguous" ? "?" : ""} · factor ${factor.factor}` : `factor ${factor.factor} (not decoded)`);
 
 export function factorName(factor) {
   if (!factor.value) return `factor ${factor.factor} (not decoded)`;

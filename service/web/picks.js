@@ -1,7 +1,7 @@
 // What a newcomer likes: values of attributes, and halves of factors; each with a strength of its own.
 
 import { h } from "/web/api.js";
-import { figure } from "/web/parts.js";
+import { figure, valueName } from "/web/parts.js";
 
 const sign = (half) => (half === "positive" ? "+" : "−");
 const keyOf = (pick) => (pick.factor === undefined ? `${pick.attribute}:${pick.value}` : `${pick.factor} ${pick.half}`);
@@ -9,7 +9,7 @@ const opposite = (pick) => (pick.factor === undefined ? "" : `${pick.factor} ${p
 
 function labelOf(factor, half) {
   const reading = factor[half];
-  const name = reading.value ? `${reading.value}${reading.status === "ambiguous" ? "?" : ""}` : "not decoded";
+  const name = reading.value ? `${valueName(reading.attribute, reading.value)}${reading.status === "ambiguous" ? "?" : ""}` : "not decoded";
   return `${name} · factor ${factor.factor} ${sign(half)}`;
 }
 
@@ -18,6 +18,7 @@ export function pickCards(map, onChange) {
   const picks = new Map(); // key -> {pick, label, strength: null as its list needs, row}
   const chips = new Map();
   const rows = h("div", {});
+  const none = h("p", { class: "note" }, "Nothing yet.");
 
   function toggle(pick, label) {
     const key = keyOf(pick);
@@ -27,6 +28,7 @@ export function pickCards(map, onChange) {
       const entry = { pick, strength: null, ...strengthRow(label, (strength) => { entry.strength = strength; onChange(); }, () => { drop(key); onChange(); }) };
       picks.set(key, entry);
       rows.append(entry.row);
+      none.hidden = true;
       chips.get(key)?.setAttribute("aria-pressed", "true");
     }
     onChange();
@@ -34,6 +36,7 @@ export function pickCards(map, onChange) {
   function drop(key) {
     picks.get(key).row.remove();
     picks.delete(key);
+    none.hidden = picks.size > 0;
     chips.get(key)?.setAttribute("aria-pressed", "false");
   }
   const chip = (pick, text, label = text) => {
@@ -55,13 +58,12 @@ export function pickCards(map, onChange) {
   const halvesCard = h("section", { class: "card" }, h("details", { open: !byValue.length }, h("summary", {}, h("h2", {}, "Halves of factors")), h("div", { class: "chips" }, named),
     unnamed.length ? h("details", {}, h("summary", { class: "muted" }, `not decoded (${unnamed.length})`), h("div", { class: "chips" }, unnamed)) : null));
   return {
-    chosen: h("section", { class: "card" }, h("h2", {}, "Chosen"), rows),
+    chosen: h("section", { class: "card" }, h("h2", {}, "Chosen"), none, rows),
     values: byValue.length ? h("section", { class: "card" }, h("h2", {}, "What they like"), byValue) : null,
     halves: halvesCard,
     value: () => [...picks.values()].map(({ pick, strength }) => ({ ...pick, ...(strength === null ? {} : { strength }) })),
     // The reply's picks stand in the order of those that were asked for.
     found: (found) => [...picks.values()].forEach((entry, at) => entry.show(found[at])),
-    start: () => { const first = chips.get(groups[0] ? keyOf({ attribute: groups[0][0], value: groups[0][1][0].value }) : "") ?? [...chips.values()][0]; first?.click(); return Boolean(first); },
   };
 }
 

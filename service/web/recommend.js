@@ -3,7 +3,7 @@
 import { ask, clearTrouble, h, later, latest } from "/web/api.js";
 import { conditionCard } from "/web/condition.js";
 import { listRows } from "/web/list.js";
-import { factNames, footLine, narrow, percent, plural, titleOf } from "/web/parts.js";
+import { factNames, footLine, narrow, percent, plural, titleOf, valueName } from "/web/parts.js";
 import { steerCard } from "/web/steer.js";
 import { whoCard } from "/web/who.js";
 import { whyCard } from "/web/why.js";
@@ -44,7 +44,7 @@ export async function recommendView(view) {
       ...(gone.length ? [h("p", { class: "left" }, h("span", { class: "move out" }, "out"), " ", gone.map((title) => h("s", {}, title)))] : []),
       ...(steering?.ignored ?? []).map((text) => h("p", { class: "note" }, text)));
     const most = (steering?.shares ?? []).reduce((a, b) => (a && Math.abs(a.after - a.before) >= Math.abs(b.after - b.before) ? a : b), null);
-    foot.say(steering ? [counts, most ? `${most.value} ${percent(most.before)} → ${percent(most.after)}` : ""].filter(Boolean).join(" · ") : "");
+    foot.say(steering ? [counts, most ? `${valueName(most.attribute, most.value)} ${percent(most.before)} → ${percent(most.after)}` : ""].filter(Boolean).join(" · ") : "");
     stated.textContent = summary(found);
   }
 

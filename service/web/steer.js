@@ -2,18 +2,20 @@
 
 import { h } from "/web/api.js";
 import { keepButtons } from "/web/keep.js";
-import { figure, narrow, percent } from "/web/parts.js";
+import { figure, narrow, percent, valueName } from "/web/parts.js";
 
 const SHOWN = 6;
 const SHOWN_NARROW = 3;
 
-const end = (reading) => (reading.value ? h("span", {}, reading.value + (reading.status === "ambiguous" ? "?" : "")) : h("span", { class: "unnamed" }, "not decoded"));
+const end = (reading) => (reading.value ? h("span", {}, valueName(reading.attribute, reading.value) + (reading.status === "ambiguous" ? "?" : "")) : h("span", { class: "unnamed" }, "not decoded"));
 // A factor that was tied to a value is a slider for that value, whatever else an end of it may read as.
 const ends = (f) => {
   if (!f.guide) return [end(f.negative), end(f.positive)];
   if (f.guide.value === null) return [f.negative, f.positive].map((reading, at) => h("span", {}, reading.attribute === f.guide.attribute ? `${f.guide.attribute} ${reading.value}` : `${["less", "more"][at]} ${f.guide.attribute}`));
-  return ["less", "more"].map((word) => h("span", {}, `${word} ${f.guide.value}`));
+  return ["less", "more"].map((word) => h("span", {}, `${word} ${valueName(f.guide.attribute, f.guide.value)}`));
 };
+// What a slider is called where its ends are not seen.
+const called = (number, [low, high]) => `factor ${number}: ${low.textContent} to ${high.textContent}, in standard deviations`;
 const effect = (f) => Math.max(f.negative.effect, f.positive.effect);
 const tied = (f) => (f.guide ? 1 : 0); // those are whole tastes; of the others one half may be
 
@@ -43,8 +45,8 @@ export function steerCard(map, onChange) {
     sliders.set(`${kind} ${name}`, made);
     return made;
   };
-  const ofFactor = (f) => slider("factors", String(f.factor), ends(f), `factor ${f.factor}, in standard deviations`, told(f));
-  const ofValue = (d) => slider("attributes", `${d.attribute}:${d.value}`, ["less", "more"].map((word) => h("span", {}, `${word} ${d.value}`)), `${d.attribute} ${d.value}, in standard deviations`,
+  const ofFactor = (f) => slider("factors", String(f.factor), ends(f), called(f.factor, ends(f)), told(f));
+  const ofValue = (d) => slider("attributes", `${d.attribute}:${d.value}`, ["less", "more"].map((word) => h("span", {}, `${word} ${valueName(d.attribute, d.value)}`)), `${d.attribute} ${d.value}, in standard deviations`,
     { values: [`${d.attribute}:${d.value}`], number: null });
 
   const named = map.items.filter((f) => f.active && (f.guide || f.status !== "undecoded")).sort((a, b) => tied(b) - tied(a) || effect(b) - effect(a)).map(ofFactor);
@@ -65,7 +67,7 @@ export function steerCard(map, onChange) {
     for (const one of sliders.values()) one.put(0);
     for (const [name, strength] of Object.entries(steer?.factors ?? {})) {
       if (bundleId !== map.bundle_id) { left.push(`factor ${name}`); continue; }
-      const more = () => { const made = slider("factors", name, ["less", "more"].map((word) => h("span", {}, `${word} factor ${name}`)), `factor ${name}, in standard deviations`, { values: [], number: null }); added.append(made.node); return made; };
+      const more = () => { const made = slider("factors", name, ["less", "more"].map((word) => h("span", {}, `${word} factor ${name}`)), called(name, ["less", "more"].map((word) => h("span", {}, word))), { values: [], number: null }); added.append(made.node); return made; };
       (sliders.get(`factors ${name}`) ?? more()).put(strength);
     }
     for (const [name, strength] of Object.entries(steer?.attributes ?? {})) {
@@ -107,7 +109,7 @@ export function steerCard(map, onChange) {
   return { card, value, found, load: (user) => kept.load(user) };
 }
 
-const shareLine = (share) => h("div", {}, `${share.value}: `, h("b", {}, `${percent(share.before)} → ${percent(share.after)}`), ` of the list`, h("span", { class: "muted" }, ` (catalogue ${percent(share.catalogue)})`));
+const shareLine = (share) => h("div", {}, `${valueName(share.attribute, share.value)}: `, h("b", {}, `${percent(share.before)} → ${percent(share.after)}`), ` of the list`, h("span", { class: "muted" }, ` (catalogue ${percent(share.catalogue)})`));
 const number = (value) => (value === null ? "–" : Math.abs(value) >= 100 ? value.toFixed(0) : figure(value, 2));
 const meanLine = (mean) => h("div", {}, `mean ${mean.attribute}: `, h("b", {}, `${number(mean.before)} → ${number(mean.after)}`), h("span", { class: "muted" }, ` (catalogue ${number(mean.catalogue)})`));
 
@@ -134,6 +136,12 @@ function lockChips(names, steered, onChange) {
     node: names.length ? h("div", {}, h("div", { class: "chips" }, h("span", { class: "muted" }, "keep as it is:"), chips), drift) : null,
     draw, value: () => [...locked],
     show: (list) => { locked.clear(); for (const name of list) if (names.includes(name)) locked.add(name); draw(); },
-    found: (steering) => { drift.textContent = (steering?.locked ?? []).map((one) => (one.drift < 0.005 ? `${one.attribute} stays as it is` : `${one.attribute} moved by ${percent(one.drift)} all the same`)).join(" · "); },
+    found: (steering) => { drift.textContent = (steering?.locked ?? []).map(kept).join(" · "); },
   };
+}
+
+// How far a lock kept its attribute, beside what would have moved without it.
+function kept(lock) {
+  const free = lock.unlocked === null || lock.unlocked === undefined ? "" : `, ${percent(lock.unlocked)} without the lock`;
+  return lock.drift < 0.005 ? `${lock.attribute} stays as it is${free && lock.unlocked >= 0.005 ? ` (${free.slice(2)})` : ""}` : `${lock.attribute} moved by ${percent(lock.drift)} all the same${free}`;
 }

@@ -29,6 +29,7 @@ window.all = (selector) => [...document.querySelectorAll(selector)];
 window.said = (selector) => document.querySelector(selector)?.innerText ?? "";
 window.listed = () => all("li.item").map((row) => row.dataset.id).join(" ");
 window.chip = (text, within = "") => all(`${within} .chip`).find((node) => node.textContent === text);
+window.button = (text) => all('.steer button.plain').find((node) => node.textContent === text);
 window.slider = (name) => document.querySelector(`.slider input[aria-label^="${name}"]`);
 window.choose = (label, value) => {
   const found = document.querySelector(`select[aria-label="${label}"]`);
@@ -76,7 +77,9 @@ class Visit:
         self.page.size(width)
         self.page.open(f"{self._base}/?visit={next(VISIT)}#{view}")
         self.page.value(HELPERS)
-        self.page.wait("document.querySelector('li.item, table.factors')")
+        self.page.wait(
+            "document.querySelector('li.item, table.factors') || said('.change').includes('Nothing is chosen')"
+        )
         return self.page
 
 
@@ -99,12 +102,10 @@ def slide(page: Page, name: str, *, to: float) -> None:
 
 
 def errors(page: Page) -> list[str]:
-    """What the page, its console and its policy complained of; that nothing is kept for a user is no complaint."""
+    """What the page, its console and its policy complained of."""
     said = [e["params"]["entry"] for e in page.heard if e.get("method") == "Log.entryAdded"]
     thrown = [str(e["params"]) for e in page.heard if e.get("method") == "Runtime.exceptionThrown"]
-    return thrown + [
-        e["text"] for e in said if e["level"] == "error" and not str(e.get("url")).endswith("/preferences")
-    ]
+    return thrown + [e["text"] for e in said if e["level"] == "error"]
 
 
 def test_slider_moved_by_keyboard_changes_the_list_and_says_what_it_changed(visit: Visit, service) -> None:
@@ -125,12 +126,13 @@ def test_slider_moved_by_keyboard_changes_the_list_and_says_what_it_changed(visi
     assert f"Horror: {100 * share['before']:.0f} % → {100 * share['after']:.0f} % of the list" in beside
 
 
-def test_sliders_are_kept_for_a_user_until_they_are_reset(visit: Visit, service) -> None:
+def test_sliders_are_kept_for_a_user_until_they_are_forgotten(visit: Visit, service) -> None:
     page = visit.open()
+    page.wait("button('Forget').hidden && button('Reset').disabled")  # nothing is kept and nothing is moved
     slide(page, "factor 1", to=1.5)
     page.value("chip('genre', '.steer').click()")
     page.wait("said('.steer').includes('not saved')")
-    page.value("all('.steer button.plain')[0].click()")
+    page.value("button('Save').click()")
     page.wait("said('.steer').includes('saved for user 42') && !said('.steer').includes('not saved')")
     kept = service.get("/users/42/preferences").json()["steer"]
     assert kept == {"factors": {"1": 1.5}, "attributes": {}, "lock": ["genre"]}
@@ -138,9 +140,57 @@ def test_sliders_are_kept_for_a_user_until_they_are_reset(visit: Visit, service)
     page.wait("slider('factor 1').value === '1.5' && said('.change').includes('Steered')")
     assert page.value("all('.steer .chip[aria-pressed=true]').map((node) => node.textContent)") == ["genre"]
     assert page.value("listed()") == listed(service, user_id="42")["ids"]  # what the service lists by itself
-    page.value("all('.steer button.plain')[1].click()")
+    slide(page, "factor 1", to=-1)
+    page.wait("said('.steer').includes('not saved')")
+    page.value("button('Reset').click()")  # back to what is kept, which stays
+    page.wait("slider('factor 1').value === '1.5' && !said('.steer').includes('not saved')")
+    assert service.get("/users/42").json()["preferences"] is True
+    page.value("button('Forget').click()")
     page.wait("said('.change') === '' && slider('factor 1').value === '0'")
-    assert service.get("/users/42/preferences").status_code == 404
+    assert "forgotten for user 42" in page.value("said('.steer')")
+    assert service.get("/users/42").json()["preferences"] is False
+    page.wait("button('Forget').hidden")
+    page.value("choose('A stored user', '43')")
+    page.wait("said('.who, #view').includes('user 43') && !said('.steer').includes('forgotten')")
+    assert errors(page) == []
+    page.value("fetch('/users/42/preferences')")  # the control: asked for without need, the console complains
+    page.wait("new Promise((done) => setTimeout(() => done(true), 100))")
+    assert "404" in str(errors(page))
+
+
+def test_lock_is_shown_beside_what_would_have_moved_without_it(visit: Visit, service) -> None:
+    page = visit.open()
+    slide(page, "factor 1", to=2)
+    slide(page, "factor 0", to=1)
+    page.value("chip('year', '.steer').click()")
+    page.wait("said('.steer').includes('without the lock')")
+    steer = {"factors": {"1": 2.0, "0": 1.0}, "lock": ["year"]}
+    (lock,) = listed(service, user_id="42", steer=steer)["steering"]["locked"]
+    assert lock["unlocked"] > lock["drift"]
+    assert f"{100 * lock['unlocked']:.0f} % without the lock" in page.value("said('.steer')")
+    page.value("chip('year', '.steer').click()")  # the control: no lock, no words of it
+    page.wait("!said('.steer').includes('without the lock')")
+
+
+def test_span_of_numbers_is_shown_with_the_name_of_its_attribute(visit: Visit) -> None:
+    page = visit.open()
+    page.value("import('/web/parts.js').then((parts) => { window.parts = parts; })")
+    page.wait("window.parts")
+    named = "parts.valueName({}, {})".format
+    assert page.value(named("'rating'", "'4.02 to 5'")) == "rating 4.02 to 5"
+    assert page.value(named("'genre'", "'Comedy'")) == "Comedy"
+    assert page.value(named("'year'", "'1970s'")) == "1970s"
+    factor = "{factor: 3, value: '4.02 to 5', attribute: 'rating', status: 'decoded'}"
+    assert page.value(f"parts.shortName({factor})") == "rating 4.02 to 5 · factor 3"
+
+
+def test_every_slider_is_called_by_what_it_moves(visit: Visit) -> None:
+    page = visit.open()
+    page.wait("slider('factor 1')")
+    assert page.value("slider('factor 0').ariaLabel") == "factor 0: Horror to Comedy, in standard deviations"
+    assert (
+        page.value("all('input[type=range]').filter((node) => !/[A-Za-z]{4}.* to /.test(node.ariaLabel)).length") == 0
+    )
 
 
 def test_sliders_of_one_user_are_not_those_of_another(visit: Visit, service) -> None:
@@ -159,8 +209,11 @@ def test_what_was_kept_for_another_model_is_followed_as_far_as_this_one_knows_it
     reply = {"user_id": "43", "steer": kept, "bundle_id": "another", "updated": 1}
     page.value(
         f"""{{ const ask = window.fetch;
-        const kept = () => new Response({json.dumps(json.dumps(reply))});
-        window.fetch = async (path, how) => (path.endsWith("/43/preferences") ? kept() : ask(path, how)); }}"""
+        const kept = {{
+          "/users/43": {json.dumps(json.dumps({"preferences": True}))},
+          "/users/43/preferences": {json.dumps(json.dumps(reply))},
+        }};
+        window.fetch = async (path, how) => (kept[path] ? new Response(kept[path]) : ask(path, how)); }}"""
     )
     page.value("choose('A stored user', '43')")
     page.wait("slider('genre Horror')?.value === '1.5'")
@@ -245,6 +298,10 @@ def test_list_is_that_of_the_last_click_however_late_an_earlier_answer_comes(vis
 
 def test_cold_start_takes_several_picks_and_says_what_its_list_has_of_each(visit: Visit) -> None:
     page = visit.open("coldstart")
+    assert page.value("all('.chip[aria-pressed=true]').length + all('li.item').length") == 0
+    assert "Choose what they like" in page.value("said('.change')")
+    page.value("chip('Comedy').click()")
+    page.wait("all('.change .share').length === 1")
     page.value("chip('1970s').click()")
     page.wait("all('.change .share').length === 3")  # of each, and of both
     shares = page.value("said('.change')")
@@ -265,6 +322,9 @@ def test_cold_start_takes_several_picks_and_says_what_its_list_has_of_each(visit
 @pytest.mark.parametrize("width", [420, 1280])
 def test_page_fits_its_window_and_asks_nobody_else(visit: Visit, service, view: str, width: int) -> None:
     page = visit.open(view, width=width)
+    if view == "coldstart":
+        page.value("chip('Comedy').click()")
+        page.wait("document.querySelector('li.item')")
     if view == "recommend":
         slide(page, "factor 0", to=1)
         page.value("document.querySelector('li.item button').click()")
