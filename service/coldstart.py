@@ -15,10 +15,9 @@ from service.errors import InvalidRequestError
 from service.limits import LIMITS
 from service.merging import merged, said
 from service.picks import Pick, ResolvedPick, guided_value, resolve_picks
-from service.query import DIVERSITY, Condition, FloatArray, Query, RankedItem
+from service.query import DIVERSITY, MAX_SEED, Condition, FloatArray, Query, RankedItem
 from service.samples import sample_points
 
-MAX_SEED = 2**63 - 1
 WEAK_SHARE = 0.5
 """A list that holds less than this share of a named value (of what it could hold, where the value is rare) says so."""
 

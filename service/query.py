@@ -15,6 +15,8 @@ Source = Literal["model", "popularity"]
 FloatArray = NDArray[np.float32]
 DIVERSITY = 0.25
 """Of a cold start that names none: genres keep 0.99 of their share of a list, years 0.94 (docs/science.md)."""
+MAX_SEED = 2**53 - 1
+"""The largest that every reader of JSON keeps exactly; a bound beyond it would not survive the document itself."""
 
 
 @dataclass(frozen=True, slots=True)

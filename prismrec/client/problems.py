@@ -81,6 +81,10 @@ class UnknownUserError(NotFoundError):
     """`unknown-user` (404): Unknown user."""
 
 
+class UnknownPreferencesError(NotFoundError):
+    """`unknown-preferences` (404): This user has no preferences."""
+
+
 class UnknownItemError(NotFoundError):
     """`unknown-item` (404): Unknown item."""
 
@@ -104,6 +108,7 @@ BY_CODE: Mapping[str, type[ProblemError]] = MappingProxyType(
         "forbidden": ForbiddenError,
         "not-found": NotFoundError,
         "unknown-user": UnknownUserError,
+        "unknown-preferences": UnknownPreferencesError,
         "unknown-item": UnknownItemError,
         "unknown-factor": UnknownFactorError,
         "unknown-model": UnknownModelError,

@@ -16,7 +16,7 @@ from service.errors import UnknownFactorError
 from service.limits import LIMITS
 from service.openapi import errors
 from service.operation import reply, resource
-from service.schemas.base import LAST_FACTOR, ModelParameter, PageCursor, PageLimit, WholeNumber
+from service.schemas.base import FactorNumber, ModelParameter, PageCursor, PageLimit, WholeNumber
 from service.schemas.carriers import CarriedFound, CarrierFound, SpaceFound, SteeredFound, SteersFound
 from service.schemas.factors import (
     DirectionFound,
@@ -64,7 +64,7 @@ async def list_factors(
 )
 async def get_factor(
     request: Request,
-    factor: Annotated[int, WholeNumber, Path(ge=0, le=LAST_FACTOR, description="Number of the factor, from 0.")],
+    factor: Annotated[FactorNumber, WholeNumber, Path()],
     model: ModelParameter = None,
 ) -> Response:
     """One factor with all its evidence."""

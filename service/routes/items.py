@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path, Query, Request
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
 from service.asking import item_index
@@ -26,6 +27,21 @@ from service.showing import field_names, fields_of
 from service.state import answering, state_of
 
 router = resource("catalogue")
+
+
+class _Rest(Convertor[str]):
+    """What is left of a path, slashes and all, and not nothing (as Starlette's own `path` would allow)."""
+
+    regex = ".+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("rest", _Rest())
 
 
 @router.get("/items", response_model=ItemList, responses=errors("unknown-model", "no-bundle"))
@@ -56,7 +72,7 @@ async def list_items(
 
 
 @router.get(
-    "/items/{item_id:path}/similar",
+    "/items/{item_id:rest}/similar",
     response_model=SimilarList,
     responses=errors("unknown-item", "unknown-model", "no-bundle", "overloaded", "deadline"),
 )
@@ -91,7 +107,7 @@ async def similar_items(
 # An id may hold slashes, so it is the whole rest of the path; what comes after an id goes before it. An item whose id
 # ends in /similar has no page of its own: /items lists it with all its fields.
 @router.get(
-    "/items/{item_id:path}", response_model=ItemDetail, responses=errors("unknown-item", "unknown-model", "no-bundle")
+    "/items/{item_id:rest}", response_model=ItemDetail, responses=errors("unknown-item", "unknown-model", "no-bundle")
 )
 async def get_item(
     request: Request, item_id: Annotated[ItemId, Path(description=AN_ITEM)], model: ModelParameter = None

@@ -69,8 +69,8 @@ ItemId = Annotated[
 ]
 """An item's id: up to 64 bytes without control characters."""
 
-LAST_FACTOR = 999_999
-"""Far above any number of latents; a bound that a schema can state."""
+FactorNumber = Annotated[int, Field(ge=0, le=999_999, description="Number of the factor, from 0.")]
+"""Bounded far above any number of latents, as a schema can state it."""
 
 A_USER = "Id of a user."
 AN_ITEM = "Id of an item; of all ids only these may hold slashes, sent as they are or as %2F."

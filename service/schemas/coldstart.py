@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from bundle.factors import Half, Status
 from service.limits import LIMITS
-from service.query import DIVERSITY
+from service.query import DIVERSITY, MAX_SEED
 from service.schemas.base import Arm, ItemId, Model, N, Name, UserId, Wire
 from service.schemas.recommend import ConditionAsked, Fields, History, ListedItem
 
@@ -73,7 +73,7 @@ class ColdStartRequest(Wire):
     n: N = 10
     samples: Annotated[int, Field(ge=1, le=LIMITS.samples)] = 32
     """Points drawn from the picks, whose lists are merged."""
-    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     """Seed of the samples."""
     diversity: Annotated[float, Field(ge=0, le=1)] = DIVERSITY
     """0: the items that the samples give the largest mean probability. More: the samples also vary in what was not

@@ -280,6 +280,8 @@ class ProfileFactorFound(Wire):
     """The evidence behind the name of this half."""
     items: list[Pull]
     """The history items that move the user there most."""
+    in_history: bool | None
+    """Whether any item of the history has the value; null where there is none, or none is known."""
 
 
 class ProfileFound(Wire):

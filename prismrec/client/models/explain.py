@@ -38,16 +38,16 @@ class CounterfactualFound(Reply, frozen=True, kw_only=True):
 
 
 class CurveFigures(Reply, frozen=True, kw_only=True):
-    """Deletion and insertion figures of one order of the history."""
+    """Deletion and insertion figures of one order: of the history's items, or of the factors."""
 
     del_at_k: float
-    """Mean share of the probability left without the first 1 to k items; lower is better."""
+    """Mean share of the probability left without the first 1 to k of them; lower is better."""
     ins_at_k: float
-    """Mean share of the probability reached with only the first 1 to k items; higher is better."""
+    """Mean share of the probability reached with only the first 1 to k of them; higher is better."""
     pos_at_k: float
-    """Share of the steps at which it stays listed without the first items; lower is better."""
+    """Share of the steps at which it stays listed without the first; lower is better."""
     neg_at_k: float
-    """The same without the last items; higher is better."""
+    """The same without the last; higher is better."""
 
 
 class ExplainRequest(Asked, frozen=True, kw_only=True):
@@ -267,6 +267,8 @@ class ProfileFactorFound(Reply, frozen=True, kw_only=True):
     """The evidence behind the name of this half."""
     items: list[Pull]
     """The history items that move the user there most."""
+    in_history: bool | None
+    """Whether any item of the history has the value; null where there is none, or none is known."""
 
 
 class ProfileFound(Reply, frozen=True, kw_only=True, tag_field="kind", tag="profile"):

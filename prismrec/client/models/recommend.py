@@ -45,6 +45,8 @@ class LockedDrift(Reply, frozen=True, kw_only=True):
     """Total variation between the shares of its values (of a number: of its bins) in the list without steering and in
     this one, 0 to 1. An item with several values counts a part for each; items without any count as one more value.
     """
+    unlocked: float | None
+    """The same for this steering without its locks, to see what they held; null = it cannot be told."""
 
 
 class MeanMoved(Reply, frozen=True, kw_only=True):
@@ -163,4 +165,6 @@ class SteeringFound(Reply, frozen=True, kw_only=True):
     ignored: list[str]
     """Parts of stored preferences that this bundle cannot follow, and why."""
     note: str | None
-    """What to know of it: that nothing changed, that a share went the other way, that a value hardly follows."""
+    """What to know of it: that nothing changed, that a share went the other way, that a value hardly follows, that a
+    lock held little, that the pushes cancel out.
+    """

@@ -49,7 +49,7 @@ class FieldProblem(Reply, frozen=True, kw_only=True):
     """One field at fault."""
 
     pointer: str
-    """RFC 6901 pointer into the body; for a parameter its name."""
+    """RFC 6901 pointer into the body; for a parameter its name; empty: the whole."""
     detail: str
     """What is wrong with it."""
 
@@ -98,10 +98,10 @@ class Problem(Reply, frozen=True, kw_only=True):
     instance: str
     """Names the request; its end is the X-Request-ID."""
     code: str
-    """What went wrong, for programs. One of: malformed, unauthorized, forbidden, not-found, unknown-user, unknown-item,
-    unknown-factor, unknown-model, unknown-bundle, method-not-allowed, conflict, too-large, unsupported-media-type,
-    invalid-request, bundle-refused, internal, non-finite-score, overloaded, no-bundle, storage-unavailable,
-    deadline, storage-full.
+    """What went wrong, for programs. One of: malformed, unauthorized, forbidden, not-found, unknown-user,
+    unknown-preferences, unknown-item, unknown-factor, unknown-model, unknown-bundle, method-not-allowed, conflict,
+    too-large, unsupported-media-type, invalid-request, bundle-refused, internal, non-finite-score, overloaded,
+    no-bundle, storage-unavailable, deadline, storage-full.
     """
     hint: str
     """What to do about it."""

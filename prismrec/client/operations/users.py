@@ -111,12 +111,12 @@ class UsersCalls(Asks):
         )
 
     def get_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> PreferencesFound:
-        """What steers this user's lists where a request does not say. `unknown-user` where nothing was put.
+        """What steers this user's lists where a request does not say. `unknown-preferences` where nothing was put.
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, storage-unavailable, deadline.
+        Problems: unauthorized, forbidden, unknown-user, unknown-preferences, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return self._ask(
             Call("get_preferences", "GET", f"/users/{segment(user_id)}/preferences", PreferencesFound), options
@@ -154,12 +154,12 @@ class UsersCalls(Asks):
         )
 
     def erase_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
-        """Remove a user's preferences; the history stays. `unknown-user` where nothing was put.
+        """Remove a user's preferences; the history stays. `unknown-preferences` where nothing was put.
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, storage-unavailable, deadline.
+        Problems: unauthorized, forbidden, unknown-user, unknown-preferences, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return self._ask(Call("erase_preferences", "DELETE", f"/users/{segment(user_id)}/preferences", Erased), options)
 
@@ -252,12 +252,12 @@ class AsyncUsersCalls(AsyncAsks):
         )
 
     async def get_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> PreferencesFound:
-        """What steers this user's lists where a request does not say. `unknown-user` where nothing was put.
+        """What steers this user's lists where a request does not say. `unknown-preferences` where nothing was put.
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, storage-unavailable, deadline.
+        Problems: unauthorized, forbidden, unknown-user, unknown-preferences, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return await self._ask(
             Call("get_preferences", "GET", f"/users/{segment(user_id)}/preferences", PreferencesFound), options
@@ -295,12 +295,12 @@ class AsyncUsersCalls(AsyncAsks):
         )
 
     async def erase_preferences(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
-        """Remove a user's preferences; the history stays. `unknown-user` where nothing was put.
+        """Remove a user's preferences; the history stays. `unknown-preferences` where nothing was put.
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, storage-unavailable, deadline.
+        Problems: unauthorized, forbidden, unknown-user, unknown-preferences, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return await self._ask(
             Call("erase_preferences", "DELETE", f"/users/{segment(user_id)}/preferences", Erased), options
