@@ -195,7 +195,8 @@ def _profile(by: Answering, put: Asked, found: Profile) -> ProfileFound:
             Pull(item_id=catalogue.ids[item.item_ix], title=title_of(catalogue, item.item_ix), pull=item.pull)
             for item in factor.items
         ]
-        rows.append(ProfileFactorFound(**{**asdict(factor), "items": pulls}))
+        told = {name: part for name, part in asdict(factor).items() if name in ProfileFactorFound.model_fields}
+        rows.append(ProfileFactorFound(**{**told, "items": pulls}))
     return ProfileFound(
         factors=rows,
         undecoded=list(found.undecoded),
