@@ -1,4 +1,4 @@
-"""Every bound of service.limits that a caller can meet: answered at the limit, refused one past it, and the field named.
+"""Every bound of service.limits that a caller can meet: answered at the limit, refused one past it, the field named.
 
 The table of limits and the tests cannot drift apart: a limit that is in neither table below fails.
 """
