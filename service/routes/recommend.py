@@ -252,6 +252,7 @@ def _reasons(loaded: LoadedBundle, reason: ItemReasons) -> Reasons:
                 half=f.half,
                 percentile=f.percentile,
                 contribution=f.contribution,
+                lean=f.lean,
                 attribute=f.attribute,
                 value=f.value,
                 status=f.status,

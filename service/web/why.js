@@ -13,7 +13,7 @@ const sum = (rows) => rows.reduce((total, row) => total + row.contribution, 0);
 // A half may be read as what this item has not: its part of the score is then of the factor, not of that value.
 const nameOf = (f) => [shortName(f), f.item_has === false ? "; not this item" : "", Math.abs(f.shifted) >= STEERED ? `; steered by ${figure(f.shifted, 1)}` : ""].join("");
 const factorBar = (f, scale) => bar(nameOf(f), f.contribution, scale, f.status === "undecoded" ? "faint" : "",
-  `${factorName(f)}; z = ${figure(f.z, 2)}, above ${f.percentile.toFixed(0)} % of users`);
+  `${factorName(f)}; z = ${figure(f.z, 2)}, above ${f.percentile.toFixed(0)} % of users; ${figure(f.lean, 2)} of it by that place, the rest most users get`);
 
 const partsOf = (told) => Math.max(...told.factors.map((f) => Math.abs(f.contribution)), Math.abs(told.other_factors), Math.abs(told.linear), 1e-9);
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from service.engine import LoadedBundle
+from service.explain import explain_item, explain_list
 from service.places import Places, leans_of
 from service.query import Query
 from service.words.choice import named_of, parts_of
@@ -73,3 +74,33 @@ def test_half_that_is_named_would_carry_less_at_the_median(loaded: LoadedBundle,
     assert larger <= 0.02 * named
     named, larger = rising(bundle, by_contribution=True)
     assert larger >= 0.08 * named
+
+
+@pytest.mark.parametrize("shift", [None, (1.5, -1.0, 0.0, 0.5)])
+def test_lean_of_every_factor_told_lies_between_0_and_its_contribution(loaded: LoadedBundle, shift) -> None:
+    moved = None if shift is None else np.array(shift, dtype=np.float32)
+    told = explain_item(far(loaded, 1.0), Query(history=(0, 3, 6, 9), shift=moved), 12)
+    for f in told.factors:
+        assert min(0.0, f.contribution) <= f.lean <= max(0.0, f.contribution)
+    assert any(abs(f.lean - f.contribution) > 1e-3 for f in told.factors), "the control: they are not the same number"
+
+
+def test_what_steering_adds_is_the_score_less_that_without_it(steered: LoadedBundle, monkeypatch) -> None:
+    """To the last digit, with what the linear term gains; nothing where nobody steers."""
+    seen = []
+
+    def watched(*args, steered: float, **more):
+        seen.append(steered)
+        return parts_of(*args, steered=steered, **more)
+
+    monkeypatch.setattr("service.explain.parts_of", watched)
+    plain = Query(history=(0, 2, 5))
+    moved = dataclasses.replace(plain, shift=np.array([2.0, 0, 0, 0], dtype=np.float32))
+    found, without = explain_item(steered, moved, 12), explain_item(steered, plain, 12)
+    assert seen == pytest.approx([found.score - without.score, 0.0], abs=1e-6)
+    assert abs(seen[0]) > 0.1
+    answer = steered.recommend(moved)
+    seen.clear()
+    explain_list(steered, moved, answer)
+    expected = [item.score - explain_item(steered, plain, item.item_ix).score for item in answer.items]
+    assert seen[: len(expected)] == pytest.approx(expected, abs=1e-5)
