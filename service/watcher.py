@@ -19,6 +19,7 @@ from bundle.reader import model_names, resolve
 from service.engine import LoadedBundle
 from service.errors import BundleRefusedError, ConflictError, UnknownBundleError
 from service.loader import load_bundle
+from service.memory import give_back
 from service.slot import ReloadReport, Slot
 
 Target = tuple[str, tuple[tuple[str, int, int, int], ...]]
@@ -158,7 +159,9 @@ class Watcher:
         self._loading = folder
         try:
             with self._turn:
-                return self._take_up(folder)
+                report = self._take_up(folder)
+                give_back()
+                return report
         finally:
             self._loading = None
 

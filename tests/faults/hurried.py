@@ -1,6 +1,7 @@
 """The served processes of overload and of slow clients: `python -m tests.faults.hurried VARIANT`.
 
-slow clients    the real service with short deadlines (HURRIED), so that a test need not wait for the long ones
+slow clients    the real service with short deadlines (HURRIED), so that a test need not wait for the long ones;
+                and its control: the same limits, but uvicorn's own connections
 overload        work in the pools that takes TURN seconds a thread on any machine, so that capacity is known: the
                 service as it is, and its controls: a queue without a bound, an engine that sleeps past the deadline
 """
@@ -12,11 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
 from service.__main__ import main
+from service.connection import Door
 from service.limits import LIMITS
 from service.workers import Workers
 
-HURRIED, PACED, UNBOUNDED, SLEEPING = "hurried", "paced", "unbounded", "sleeping"
+HURRIED, BARE, PACED, UNBOUNDED, SLEEPING = "hurried", "bare", "paced", "unbounded", "sleeping"
 SHORT = {"head_seconds": 1.0, "body_seconds": 1.5, "reply_seconds": 1.0, "connections": 40}
 TURN = 0.05
 """Each of n threads takes n turns for a call: 20 calls a second, whatever n is."""
@@ -47,8 +51,14 @@ def hurry() -> None:
         object.__setattr__(LIMITS, name, limit)
 
 
+def bare() -> None:
+    hurry()
+    Door.connection = lambda _, **given: HttpToolsProtocol(**given)  # type: ignore[method-assign, assignment, misc]
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
     HURRIED: hurry,
+    BARE: bare,
     PACED: lambda: pace(lambda threads: TURN * threads),
     UNBOUNDED: lambda: pace(lambda threads: TURN * threads, bounded=False),
     SLEEPING: lambda: pace(lambda _: ASLEEP),

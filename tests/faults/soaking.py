@@ -52,6 +52,14 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """Numbers of requests, over the warm-up and what is measured, and of how many items they may speak."""
+
+    numbers: itertools.count[int]
+    n_items: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What the process weighed, so many seconds after the warm-up."""
 
@@ -130,13 +138,14 @@ def make_models(folder: Path, *, n_items: int = ML_1M_ITEMS, n_latent: int = LAT
     return folder
 
 
-async def soak(server: Served, plan: Plan) -> Seen:
+async def soak(server: Served, plan: Plan, *, n_items: int = ML_1M_ITEMS) -> Seen:
     """Warm up, be quiet, measure, be quiet: see Seen."""
-    async with _loaded(server, Seen(), plan):
+    turns = Turns(itertools.count(), n_items)
+    async with _loaded(server, Seen(), plan, turns):
         await asyncio.sleep(plan.warm_up)
     seen = Seen()
     seen.quiet.append(await _quiet(server))
-    async with _loaded(server, seen, plan):
+    async with _loaded(server, seen, plan, turns):
         started = time.monotonic()
         while (passed := time.monotonic() - started) < plan.seconds:
             seen.samples.append(Sample(round(passed, 2), server.weight()))
@@ -155,9 +164,9 @@ async def _quiet(server: Served) -> Weight:
 
 
 @asynccontextmanager
-async def _loaded(server: Served, seen: Seen, plan: Plan) -> AsyncIterator[None]:
+async def _loaded(server: Served, seen: Seen, plan: Plan, turns: Turns) -> AsyncIterator[None]:
     """A mixed load with swaps in the background."""
-    turns, started = itertools.count(), time.monotonic()
+    started = time.monotonic()
     async with httpx.AsyncClient(base_url=server.base, timeout=30) as http:
         jobs = [asyncio.create_task(_swaps(http, seen, plan.swap_every))]
         jobs += [asyncio.create_task(_client(http, server, seen, plan, turns, started)) for _ in range(plan.clients)]
@@ -183,15 +192,15 @@ async def _swaps(http: httpx.AsyncClient, seen: Seen, every: float) -> None:
 
 
 async def _client(
-    http: httpx.AsyncClient, server: Served, seen: Seen, plan: Plan, turns: itertools.count[int], started: float
+    http: httpx.AsyncClient, server: Served, seen: Seen, plan: Plan, turns: Turns, started: float
 ) -> None:
     pause = plan.clients / plan.rate
     while True:
-        turn = next(turns)
+        turn = next(turns.numbers)
         kind = (*(path for path, _ in QUESTIONS), INTERACTIONS, ABORT)[turn % (len(QUESTIONS) + 2)]
         begun = time.monotonic()
         try:
-            reply = await _one(http, server, turn)
+            reply = await _one(http, server, turn, turns.n_items)
         except httpx.TransportError as error:
             seen.failed.append(f"{kind} {type(error).__name__}")
         else:
@@ -204,10 +213,10 @@ async def _client(
         await asyncio.sleep(max(0.0, pause - took))
 
 
-async def _one(http: httpx.AsyncClient, server: Served, turn: int) -> httpx.Response | None:
+async def _one(http: httpx.AsyncClient, server: Served, turn: int, n_items: int) -> httpx.Response | None:
     which, user = turn % (len(QUESTIONS) + 2), f"u{turn % USERS}"
     if which == len(QUESTIONS):
-        body = {"interactions": [{"item_id": f"m{(turn * 7 + step) % ML_1M_ITEMS}"} for step in range(3)]}
+        body = {"interactions": [{"item_id": f"m{(turn * 7 + step) % n_items}"} for step in range(3)]}
         return await http.post(f"/users/{user}/interactions", json=body, headers={"Idempotency-Key": f"k{turn}"})
     if which > len(QUESTIONS):
         await asyncio.to_thread(abort, server, turn)
