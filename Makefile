@@ -4,8 +4,10 @@
 #   make test      the tests              make check    ruff, mypy, import rules, the OpenAPI file
 #   make openapi   write openapi/openapi.json anew, and the client after it
 #   make client    write the client's generated files anew   make lock   write requirements.lock anew
-#   make faults    kill -9 a hundred times while clients write, each engine of the store (KILLS=n)
+#   make faults    every case of docs/faults.md on real processes, in minutes (LONG=1: a hundred kills, a thousand flips)
+#   make fuzz      schemathesis against the running service: what the document says is what it does (FUZZ=n, SEED=n)
 #   make swaps     500 swaps and rollbacks while 32 clients ask: nothing fails, no reply mixes bundles (SWAPS=n)
+#   make overload  four times as many clients as fit, slow and vanishing ones    make soak    half an hour of load and swaps: does it grow?
 #   make docker    the compose files, tried for real    make clean    what the chores made (not .venv, not your models)
 #   make supply    licences, known vulnerabilities      make sbom     what is in the image, as CycloneDX
 #   make bench-accuracy    the table of docs/results/ (SEEDS=1 SET=ml-100k DATA=folder of the data sets; more below)
@@ -37,10 +39,10 @@ TOOLS := $(VENV)/tools
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test faults swaps check supply sbom openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-loading bench-training bench-recovery bench-complexity docker lock hashes clean distclean
+.PHONY: help setup demo test faults swaps fuzz check supply sbom openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-loading bench-training bench-recovery bench-complexity docker lock hashes clean distclean
 
 help:
-	@sed -n '2,20s/^# *//p' Makefile
+	@sed -n '2,21s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -68,15 +70,33 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest $(TESTS)
 
-# The long form of what CI runs with ten kills; about ten minutes. SEED=n: the same moments again.
-KILLS ?= 100
+# Every case of docs/faults.md on real processes, in a few minutes, as `make test` does. LONG=1: the long form; SEED=n: the
+# same moments again; KILLS, FLIPS, LOCKED_SECONDS: one of them longer.
+KILLS ?= $(if $(LONG),100,10)
+FLIPS ?= $(if $(LONG),150,2)
+LOCKED_SECONDS ?= $(if $(LONG),30,3)
 faults: setup
-	KILLS=$(KILLS) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest tests/faults
+	KILLS=$(KILLS) FLIPS=$(FLIPS) LOCKED_SECONDS=$(LOCKED_SECONDS) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest tests/faults
 
 # The long form of what CI runs with sixteen swaps; a few minutes on two cores.
 SWAPS ?= 500
 swaps: setup
 	SWAPS=$(SWAPS) $(BIN)/python -m pytest -s tests/faults/test_swaps.py
+
+# The long form of what CI runs with eight examples of each operation; new ones each time. SEED=n: those of that seed.
+FUZZ ?= 200
+fuzz: setup
+	FUZZ=$(FUZZ) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest tests/service/test_schemathesis.py
+
+# The long form of what CI runs for three seconds a burst.
+OVERLOAD_SECONDS ?= 30
+overload: setup
+	OVERLOAD_SECONDS=$(OVERLOAD_SECONDS) $(BIN)/python -m pytest -s tests/faults/test_overload.py tests/faults/test_slow_clients.py
+
+# Memory, files and threads under a mixed load with swaps, after a warm-up of three minutes; writes the page and its twin.
+SOAK_SECONDS ?= 1800
+soak: setup
+	$(BIN)/python -m tests.faults.soak --seconds $(SOAK_SECONDS) --results docs/results/soak $(if $(NOTE),--note '$(NOTE)')
 
 check: setup
 	$(BIN)/ruff check .

@@ -1,0 +1,175 @@
+"""The cases that the service and the commands must survive, and which tests hold each. Told in words: docs/faults.md.
+
+A case is held by every test of this folder whose name begins with test_<id>_, and by those that `elsewhere` names.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """elsewhere: tests as path::name, the path below tests/. open: why no test holds the case (yet)."""
+
+    id: str
+    words: str
+    elsewhere: tuple[str, ...] = ()
+    open: str = ""
+
+
+_SOAK = "faults/test_soak.py"
+_OVER = "faults/test_overload.py"
+_SLOW = "faults/test_slow_clients.py"
+
+CASES = (
+    Case("B1", "one bit of a new bundle is flipped"),
+    Case("B2", "a bundle's file is cut, empty, gone, too many, or no file at all"),
+    Case("B3", "the manifest is missing, malformed, huge, deep or of another format"),
+    Case("B4", "the parts of a bundle disagree"),
+    Case("B5", "hashes are true, and the model is not the one that was tried", ("service/core/test_loader.py",)),
+    Case("B6", "a graph reads other files or may do anything else", ("service/core/test_onnx_scan.py",)),
+    Case("B7", "a bundle is being copied in, slowly, in any order", ("bundle/test_reader.py",)),
+    Case(
+        "B9",
+        "swaps under load",
+        (
+            "faults/test_swaps.py::test_swaps_under_load_fail_nothing_and_every_reply_is_of_the_bundle_it_names",
+            "faults/test_swaps.py::test_slot_that_takes_the_reference_twice_is_found_out",
+        ),
+    ),
+    Case("B10", "two reloads at once, or beside the watcher's"),
+    Case("B12", "no memory for two bundles", open="nothing estimates a bundle's memory before it is loaded"),
+    Case("B13", "a kill in the middle of a load or swap"),
+    Case("B14", "a start without a bundle, or with bad ones only"),
+    Case("B15", "a rollback", ("service/core/test_watcher.py::test_watcher_new_version_and_rollback_are_swapped_in",)),
+    Case("R1", "bodies over the limit: declared, chunked, lying, packed"),
+    Case("R2", "slow and excessive senders", (_SLOW,)),
+    Case("R3", "bodies that are no JSON or no request", ("service/test_body.py",)),
+    Case("R4", "numbers that are not finite, or odd"),
+    Case("R7", "unknown users and items, histories at the limit"),
+    Case("R8", "a history of nothing, and of everything"),
+    Case("R9", "the model's scores are not finite", ("service/core/test_engine.py",)),
+    Case("R11", "explanations of what is not there", ("service/test_bad_explanations.py",)),
+    Case("R12", "traversal and odd names in paths"),
+    Case(
+        "R15",
+        "four times as many clients as there is room for",
+        (f"{_OVER}::test_four_times_capacity_keeps_the_deadline_of_what_is_accepted_and_recovers",),
+    ),
+    Case(
+        "R16",
+        "requests slower than their deadline",
+        (f"{_OVER}::test_engine_that_sleeps_is_answered_504_and_its_full_pool_503",),
+    ),
+    Case(
+        "R18",
+        "schemathesis, all checks",
+        ("service/test_schemathesis.py::test_service_keeps_to_its_document_whatever_is_sent",),
+    ),
+    Case("S2", "a key on an operation above its scope", ("service/test_auth.py",)),
+    Case("S3", "an old and a new key side by side"),
+    Case("S4", "a start that would expose the service"),
+    Case("S6", "pages and metrics seen from outside"),
+    Case(
+        "S7",
+        "a container that writes, roots or calls out",
+        ("e2e/test_compose.py::test_service_container_is_locked_down", "deploy/test_kubernetes.py"),
+    ),
+    Case("S8", "code or archives in a bundle"),
+    Case(
+        "W1",
+        "kill -9 while clients write",
+        (
+            "faults/test_killed_service.py::test_killed_service_keeps_every_write_that_it_answered",
+            "faults/test_killed_writers.py::test_killed_process_loses_nothing_that_was_acknowledged",
+        ),
+    ),
+    Case("W3", "no room on the disk, at any operation"),
+    Case("W4", "another process holds the store's lock"),
+    Case("W5", "the store's file is damaged, old, newer, another's or missing"),
+    Case("W8", "one bad row of a batch"),
+    Case("P1", "told to stop: under load, at the start, in a load, twice"),
+    Case("P2", "killed, and started again"),
+    Case("P3", "started with what cannot be used"),
+    Case("P4", "half an hour of mixed load and swaps", (_SOAK,)),
+    Case("P7", "builds that leak or sleep are found out", (_SOAK, f"{_OVER}::test_queue_without_a_bound_is_found_out")),
+    Case("T1", "files of ratings of every shape", ("training/data/test_read_any_bytes.py",)),
+    Case("T2", "ratings, times and repeats that make no sense", ("training/data/test_validate.py",)),
+    Case(
+        "T4",
+        "hardly any data",
+        ("training/data/test_split.py::test_data_that_is_not_enough_is_refused_naming_what_is_needed",),
+    ),
+    Case(
+        "T6",
+        "kill -9 while training, exporting and packing",
+        (
+            "training/test_fit_resume.py::test_killed_in_the_middle_of_an_epoch_resumes_to_the_same_result",
+            "bundle/test_faults.py::test_write_bundle_failing_at_any_operation_leaves_old_or_new",
+        ),
+    ),
+    Case(
+        "T7",
+        "no room or a broken disk at the n-th operation of packing",
+        (
+            "bundle/test_faults.py::test_write_bundle_failing_at_any_operation_leaves_old_or_new",
+            "bundle/test_faults.py::test_harness_of_writer_that_writes_in_place_sees_a_half_bundle",
+        ),
+    ),
+    Case("T8", "the graphs are not the model", ("training/export/test_parity.py",)),
+    Case(
+        "T9",
+        "a target that cannot be written",
+        ("training/export/test_pack.py::test_export_run_to_unusable_target_is_refused_before_any_work",),
+    ),
+    Case(
+        "T11",
+        "no such device",
+        ("prismrec/test_bad_input.py::test_train_on_devices_that_are_not_there_is_refused_before_the_data_are_read",),
+    ),
+    Case("T12", "no network", open="nothing runs the commands with the network cut off"),
+    Case(
+        "T14",
+        "a model below popularity, or a leak",
+        (
+            "prismrec/test_bad_input.py::test_export_below_popularity_is_refused_and_forced_with_a_reason_in_the_manifest",
+            "training/export/test_pack.py::test_export_run_of_leaking_split_is_refused_even_when_forced",
+        ),
+    ),
+)
+
+
+def names_of(path: Path) -> list[str]:
+    """The names of the test functions in a file."""
+    tree = ast.parse(path.read_text())
+    return [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+
+
+def names_here() -> list[str]:
+    return [name for path in sorted(HERE.glob("test_*.py")) for name in names_of(path)]
+
+
+def gaps(cases: Iterable[Case], here: Iterable[str], tests: Path = HERE.parent) -> list[str]:
+    """What is wrong, in words: a case without a test, a test that is named and not there, one of no case."""
+    cases, here = list(cases), list(here)
+    found = []
+    for case in cases:
+        holders = [name for name in here if name.startswith(f"test_{case.id.lower()}_")]
+        for named in case.elsewhere:
+            path, _, name = named.partition("::")
+            if not (tests / path).is_file() or (name and name not in names_of(tests / path)):
+                found.append(f"{case.id}: there is no {named}")
+        if bool(holders or case.elsewhere) == bool(case.open):
+            found.append(f"{case.id}: {'held, and called open' if case.open else 'no test holds it'} ({case.words})")
+    return found
+
+
+def by_id(cases: Iterable[Case] = CASES) -> Mapping[str, Case]:
+    return {case.id: case for case in cases}
