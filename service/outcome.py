@@ -31,6 +31,7 @@ HELD = 0.25
 CANCELLED = 1e-9
 """Strengths that sum to less ask for nothing."""
 
+ALL_LISTED = "all items that may be listed are, with steering and without: it could change their order alone"
 NO_ITEMS = "there is no item here to list, with steering or without"
 
 
@@ -112,7 +113,11 @@ def outcome_of(
             for name in dict.fromkeys(terms.lock)
         ),
     )
-    return replace(found, note=_note(loaded, wishes, found, same=was == now) if was else NO_ITEMS)
+    if not was:
+        return replace(found, note=NO_ITEMS)
+    if after.short_reason is not None and not found.items_in:
+        return replace(found, note=ALL_LISTED)
+    return replace(found, note=_note(loaded, wishes, found, same=was == now))
 
 
 def _items(ranking: Ranking) -> list[int]:

@@ -15,7 +15,7 @@ from bundle.carriers import Steered
 from bundle.factors import Guide
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
-from service.outcome import NO_ITEMS, Outcome, drift_of, outcome_of
+from service.outcome import ALL_LISTED, NO_ITEMS, Outcome, drift_of, outcome_of
 from service.query import Query, RankedItem, Ranking
 from service.steer import Terms, shift_of
 
@@ -99,6 +99,18 @@ def test_outcome_that_changes_nothing_or_only_the_order_says_so(loaded: LoadedBu
     assert same is not None and same.startswith("the list is the same as without steering; genre Comedy hardly moved")
     assert turned is not None and turned.startswith("the same items as without steering, in another order")
     assert outcome_of(loaded, terms, ranking([]), ranking([])).note == NO_ITEMS
+
+
+def test_outcome_of_a_list_that_has_all_there_is_blames_no_value(loaded: LoadedBundle) -> None:
+    """The control has one place fewer than items that may be listed: what it says is of the value."""
+    few = tuple(ix for ix in range(loaded.n_items) if ix not in {0, 2, 1})[:9]
+    notes = []
+    for n in (10, 8):
+        query = Query(history=(0, 2, 1), n=n, candidates=few, shift=shift_of(loaded, attributes={"genre:Comedy": 0.1}))
+        lists = loaded.recommend(dataclasses.replace(query, shift=None)), loaded.recommend(query)
+        notes.append(outcome_of(loaded, Terms(attributes={"genre:Comedy": 0.1}), *lists).note)
+    assert notes[0] == ALL_LISTED
+    assert notes[1] != ALL_LISTED
 
 
 def test_outcome_that_goes_the_other_way_says_so_with_the_figures(loaded: LoadedBundle) -> None:
