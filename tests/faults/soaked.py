@@ -11,7 +11,11 @@ from service.middleware import _Exchange
 from service.slot import Slot
 
 HONEST, REPLIES, BUNDLES, FILES = "honest", "replies", "bundles", "files"
-"""The service as it is; and the controls: every reply, every bundle, a file descriptor a swap is kept for ever."""
+"""The service as it is; and the controls: every reply, every bundle, a file descriptor a swap is kept for ever.
+
+Of replies ten copies, so that a short run under load has enough of them. Several at once: joined by a plus."""
+
+COPIES = 10
 
 _kept: list[Any] = []
 
@@ -21,7 +25,7 @@ def keep_replies() -> None:
     send = _Exchange.send
 
     async def sent(self: _Exchange, message: Any) -> None:
-        _kept.append(bytes(bytearray(message.get("body", b""))))
+        _kept.extend(bytes(bytearray(message.get("body", b""))) for _ in range(COPIES))
         await send(self, message)
 
     _Exchange.send = sent  # type: ignore[method-assign]
@@ -48,5 +52,7 @@ def keep_files() -> None:
 
 
 if __name__ == "__main__":
-    {HONEST: lambda: None, REPLIES: keep_replies, BUNDLES: keep_bundles, FILES: keep_files}[sys.argv[1]]()
+    leaks = {HONEST: lambda: None, REPLIES: keep_replies, BUNDLES: keep_bundles, FILES: keep_files}
+    for named in sys.argv[1].split("+"):
+        leaks[named]()
     sys.exit(main())

@@ -157,8 +157,8 @@ async def soak(server: Served, plan: Plan, *, n_items: int = ML_1M_ITEMS) -> See
 async def _quiet(server: Served) -> Weight:
     """The weight when the last connections are gone: the smallest of a few looks."""
     looks = []
-    for _ in range(8):
-        await asyncio.sleep(0.25)
+    for _ in range(5):
+        await asyncio.sleep(0.2)
         looks.append(server.weight())
     return min(looks, key=lambda weight: (weight.fds, weight.threads))
 
