@@ -33,6 +33,8 @@ class FactorReason(Reply, frozen=True, kw_only=True):
     """Where the user is among the training users, 0 to 100."""
     contribution: float
     """What it adds to the score."""
+    lean: float
+    """The part of it that the place in this half accounts for; the rest is what the median user gets of the factor."""
     attribute: str | None
     """The attribute of the catalogue; null where nothing is decoded."""
     value: str | None
