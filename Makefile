@@ -88,7 +88,7 @@ FUZZ ?= 200
 fuzz: setup
 	FUZZ=$(FUZZ) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest tests/service/test_schemathesis.py
 
-# The long form of what CI runs for three seconds a burst.
+# The long form of what CI runs for two seconds a burst.
 OVERLOAD_SECONDS ?= 30
 overload: setup
 	OVERLOAD_SECONDS=$(OVERLOAD_SECONDS) $(BIN)/python -m pytest -s tests/faults/test_overload.py tests/faults/test_slow_clients.py

@@ -17,7 +17,7 @@ from tests.faults.served import LATENTS, ML_1M_ITEMS, served
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-SECONDS = float(os.environ.get("OVERLOAD_SECONDS", "3"))
+SECONDS = float(os.environ.get("OVERLOAD_SECONDS", "2"))
 THREADS = min(LIMITS.concurrency, os.cpu_count() or 1)
 ROOM = THREADS + LIMITS.queue
 REFUSED = 'prismrec_workers_refused_total{pool="compute",reason="full"}'
