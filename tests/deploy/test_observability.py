@@ -28,7 +28,7 @@ DASHBOARD = json.loads((GRAFANA / "dashboards" / "prismrec.json").read_text("utf
 RULES = [r for group in yaml.safe_load((PROMETHEUS / "rules.yml").read_text("utf-8"))["groups"] for r in group["rules"]]
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]]
-NOTHING_YET = ("haproxy_", "offset 1d", "workers_refused", "reload_failures")
+NOTHING_YET = ("haproxy_", "offset 1d", "workers_refused", "connections_cut", "reload_failures")
 """A query with one of these has nothing to show of a service that is new, alone and well."""
 SETTLED_SECONDS = 30.0
 
