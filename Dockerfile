@@ -24,7 +24,7 @@ COPY prismrec prismrec
 # the root file system is read-only later; pip itself leaves, nothing at run time installs anything.
 RUN /opt/prismrec/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile --no-deps --no-build-isolation . \
  && rm -rf /src/build \
- && find /opt/prismrec -type d -name tests -prune -exec rm -rf {} + \
+ && find /opt/prismrec -type d -name tests -prune -exec rm -rf {} + && find /opt/prismrec -name '*.pyi' -delete \
  && for unused in onnxruntime/transformers onnxruntime/tools onnxruntime/quantization onnxruntime/datasets numpy/distutils numpy/f2py; do \
       rm -rf /opt/prismrec/lib/python3*/site-packages/$unused; done \
  && /opt/prismrec/bin/pip uninstall --yes --quiet setuptools pip \
