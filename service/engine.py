@@ -44,6 +44,8 @@ class LoadedBundle:
         self._inputs = _condition_inputs(bundle.manifest, self._attribute)
         self._popularity = np.asarray(bundle.catalogue.popularity, dtype=np.float64)
         self._items = ItemSpace(self._encode_items)
+        self.memo: dict[str, object] = {}
+        """What other modules work out once of this bundle, each under its own name; nothing of a request."""
 
     @property
     def bundle_id(self) -> str:

@@ -72,9 +72,8 @@ class Places:
         if factor not in self._found:
             if not 0 <= factor < len(self):
                 raise IndexError(factor)
-            map_ = self._loaded.factors.factors[factor]
-            moved = float(self._shift[factor])
-            self._found[factor] = _place(self._loaded.catalogue, map_, float(self._z[factor]), moved)
+            known = _known_of(self._loaded)[factor]
+            self._found[factor] = _place(known, float(self._z[factor]), float(self._shift[factor]))
         return self._found[factor]
 
     def leans(self, contributions: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -104,21 +103,72 @@ def leans_of(
     return np.clip(contributions - at_median, np.minimum(contributions, 0.0), np.maximum(contributions, 0.0))
 
 
-def _place(catalogue: Catalogue, factor: Factor, z: float, moved: float) -> Place:
-    half = factor.half_of(z)
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a half is read as, whoever lies in it."""
+
+    attribute: str | None
+    value: str | None
+    status: Status
+    quality: Quality
+    has: Has
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A factor and the readings of its halves."""
+
+    factor: Factor
+    sd: float
+    median: float
+    negative: _Read
+    positive: _Read
+
+
+def _known_of(loaded: LoadedBundle) -> tuple[_Known, ...]:
+    """Of every factor what is the same for all users: worked out once a bundle, as an explanation names them all."""
+    found = loaded.memo.get(__name__)
+    if not isinstance(found, tuple):
+        found = tuple(
+            _Known(
+                f,
+                sd_of(f),
+                median_of(f),
+                _read(loaded.catalogue, f, "negative"),
+                _read(loaded.catalogue, f, "positive"),
+            )
+            for f in loaded.factors.factors
+        )
+        loaded.memo[__name__] = found
+    return found
+
+
+def _read(catalogue: Catalogue, factor: Factor, half: Half) -> _Read:
     reading = factor.reading(half)
-    return Place(
-        factor=factor.factor,
-        half=half,
-        z=z,
-        percentile=factor.percentile(z),
+    return _Read(
         attribute=reading.attribute,
         value=reading.value,
         status=reading.status,
         quality=Quality(reading.effect, reading.effect_low, reading.effect_high, reading.q_value),
-        shifted=moved / sd_of(factor),
-        median=median_of(factor),
         has=_has(catalogue, reading.attribute, reading.value),
+    )
+
+
+def _place(known: _Known, z: float, moved: float) -> Place:
+    half = known.factor.half_of(z)
+    read = known.positive if half == "positive" else known.negative
+    return Place(
+        factor=known.factor.factor,
+        half=half,
+        z=z,
+        percentile=known.factor.percentile(z),
+        attribute=read.attribute,
+        value=read.value,
+        status=read.status,
+        quality=read.quality,
+        shifted=moved / known.sd,
+        median=known.median,
+        has=read.has,
     )
 
 
