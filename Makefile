@@ -103,7 +103,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m service.openapi_file --check openapi/openapi.json
+	$(BIN)/python -m service.http.openapi_file --check openapi/openapi.json
 	$(BIN)/python -m prismrec.clientmaking --check openapi/openapi.json
 	$(MAKE) --no-print-directory supply
 
@@ -129,7 +129,7 @@ $(TOOLS)/.stamp: requirements/tools.txt | $(BIN)/python
 	touch $@
 
 openapi: setup
-	$(BIN)/python -m service.openapi_file openapi/openapi.json
+	$(BIN)/python -m service.http.openapi_file openapi/openapi.json
 	$(BIN)/python -m prismrec.clientmaking openapi/openapi.json
 
 client: setup

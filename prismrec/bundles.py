@@ -41,7 +41,7 @@ def model_of(path: Path) -> Path:
 
 def load(path: Path) -> LoadedBundle:
     """The bundle, verified and loaded as the service does it."""
-    from service.loader import load_bundle
+    from service.bundles.loader import load_bundle
 
     return load_bundle(find_bundle(path))
 

@@ -34,8 +34,8 @@ class Reply:
 def ask(bundle: Path, store: str | None, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """POST `body` to `path` on this bundle and store; the reply's document. A problem becomes a CommandError."""
     from service.app import create_app
+    from service.bundles.slot import Slot
     from service.settings import Settings
-    from service.slot import Slot
 
     loaded = load(bundle)
     with opened_store(store_for(store, model_of(bundle)), needed=store is not None) as opened:

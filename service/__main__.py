@@ -12,12 +12,12 @@ import uvicorn
 from structlog.typing import FilteringBoundLogger
 
 from service.app import create_app
-from service.connection import Door
 from service.errors import ServiceError
-from service.logs import Bridge, make_log
+from service.http.connection import Door
 from service.settings import Settings, SettingsError, load_settings
 from service.state import State
 from service.store_place import known_models
+from service.telemetry.logs import Bridge, make_log
 
 BAD_USE = 2
 CANNOT_START = 1

@@ -17,27 +17,27 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from structlog.typing import FilteringBoundLogger
 
-from service.auth import Keyring
+from service.bundles.models import Models, Place
+from service.bundles.reloads import Reloads
+from service.bundles.slot import Slot
+from service.bundles.watcher import Watcher
 from service.errors import ServiceError
-from service.keyfiles import KeyFiles
+from service.http.auth import Keyring
+from service.http.keyfiles import KeyFiles
+from service.http.middleware import Edge
+from service.http.problems import on_http_exception, on_service_error, on_validation_error
+from service.http.titles import Titles
 from service.limits import LIMITS
-from service.logs import make_log
-from service.metrics import Metrics
-from service.middleware import Edge
-from service.models import Models, Place
-from service.observing import load_observed, observed_pool, served, stage_observer, tell_reload
-from service.problems import on_http_exception, on_service_error, on_validation_error
-from service.reloads import Reloads
 from service.routes import operations
 from service.routes.pages import pages
 from service.settings import Settings
-from service.slot import Slot
 from service.state import State
 from service.store import Store, open_or_degrade
 from service.store_place import is_provisional, store_url_of
-from service.titles import Titles
-from service.tracing import open_tracing
-from service.watcher import Watcher
+from service.telemetry.logs import make_log
+from service.telemetry.metrics import Metrics
+from service.telemetry.observing import load_observed, observed_pool, served, stage_observer, tell_reload
+from service.telemetry.tracing import open_tracing
 
 RELOAD_SECONDS = 60.0
 STORE_THREADS = 2

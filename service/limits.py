@@ -19,7 +19,7 @@ class Limits:
     300 all of them. encode_cells and decode_cells bound the padded batches given to onnxruntime at one time
     (encode_cells * hidden floats are gathered, decode_cells floats come out); linear_cells bounds the bytes of weights
     that the linear graph gathers at one time, though one history always goes in one run. trials bounds the halves and
-    directions that one cold start tries on the decoder, each at a few points (service.candidates).
+    directions that one cold start tries on the decoder, each at a few points (service.coldstarts.candidates).
     """
 
     # the body and what is counted in it

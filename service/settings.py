@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from bundle import files
+from service.bundles.split import Shares, Split, parse_split
 from service.errors import ServiceError
-from service.split import Shares, Split, parse_split
 from service.store_url import check_store_url
 
 PREFIX = "PRISMREC_"
@@ -45,7 +45,7 @@ class Settings(BaseModel):
     model         which model of it answers where nobody says; None = the first of `serve`, else the only one there
     serve         comma-separated names of the models served side by side, the default one among them; () = it alone.
                   Never "all that are there": each is a bundle in memory, and a folder that was copied in is no order
-    split         name:share,name:share: who answers a request that names a user and no model (service.split)
+    split         name:share,name:share: who answers a request that names a user and no model (service.bundles.split)
     split_salt    part of the split's hash; another one deals all users anew
     store_url     where users' histories live: sqlite:///relative.sqlite, sqlite:////absolute.sqlite or
                   postgresql://user@host:port/database (service.store_url); None = beside the model,
@@ -53,7 +53,7 @@ class Settings(BaseModel):
     host, port    what to listen on; without keys only a loopback host is allowed
     *_keys        comma-separated API keys, at most two a scope (the second one is for rotation); a write key may
                   also read, an admin key may do everything
-    *_keys_file   files that hold them instead, one a line (service.keyfiles); a changed one is taken up while serving
+    *_keys_file   files that hold them instead, one a line (http.keyfiles); a changed one is taken up while serving
     open          true = serve a host that is not loopback without keys; something else must guard the port
     poll_seconds  how often the model folder is looked at for a new version, and the files of keys; 0 = only at start
     traces        where OpenTelemetry spans go: an OTLP/HTTP collector, http://host:4318; None = nowhere, at no cost

@@ -10,20 +10,20 @@ from typing import ParamSpec, TypeVar, cast
 from fastapi import Request
 from structlog.typing import FilteringBoundLogger
 
-from service.auth import Keyring
+from service.bundles.models import Answering, Models
+from service.bundles.reloads import Reloads
+from service.bundles.slot import Slot
+from service.bundles.watcher import Watcher
 from service.errors import NoBundleError, ServiceError, UnknownModelError
+from service.http.auth import Keyring
+from service.http.titles import Titles
+from service.http.workers import Workers
 from service.limits import Limits
-from service.metrics import Metrics
-from service.models import Answering, Models
-from service.reloads import Reloads
 from service.settings import Settings
-from service.slot import Slot
-from service.stages import STORE, Observer
 from service.store import Store
-from service.titles import Titles
-from service.tracing import Tracing
-from service.watcher import Watcher
-from service.workers import Workers
+from service.telemetry.metrics import Metrics
+from service.telemetry.stages import STORE, Observer
+from service.telemetry.tracing import Tracing
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -22,8 +22,8 @@ from benchmarks.explaining.page import BOUNDS, bundle_figures, write_page
 from benchmarks.explaining.rounds import WARM_UP, run_block
 from benchmarks.explaining.server import BenchmarkError, serving
 from benchmarks.outside import OutsideError, read_heldout
+from service.bundles.loader import load_bundle
 from service.errors import ServiceError
-from service.loader import load_bundle
 from training.machine import machine
 from training.provenance import git_state
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.explaining.rounds import TOP, Times
 from service.engine import LoadedBundle
-from service.explain import Extras, explain_item
-from service.fidelity import DEFAULT_K
+from service.explaining.explain import Extras, explain_item
+from service.explaining.fidelity import DEFAULT_K
 from service.query import Query
 
 

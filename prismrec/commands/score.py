@@ -72,8 +72,8 @@ def score(  # noqa: PLR0913 - each parameter is an option
     """
     from prismrec.scoring.lists import Lists
     from prismrec.scoring.on_ray import check_ray
+    from service.bundles.loader import load_bundle
     from service.limits import LIMITS
-    from service.loader import load_bundle
 
     session = session_of(context)
     if ray:

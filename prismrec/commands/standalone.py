@@ -156,7 +156,7 @@ def curl_lines(document: Made, users: tuple[str, ...], *, url: str, port: int) -
     url: of the store that was loaded.
     Only the third when no user could be stored (ids that the service does not take).
     """
-    from service.loader import load_bundle
+    from service.bundles.loader import load_bundle
 
     loaded = load_bundle(Path(document["bundle"]))
     base = f"http://127.0.0.1:{port}"

@@ -35,7 +35,7 @@ def verify(context: typer.Context, bundle: flags.Bundle) -> None:
     found: Bundle | None = None
     try:
         found = read_bundle(folder)
-        from service.loader import load_bundle
+        from service.bundles.loader import load_bundle
 
         load_bundle(folder)
     except BundleError as error:

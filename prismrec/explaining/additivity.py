@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prismrec.explaining.found import Residuals
-from service.bases import bases_of
 from service.engine import LoadedBundle
+from service.explaining.bases import bases_of
 from service.query import FloatArray, Query
-from service.steer import shift_of
+from service.steering.steer import shift_of
 
 PLAIN = "as it is"
 CONDITION = "soft condition"

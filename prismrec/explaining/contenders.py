@@ -14,8 +14,8 @@ from prismrec import stages
 from prismrec.bundles import find_bundle
 from prismrec.failures import CommandError
 from prismrec.session import Session
+from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
-from service.loader import load_bundle
 from training.bench.contenders import finished_runs
 from training.bench.spaces import label_of
 from training.decode.options import DecodeOptions

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from prismrec.explaining.found import MEASURES, Curve
 from prismrec.explaining.orders import LEAVE_ONE_OUT, OTHER, OURS, POPULARITY, SIMILARITY, SIZE, Known, orders_of
 from service.engine import LoadedBundle
+from service.explaining.trials import run_trials
 from service.query import Attribution, FloatArray, Query
 from service.ranking import log_normaliser, ranks_of
-from service.trials import run_trials
 
 KS = (5, 10, 20)
 """Where curves are cut. The service's own figures stop at the last of them, too (LIMITS.fidelity_k)."""

@@ -8,7 +8,7 @@ Curve = dict[str, list[float]]
 """Measure -> its value at j = 1..K; its mean over the first k is the figure `measure@k`."""
 
 MEASURES = ("del", "ins", "pos", "neg", "log del", "log ins")
-"""As service.fidelity has them: the target's probability over that with everything there, without the first j of an
+"""As explaining.fidelity has them: the target's probability over that with everything there, without the first j of an
 order and with only the first j; whether the target is in the list without the first, and without the last j. The last
 two are logarithms of the first two."""
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from prismrec.explaining.found import Removal
 from prismrec.explaining.orders import by_value
-from service.counterfactual import find_counterfactual
 from service.engine import LoadedBundle
+from service.explaining.counterfactual import find_counterfactual
+from service.explaining.trials import Target
 from service.limits import LIMITS
 from service.query import Attribution, Query
-from service.trials import Target
 
 BEAM = 25
 """Sets of each size from which a wider search goes on; the service's asks the model about three or six."""

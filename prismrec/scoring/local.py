@@ -10,8 +10,8 @@ from pathlib import Path
 
 from prismrec.scoring.histories import Chunk
 from prismrec.scoring.lists import Lists, Part, part_of
+from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
-from service.loader import load_bundle
 
 AHEAD = 2
 """Chunks given to each process before its answers are taken."""

@@ -72,7 +72,7 @@ class Scorer:
     def __init__(self, files: list[Any], lists: Lists) -> None:
         import ray
 
-        from service.loader import load_bundle
+        from service.bundles.loader import load_bundle
 
         self.lists = lists
         with tempfile.TemporaryDirectory(prefix="prismrec-") as made:

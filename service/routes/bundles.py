@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from bundle.manifest import Metric
 from bundle.reader import model_names, versions
-from service.cursors import page_of
+from service.bundles.slot import SlotState
 from service.engine import LoadedBundle
+from service.http.cursors import page_of
+from service.http.openapi import errors
+from service.http.operation import reply, resource
 from service.limits import LIMITS
-from service.openapi import errors
-from service.operation import reply, resource
 from service.schemas.base import PageCursor, PageLimit
 from service.schemas.bundles import (
     BaselineFound,
@@ -28,7 +29,6 @@ from service.schemas.bundles import (
     ReloadRequest,
     ServedBundle,
 )
-from service.slot import SlotState
 from service.state import State, state_of
 
 router = resource("operations")

@@ -7,17 +7,17 @@ from dataclasses import asdict
 from fastapi import Request
 from starlette.responses import Response
 
-from service.asking import condition_of, history_of
-from service.coldstart import Draws, sample_coldstart
+from service.bundles.models import Answering
+from service.coldstarts.coldstart import Draws, sample_coldstart
+from service.coldstarts.picks import Pick
+from service.http.asking import condition_of, history_of
+from service.http.openapi import errors
+from service.http.operation import reply, resource
+from service.http.showing import fields_of
 from service.limits import LIMITS
-from service.models import Answering
-from service.openapi import errors
-from service.operation import reply, resource
-from service.picks import Pick
 from service.query import Query
 from service.schemas.coldstart import ColdStartReply, ColdStartRequest, JointFound, PickFound, ShareFound
 from service.schemas.recommend import ListedItem
-from service.showing import fields_of
 from service.state import answering, state_of
 
 router = resource("coldstart")

@@ -10,17 +10,17 @@ from pydantic import Field, TypeAdapter
 from starlette.responses import Response
 
 from bundle.catalogue import Catalogue
-from service.asking import Asked, item_index, known_of, query_of
-from service.counterfactual import Counterfactual
-from service.explain import Extras, explain_item
-from service.explanation import ItemExplanation, Profile
-from service.fidelity import DEFAULT_K
+from service.bundles.models import Answering
+from service.explaining.counterfactual import Counterfactual
+from service.explaining.explain import Extras, explain_item
+from service.explaining.explanation import ItemExplanation, Profile
+from service.explaining.fidelity import DEFAULT_K
+from service.explaining.profile import profile
+from service.http.asking import Asked, item_index, known_of, query_of
+from service.http.openapi import errors
+from service.http.operation import reply, resource
+from service.http.showing import title_of
 from service.limits import LIMITS
-from service.models import Answering
-from service.observing import tell_explanation
-from service.openapi import errors
-from service.operation import reply, resource
-from service.profile import profile
 from service.schemas.base import A_USER, ItemId, Model, Preferences, TrueOrFalse, UserId, WholeNumber
 from service.schemas.explain import (
     CounterfactualFound,
@@ -36,9 +36,9 @@ from service.schemas.explain import (
     TopFactors,
 )
 from service.schemas.recommend import RecommendRequest
-from service.showing import title_of
 from service.state import answering, state_of
 from service.store.protocol import Known
+from service.telemetry.observing import tell_explanation
 
 router = resource("explain")
 ERRORS = errors(

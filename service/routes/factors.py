@@ -11,11 +11,11 @@ from starlette.responses import Response
 from bundle.carriers import Carried, Carrier, Steered, Steers
 from bundle.catalogue import Catalogue
 from bundle.factors import Factor, Reading, Space
-from service.cursors import page_of
 from service.errors import UnknownFactorError
+from service.http.cursors import page_of
+from service.http.openapi import errors
+from service.http.operation import reply, resource
 from service.limits import LIMITS
-from service.openapi import errors
-from service.operation import reply, resource
 from service.schemas.base import FactorNumber, ModelParameter, PageCursor, PageLimit, WholeNumber
 from service.schemas.carriers import CarriedFound, CarrierFound, SpaceFound, SteeredFound, SteersFound
 from service.schemas.factors import (

@@ -8,11 +8,11 @@ from typing import Any, Literal
 from fastapi import Request
 from starlette.responses import Response
 
+from service.bundles.slot import SlotState
 from service.errors import ServiceError
-from service.openapi import errors
-from service.operation import reply, resource
+from service.http.openapi import errors
+from service.http.operation import reply, resource
 from service.schemas.bundles import Live, ModelReady, Ready
-from service.slot import SlotState
 from service.state import State, state_of
 
 router = resource("operations")

@@ -8,11 +8,12 @@ from fastapi import Path, Query, Request
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
-from service.asking import item_index
-from service.cursors import decode_offset, encode_cursor, page_of
+from service.http.asking import item_index
+from service.http.cursors import decode_offset, encode_cursor, page_of
+from service.http.openapi import errors
+from service.http.operation import reply, resource
+from service.http.showing import field_names, fields_of
 from service.limits import LIMITS
-from service.openapi import errors
-from service.operation import reply, resource
 from service.schemas.base import AN_ITEM, ItemId, ModelParameter, N, PageCursor, PageLimit, WholeNumber
 from service.schemas.items import (
     ConditionFound,
@@ -23,7 +24,6 @@ from service.schemas.items import (
     SimilarFound,
     SimilarList,
 )
-from service.showing import field_names, fields_of
 from service.state import answering, state_of
 
 router = resource("catalogue")

@@ -6,10 +6,10 @@ from fastapi import Request
 from fastapi.responses import PlainTextResponse
 from starlette.responses import Response
 
-from service.metrics import CONTENT_TYPE
-from service.openapi import errors
-from service.operation import resource
+from service.http.openapi import errors
+from service.http.operation import resource
 from service.state import state_of
+from service.telemetry.metrics import CONTENT_TYPE
 
 router = resource("operations")
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from service.openapi import build_openapi
+from service.http.openapi import build_openapi
 from service.state import state_of
 
 CSP = (

@@ -8,9 +8,9 @@ from fastapi import Path
 from starlette.responses import Response
 
 from service.errors import NotFoundError
-from service.openapi import errors
-from service.operation import reply, resource
-from service.problems import known_problems, problem_type
+from service.http.openapi import errors
+from service.http.operation import reply, resource
+from service.http.problems import known_problems, problem_type
 from service.schemas.problem import ProblemType, ProblemTypes
 
 router = resource("operations")

@@ -8,17 +8,18 @@ from fastapi import Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from service.asking import Asked, known_of, query_of
+from service.bundles.models import Answering
 from service.engine import LoadedBundle
 from service.errors import FieldError, InvalidRequestError, ServiceError
-from service.explain import explain_list
-from service.explanation import ItemReasons
+from service.explaining.explain import explain_list
+from service.explaining.explanation import ItemReasons
+from service.http.asking import Asked, known_of, query_of
+from service.http.openapi import errors
+from service.http.operation import reply, resource
+from service.http.problems import invalid_request, problem
+from service.http.showing import Lists, fields_of, steering_found, title_of
+from service.http.workers import stop_if_late
 from service.limits import LIMITS
-from service.models import Answering
-from service.observing import tell_score
-from service.openapi import errors
-from service.operation import reply, resource
-from service.problems import invalid_request, problem
 from service.query import Match, Mode, Ranking
 from service.schemas.base import A_USER, Model, N, Name, Preferences, TrueOrFalse, UserId, WholeNumber
 from service.schemas.problem import Problem
@@ -35,10 +36,9 @@ from service.schemas.recommend import (
     RecommendRequest,
     Refused,
 )
-from service.showing import Lists, fields_of, steering_found, title_of
 from service.state import State, answering, answering_each, state_of
 from service.store.protocol import Known
-from service.workers import stop_if_late
+from service.telemetry.observing import tell_score
 
 router = resource("recommend")
 ERRORS = errors(

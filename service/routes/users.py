@@ -9,11 +9,11 @@ from fastapi import Header, Path, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from service.cursors import decode_cursor, encode_cursor
 from service.errors import NotFoundError, StorageUnavailableError, UnknownPreferencesError, UnknownUserError
-from service.openapi import errors
-from service.operation import reply, resource
-from service.preferences import UNREADABLE
+from service.http.cursors import decode_cursor, encode_cursor
+from service.http.openapi import errors
+from service.http.operation import reply, resource
+from service.http.showing import title_of
 from service.schemas.base import A_USER, Model, PageCursor, PageLimit, UserId
 from service.schemas.steering import PreferencesFound, PreferencesRequest, Steer
 from service.schemas.users import (
@@ -29,9 +29,9 @@ from service.schemas.users import (
     UserFound,
     UserList,
 )
-from service.showing import title_of
 from service.state import answering, state_of
-from service.steer import shift_of
+from service.steering.preferences import UNREADABLE
+from service.steering.steer import shift_of
 from service.store import Store
 from service.store.protocol import Interaction, Known, Preferences, Write
 

@@ -13,7 +13,7 @@ from service.schemas.base import Name, Wire
 
 BOUNDS = {"minimum": -LIMITS.steer_strength, "maximum": LIMITS.steer_strength}
 Strength = Annotated[float, Field(json_schema_extra=BOUNDS)]
-"""In standard deviations. The bounds are checked where the entry can be named: see service.steer."""
+"""In standard deviations. The bounds are checked where the entry can be named: see service.steering.steer."""
 
 NUMBER = r"^(0|[1-9][0-9]{0,5})$"
 

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from bundle.factors import Factor
-from service.explanation import FactorContribution, HistoryContribution, ProfileFactor
-from service.places import Places, median_of, sd_of
+from service.explaining.explanation import FactorContribution, HistoryContribution, ProfileFactor
+from service.explaining.places import Places, median_of, sd_of
 from service.query import FloatArray
 from service.words import thresholds
 

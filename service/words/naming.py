@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from service.engine import LoadedBundle
-from service.explanation import FactorContribution, ProfileFactor
+from service.explaining.explanation import FactorContribution, ProfileFactor
 from service.query import Condition
 from service.words import thresholds
 from service.words.choice import Steered, steered_of

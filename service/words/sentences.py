@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from service.counterfactual import Counterfactual
 from service.engine import LoadedBundle
-from service.explanation import ItemExplanation, Profile
+from service.explaining.counterfactual import Counterfactual
+from service.explaining.explanation import ItemExplanation, Profile
 from service.query import Query
 from service.words import thresholds
 from service.words.choice import Parts, Shown, named_of, shown_of

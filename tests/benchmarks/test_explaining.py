@@ -19,7 +19,7 @@ from benchmarks.explaining.__main__ import _bundle, _drawn, main
 from benchmarks.explaining.page import BOUNDS, bundle_figures, markdown
 from benchmarks.explaining.rounds import CONTROL, COUNTERFACTUAL, DEFAULT, LIST, QUESTIONS, Block, interval, run_block
 from benchmarks.explaining.server import BenchmarkError, serving
-from service.loader import load_bundle
+from service.bundles.loader import load_bundle
 from tests.builders import make_bundle
 from training.run_info import Git
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prismrec.__main__ import main
-from service.auth import ACCESS
+from service.http.auth import ACCESS
 from service.settings import SettingsError, load_settings
 from tests.builders import make_bundle
 from tests.deploy.manifests import (

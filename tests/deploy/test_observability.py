@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from tests.builders import make_bundle
 from tests.service.test_process import _free_port, _serving
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service.metrics import Metrics
-from service.slot import Slot
+from service.bundles.slot import Slot
+from service.telemetry.metrics import Metrics
 from tests.builders import damage, make_bundle
 from tests.service.app_client import AppClient, open_client
 

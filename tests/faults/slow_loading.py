@@ -10,11 +10,11 @@ import sys
 import time
 from pathlib import Path
 
-from service import observing
 from service.__main__ import main
+from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
-from service.loader import load_bundle
-from service.stages import Observer
+from service.telemetry import observing
+from service.telemetry.stages import Observer
 
 BEGINS, ENDS = "load begins", "load ends"
 
@@ -24,7 +24,7 @@ def _say(event: str) -> None:
 
 
 def load_slowly(folder: Path, observe: Observer | None = None) -> LoadedBundle:
-    """`service.loader.load_bundle`, and then a while."""
+    """`service.bundles.loader.load_bundle`, and then a while."""
     _say(BEGINS)
     try:
         loaded = load_bundle(folder, observe)

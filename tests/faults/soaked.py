@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from service.__main__ import main
-from service.middleware import _Exchange
-from service.slot import Slot
+from service.bundles.slot import Slot
+from service.http.middleware import _Exchange
 
 HONEST, REPLIES, BUNDLES, FILES = "honest", "replies", "bundles", "files"
 """The service as it is; and the controls: every reply, every bundle, a file descriptor a swap is kept for ever.

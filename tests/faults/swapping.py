@@ -20,9 +20,9 @@ import httpx
 
 from bundle.writer import point_current
 from service.__main__ import main
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot, SlotState
 from service.engine import LoadedBundle
-from service.loader import load_bundle
-from service.slot import Slot, SlotState
 from tests.service.app_client import AppClient, give_history, open_client
 
 HONEST, MIXING = "honest", "mixing"

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.split import Split, parse_split
+from service.bundles.split import Split, parse_split
 from tests.builders import make_bundle
 from tests.faults.swapping import (
     HISTORY,

@@ -22,8 +22,8 @@ from prismrec.scoring import histories as histories_file
 from prismrec.scoring import local
 from prismrec.scoring.histories import Chunk, Histories, histories_of
 from prismrec.scoring.lists import Lists, Part
+from service.bundles.loader import load_bundle
 from service.limits import LIMITS
-from service.loader import load_bundle
 from tests.builders import make_bundle
 from tests.prismrec.test_bad_input import refused
 

@@ -143,7 +143,7 @@ def test_load_again_stores_nothing_twice(demo, capsys):
 
 def test_top_item_for_somebody_who_liked_everything_is_one_of_theirs(tmp_path):
     from prismrec.commands.standalone import _top_item
-    from service.loader import load_bundle
+    from service.bundles.loader import load_bundle
     from tests.builders import make_bundle
 
     loaded = load_bundle(make_bundle(tmp_path))

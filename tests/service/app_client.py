@@ -14,12 +14,12 @@ import httpx
 from fastapi import FastAPI
 
 from service.app import create_app
-from service.loader import load_bundle
-from service.logs import make_log
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
 from service.settings import Settings
-from service.slot import Slot
 from service.state import State
 from service.store import open_store
+from service.telemetry.logs import make_log
 from tests.builders import make_bundle
 
 START = 1_700_000_000

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, settings
 from hypothesis import strategies as st
 
-from service.loader import load_bundle
-from service.slot import Slot
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient, open_client
 

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.responses import Response
 
 from service import __main__ as process
-from service.auth import Keyring
 from service.errors import InvalidRequestError
+from service.http.auth import Keyring
 from service.routes import items
 
 

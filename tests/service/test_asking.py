@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from service import asking
-from service.asking import query_of
+from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
-from service.explain import explain_item
+from service.explaining.explain import explain_item
+from service.http import asking
+from service.http.asking import query_of
 from service.limits import LIMITS
-from service.loader import load_bundle
 from service.schemas.recommend import RecommendRequest
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
-from service.auth import ACCESS, Keyring, access_rule
 from service.errors import ForbiddenError, UnauthorizedError
-from service.operation import resource
+from service.http.auth import ACCESS, Keyring, access_rule
+from service.http.operation import resource
 from service.settings import load_settings
 from tests.service.app_client import AppClient, assert_problem, open_client
 

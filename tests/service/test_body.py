@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.body import parse_json
 from service.errors import InvalidRequestError, MalformedError
+from service.http.body import parse_json
 
 
 def test_json_is_parsed_with_its_odd_but_finite_numbers() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.loader import load_bundle
-from service.slot import Slot
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
 from tests.builders import damage, make_bundle
 from tests.service.app_client import AppClient, assert_problem, open_client
 

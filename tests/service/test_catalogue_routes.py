@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
 from service.errors import STATUS
-from service.loader import load_bundle
-from service.slot import Slot
 from tests.builders import make_bundle
 from tests.builders.damage import edit_manifest
 from tests.service.app_client import AppClient, assert_problem, open_client

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from service.loader import load_bundle
-from service.slot import Slot
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
 from tests.builders import make_bundle
 from tests.builders.catalogue import GENRES, item_genres
 from tests.service.app_client import AppClient, give_history, open_client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.fidelity import DEFAULT_K
+from service.explaining.fidelity import DEFAULT_K
 from service.limits import LIMITS
 from tests.service.app_client import AppClient, assert_problem
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.auth import Keyring
 from service.errors import UnauthorizedError
-from service.keyfiles import KeyFiles
-from service.logs import make_log
+from service.http.auth import Keyring
+from service.http.keyfiles import KeyFiles
 from service.settings import MAX_KEY_FILE_BYTES, SettingsError, load_settings
+from service.telemetry.logs import make_log
 from tests.builders import make_bundle
 from tests.faults.served import served
 

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
 from service.limits import LIMITS, Limits
-from service.loader import load_bundle
-from service.slot import Slot
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient, assert_problem, open_client
 

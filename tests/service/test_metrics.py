@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.drift import ScoreRange, range_of, score_range
+from service.bundles.loader import load_bundle
+from service.bundles.slot import ReloadReport, Slot
 from service.errors import OverloadedError
-from service.loader import load_bundle
-from service.metrics import Metrics, Served
-from service.observing import observed_pool, tell_reload
-from service.slot import ReloadReport, Slot
+from service.telemetry.drift import ScoreRange, range_of, score_range
+from service.telemetry.metrics import Metrics, Served
+from service.telemetry.observing import observed_pool, tell_reload
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient, give_history, open_client
 

@@ -9,9 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from service.auth import ACCESS
 from service.errors import STATUS
-from service.openapi_file import document, main
+from service.http.auth import ACCESS
+from service.http.openapi_file import document, main
 from tests.service.app_client import AppClient
 from tests.service.make_examples import GETS, POSTS
 

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
 from service.limits import LIMITS
-from service.loader import load_bundle
-from service.slot import Slot
 from tests.builders import make_bundle
 from tests.service.app_client import START, AppClient, assert_problem, give_history, open_client
 

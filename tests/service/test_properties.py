@@ -14,9 +14,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
 from service.limits import LIMITS
-from service.loader import load_bundle
-from service.slot import Slot
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient, give_history, open_client
 from tests.service.asked_at_random import N_ITEMS, Body, answered, asks, clients_of_every_kind, items, quick

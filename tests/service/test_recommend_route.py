@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from service.http.workers import Workers
 from service.limits import LIMITS
-from service.workers import Workers
 from tests.service.app_client import AppClient, assert_problem, give_history
 from tests.service.conftest import HISTORY
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from bundle.writer import point_current
-from service.loader import load_bundle
-from service.slot import ReloadReport, Slot
+from service.bundles.loader import load_bundle
+from service.bundles.slot import ReloadReport, Slot
 from tests.builders import damage, make_bundle
 from tests.service.app_client import AppClient, assert_problem, give_history, open_client
 

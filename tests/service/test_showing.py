@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from service.http.showing import field_names
 from service.schemas.items import ItemDetail, ItemFound, SimilarFound
 from service.schemas.recommend import RESERVED, ListedItem
-from service.showing import field_names
 from tests.builders import builder_catalogue
 
 

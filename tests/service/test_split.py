@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
+from service.bundles.split import Split, parse_split
 from service.settings import Settings, SettingsError, load_settings
-from service.split import Split, parse_split
 
 USERS = [str(number) for number in range(100_000)]
 SOME = USERS[:10_000]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
 from service.engine import LoadedBundle
-from service.loader import load_bundle
-from service.outcome import drift_of
-from service.slot import Slot
+from service.steering.outcome import drift_of
 from tests.builders import builder_model, make_bundle
 from tests.service.app_client import AppClient, open_client
 

@@ -96,7 +96,7 @@ def test_locked_attribute_drifts_as_far_where_the_lock_is_ignored(clients, monke
     """The control: the property above is one of the lock."""
     users = [["m0", "m3"], ["m1", "m4", "m7"], ["m2"]]
     assert_lock_holds(clients["conditional"], users, "genre")
-    monkeypatch.setattr("service.steer._projected_out", lambda shift, locked: shift)
+    monkeypatch.setattr("service.steering.steer._projected_out", lambda shift, locked: shift)
     with pytest.raises(AssertionError):
         assert_lock_holds(clients["conditional"], users, "genre")
 

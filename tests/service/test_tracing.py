@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from service.bundles.slot import Slot
 from service.settings import SettingsError, load_settings
-from service.slot import Slot
-from service.tracing import Tracing, open_tracing
+from service.telemetry.tracing import Tracing, open_tracing
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient, give_history, open_client
 from tests.service.test_process import _serving

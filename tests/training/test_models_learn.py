@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.explain import explain_item
-from service.loader import load_bundle
+from service.bundles.loader import load_bundle
+from service.explaining.explain import explain_item
 from service.query import Query
 from tests.training.boards import blocks, checkerboard, fitted, options
 from training.decode.map import decode_run

@@ -21,7 +21,7 @@ from prismrec.client.models import (
     Steer,
 )
 from prismrec.client.problems import UnknownItemError, UnknownUserError
-from service.slot import Slot
+from service.bundles.slot import Slot
 from tests.prismrec.client.conftest import Pair, pair_of
 from tests.prismrec.client.test_contract import OPERATIONS
 from tests.service.app_client import give_history, open_client

@@ -8,8 +8,8 @@ from scipy import sparse
 
 from prismrec.explaining.curves import Asked
 from prismrec.explaining.orders import Known
+from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
-from service.loader import load_bundle
 from service.query import Query
 from tests.builders import make_bundle
 

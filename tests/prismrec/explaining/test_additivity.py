@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from prismrec.explaining.additivity import BY_FACTOR, BY_VALUE, CONDITION, PLAIN, residuals_of, situations_of
-from service.explain import explain_item
+from service.explaining.explain import explain_item
 
 
 @pytest.fixture

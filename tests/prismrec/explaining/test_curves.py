@@ -7,8 +7,8 @@ import pytest
 
 from prismrec.explaining.curves import factor_curves, history_curves
 from prismrec.explaining.orders import LEAVE_ONE_OUT, OURS, SHUFFLED, by_value
-from service.fidelity import measure_factors, measure_fidelity
-from service.trials import run_trials
+from service.explaining.fidelity import measure_factors, measure_fidelity
+from service.explaining.trials import run_trials
 
 FIGURES = {"del": "del_at_k", "ins": "ins_at_k", "pos": "pos_at_k", "neg": "neg_at_k"}
 

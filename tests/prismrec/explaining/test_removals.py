@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from prismrec.explaining import removals
-from service.counterfactual import find_counterfactual
-from service.trials import run_trials
+from service.explaining.counterfactual import find_counterfactual
+from service.explaining.trials import run_trials
 from tests.prismrec.explaining.users import removal
 
 

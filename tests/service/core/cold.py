@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from service.coldstart import ColdStart, Draws, sample_coldstart
+from service.coldstarts.coldstart import ColdStart, Draws, sample_coldstart
+from service.coldstarts.picks import Pick
 from service.engine import LoadedBundle
-from service.picks import Pick
 from service.query import Query
 
 DRAWN = frozenset({"samples", "seed", "diversity"})

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
-from service.loader import load_bundle
 from tests.builders import BuilderModel, builder_model, make_bundle
 
 

@@ -13,7 +13,8 @@ import pytest
 from bundle.factors import Direction, FactorMap, Half, Reading
 from bundle.manifest import encode
 from bundle.writer import write_bundle
-from service.candidates import (
+from service.bundles.loader import load_bundle
+from service.coldstarts.candidates import (
     ENOUGH,
     POINTS,
     STRENGTHS,
@@ -24,10 +25,9 @@ from service.candidates import (
     points_of,
     try_all,
 )
+from service.coldstarts.picks import Pick
 from service.engine import LoadedBundle
 from service.limits import LIMITS
-from service.loader import load_bundle
-from service.picks import Pick
 from tests.builders import BuilderModel, builder_model, make_payload
 from tests.service.core.cold import started
 

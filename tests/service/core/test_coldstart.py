@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from bundle.factors import Factor, Guide
+from service.coldstarts.picks import Pick, half_note, resolve_picks
+from service.coldstarts.samples import sample_points
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
-from service.picks import Pick, half_note, resolve_picks
-from service.samples import sample_points
 from tests.builders import BuilderModel
 from tests.service.core.cold import started
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.coldstarts.picks import Pick
+from service.coldstarts.samples import sample_points
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
-from service.picks import Pick
-from service.samples import sample_points
 from tests.builders import BuilderModel
 from tests.service.core.cold import started
 
@@ -138,8 +138,8 @@ def test_sample_coldstart_order_of_picks_and_history_changes_nothing(
 PROCESS = """
 import sys
 from pathlib import Path
-from service.loader import load_bundle
-from service.picks import Pick
+from service.bundles.loader import load_bundle
+from service.coldstarts.picks import Pick
 from tests.service.core.cold import started
 loaded = load_bundle(Path(sys.argv[1]))
 picks = [Pick(attribute="genre", value="Drama"), Pick(factor=3, half="positive"), Pick(attribute="year", value="2010s")]

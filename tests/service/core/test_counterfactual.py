@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from service.counterfactual import find_counterfactual
 from service.engine import LoadedBundle
-from service.explain import Extras, explain_item
+from service.explaining.counterfactual import find_counterfactual
+from service.explaining.explain import Extras, explain_item
 from service.limits import LIMITS
 from service.query import Query
 
@@ -142,7 +142,7 @@ def test_find_counterfactual_with_its_items_on_offer_is_what_a_plain_request_lis
     """Only where none works while they are kept off; that there are some of both is the control. Sets are kept small
     here: six films do not resist the removal of five."""
     few = dataclasses.replace(LIMITS, removals=2)
-    monkeypatch.setattr("service.counterfactual.LIMITS", few)
+    monkeypatch.setattr("service.explaining.counterfactual.LIMITS", few)
     monkeypatch.setattr("tests.service.core.test_counterfactual.LIMITS", few)
     strict = offered = 0
     for start in range(12):

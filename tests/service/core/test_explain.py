@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError, NonFiniteScoreError, UnknownItemError
-from service.explain import Extras, explain_item, explain_list
-from service.explanation import ItemExplanation
+from service.explaining.explain import Extras, explain_item, explain_list
+from service.explaining.explanation import ItemExplanation
 from service.limits import LIMITS
 from service.query import Query
 from tests.builders import BuilderModel

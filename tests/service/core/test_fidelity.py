@@ -9,8 +9,8 @@ import pytest
 
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
-from service.explain import Extras, explain_item
-from service.fidelity import factor_curves, history_curves, measure_factors, measure_fidelity
+from service.explaining.explain import Extras, explain_item
+from service.explaining.fidelity import factor_curves, history_curves, measure_factors, measure_fidelity
 from service.limits import LIMITS
 from service.query import Query
 from tests.builders import BuilderModel

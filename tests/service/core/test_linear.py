@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.bundles.loader import load_bundle
+from service.coldstarts.picks import Pick, resolve_picks
+from service.coldstarts.samples import sample_points
 from service.engine import LoadedBundle
 from service.graphs import GraphRunner
 from service.limits import LIMITS
-from service.loader import load_bundle
-from service.picks import Pick, resolve_picks
 from service.query import Condition, Query, Ranking
-from service.samples import sample_points
 from tests.builders import BuilderModel, builder_model, make_bundle
 from tests.service.core.cold import started
 

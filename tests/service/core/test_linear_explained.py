@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.counterfactual import find_counterfactual
 from service.engine import LoadedBundle
-from service.explain import Extras, explain_item, explain_list
-from service.explanation import ItemExplanation
-from service.fidelity import measure_fidelity
+from service.explaining.counterfactual import find_counterfactual
+from service.explaining.explain import Extras, explain_item, explain_list
+from service.explaining.explanation import ItemExplanation
+from service.explaining.fidelity import measure_fidelity
 from service.query import Query
 from tests.builders import BuilderModel
 

@@ -10,7 +10,7 @@ import pytest
 from bundle.errors import BundleError, GoldenError, GraphError
 from bundle.manifest import GoldenCase
 from bundle.writer import write_bundle
-from service.loader import load_bundle
+from service.bundles.loader import load_bundle
 from tests.builders import (
     DAMAGES,
     LINEAR_DAMAGES,

@@ -9,7 +9,7 @@ import pytest
 
 from bundle.manifest import GoldenCase
 from bundle.writer import write_bundle
-from service.loader import load_bundle
+from service.bundles.loader import load_bundle
 from service.query import Query
 from tests.builders import builder_catalogue, builder_model, make_payload
 

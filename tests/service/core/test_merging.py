@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.merging import DEEP, merged, said
+from service.coldstarts.merging import DEEP, merged, said
 
 N = 40
 EVERYTHING = np.ones(N, dtype=np.bool_)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from bundle.errors import BundleError, GoldenError, GraphError
-from service.onnx_scan import scan
+from service.bundles.onnx_scan import scan
 from tests.builders import builder_model
 from tests.builders.graphs import build_graphs
 
@@ -167,6 +167,6 @@ def test_scan_of_a_flipped_or_cut_file_raises_nothing_but_bundle_errors(data) ->
 
 
 def test_scan_of_a_file_with_endless_parts_gives_up(monkeypatch) -> None:
-    monkeypatch.setattr("service.onnx_scan.FIELD_BUDGET", 1000)
+    monkeypatch.setattr("service.bundles.onnx_scan.FIELD_BUDGET", 1000)
     with pytest.raises(GraphError, match="more parts"):
         scan(b"\x08\x08" * 2000, "g.onnx")

@@ -15,9 +15,9 @@ from bundle.carriers import Steered
 from bundle.factors import Guide
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
-from service.outcome import ALL_LISTED, NO_ITEMS, Outcome, drift_of, outcome_of
 from service.query import Query, RankedItem, Ranking
-from service.steer import Terms, shift_of
+from service.steering.outcome import ALL_LISTED, NO_ITEMS, Outcome, drift_of, outcome_of
+from service.steering.steer import Terms, shift_of
 
 SHARES = ("attribute", "value", "before", "after")
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from service.engine import LoadedBundle
-from service.explain import explain_item, explain_list
-from service.places import Places, lean_of, leans_of
+from service.explaining.explain import explain_item, explain_list
+from service.explaining.places import Places, lean_of, leans_of
 from service.query import Query
 from service.words.choice import named_of, parts_of
 
@@ -94,7 +94,7 @@ def test_what_steering_adds_is_the_score_less_that_without_it(steered: LoadedBun
         seen.append(steered)
         return parts_of(*args, steered=steered, **more)
 
-    monkeypatch.setattr("service.explain.parts_of", watched)
+    monkeypatch.setattr("service.explaining.explain.parts_of", watched)
     plain = Query(history=(0, 2, 5))
     moved = dataclasses.replace(plain, shift=np.array([2.0, 0, 0, 0], dtype=np.float32))
     found, without = explain_item(steered, moved, 12), explain_item(steered, plain, 12)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from service.engine import LoadedBundle
-from service.preferences import UNREADABLE, apply
+from service.steering.preferences import UNREADABLE, apply
 from service.store.protocol import Preferences
 
 

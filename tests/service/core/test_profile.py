@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
+from service.explaining.profile import profile
 from service.limits import Limits
-from service.profile import profile
 from service.query import Query
 from tests.builders import BuilderModel
 
@@ -54,7 +54,7 @@ def test_profile_of_a_permuted_history_is_the_same(loaded, history, data) -> Non
 
 
 def test_profile_of_a_long_history_tries_the_newest_and_says_how_many(loaded: LoadedBundle, monkeypatch) -> None:
-    monkeypatch.setattr("service.profile.LIMITS", Limits(leave_one_out_cells=20))
+    monkeypatch.setattr("service.explaining.profile.LIMITS", Limits(leave_one_out_cells=20))
     found = profile(loaded, Query(history=(9, 8, 7, 6, 5, 4, 3, 2, 1, 0)))
     assert found.considered == 2
     assert {item.item_ix for f in found.factors for item in f.items} <= {0, 1}

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundle.writer import write_bundle
+from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
-from service.explain import explain_item, explain_list
-from service.explanation import ItemReasons
-from service.loader import load_bundle
+from service.explaining.explain import explain_item, explain_list
+from service.explaining.explanation import ItemReasons
 from service.query import Query
 from tests.builders import builder_model
 from tests.builders.folder import make_payload
@@ -84,7 +84,7 @@ def test_explain_item_where_a_condition_adds_hundreds_is_as_exact_as_without(tmp
     items = [ix for ix in range(N) if bundle.satisfied(query.condition, [ix])]
     exact = max(abs(explain_item(bundle, query, ix).residual) for ix in items)
     by_history = max(abs(explain_item(bundle, query, ix).history_residual) for ix in items)
-    monkeypatch.setattr("service.bases.ROUNDING", -1.0)
+    monkeypatch.setattr("service.explaining.bases.ROUNDING", -1.0)
     rounded = max(abs(explain_item(bundle, query, ix).residual) for ix in items)
     assert exact < 3e-6 and by_history < 3e-6 and rounded > 3e-5
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from service.engine import LoadedBundle
-from service.explain import explain_item
+from service.explaining.explain import explain_item
+from service.explaining.removals import FIRST, RemovalSearch, grow, margins_of
 from service.limits import LIMITS
 from service.query import Query
-from service.removals import FIRST, RemovalSearch, grow, margins_of
 
 HISTORY = (0, 2, 5, 8, 1, 16, 10, 20, 25, 30)
 
@@ -75,7 +75,9 @@ def test_search_of_a_long_history_tries_those_that_matter(loaded: LoadedBundle, 
         whole = RemovalSearch(loaded, query, item, n=5)
         every = whole.find(order, at_most=5)
         with monkeypatch.context() as patched:
-            patched.setattr("service.removals.LIMITS", dataclasses.replace(LIMITS, counterfactual_candidates=4))
+            patched.setattr(
+                "service.explaining.removals.LIMITS", dataclasses.replace(LIMITS, counterfactual_candidates=4)
+            )
             fewer = RemovalSearch(loaded, query, item, n=5)
             found = fewer.find(order, at_most=5)
         assert every is not None and found is not None and len(found.items) == len(every.items)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from service.candidates import direction_of
+from service.coldstarts.candidates import direction_of
+from service.coldstarts.picks import Pick, ResolvedPick, resolve_picks
+from service.coldstarts.samples import SPREAD, sample_points
 from service.engine import LoadedBundle
-from service.picks import Pick, ResolvedPick, resolve_picks
-from service.samples import SPREAD, sample_points
 
 HALF = Pick(factor=0, half="negative")
 DRAMA = Pick(attribute="genre", value="Drama")

@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from service.counterfactual import Counterfactual
 from service.engine import LoadedBundle
-from service.explain import Extras, explain_item, explain_list
-from service.explanation import FactorContribution, HistoryContribution, ItemExplanation
+from service.explaining.counterfactual import Counterfactual
+from service.explaining.explain import Extras, explain_item, explain_list
+from service.explaining.explanation import FactorContribution, HistoryContribution, ItemExplanation
 from service.query import Query
 from service.words.choice import Parts
 from service.words.sentences import Sentences

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service.engine import LoadedBundle
-from service.profile import profile
+from service.explaining.profile import profile
 from service.query import Query
 from service.words.sentences import Sentences
 

@@ -7,11 +7,11 @@ from threading import Event, Thread
 
 import pytest
 
+from service.bundles.loader import load_bundle
+from service.bundles.slot import ReloadReport, Slot
 from service.engine import LoadedBundle
 from service.errors import NoBundleError
-from service.loader import load_bundle
 from service.query import Query
-from service.slot import ReloadReport, Slot
 from tests.builders import make_bundle
 
 OK = ReloadReport("ok", 0.0)

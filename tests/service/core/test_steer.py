@@ -15,7 +15,7 @@ from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
 from service.query import Query
-from service.steer import shift_of
+from service.steering.steer import shift_of
 
 
 def with_directions(loaded: LoadedBundle, *directions: tuple[str, str, list[float]]) -> LoadedBundle:

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.candidates import Asked, try_all
-from service.counterfactual import find_counterfactual
+from service.coldstarts.candidates import Asked, try_all
+from service.coldstarts.picks import Pick
+from service.coldstarts.samples import sample_points
 from service.engine import LoadedBundle
-from service.explain import Extras, explain_item, explain_list
-from service.fidelity import measure_fidelity
+from service.explaining.counterfactual import find_counterfactual
+from service.explaining.explain import Extras, explain_item, explain_list
+from service.explaining.fidelity import measure_fidelity
+from service.explaining.profile import profile
+from service.explaining.trials import run_trials
 from service.graphs import GraphRunner
 from service.limits import LIMITS
-from service.picks import Pick
-from service.profile import profile
 from service.query import Query, Ranking
-from service.samples import sample_points
-from service.trials import run_trials
 from tests.builders import BuilderModel
 from tests.service.core.cold import started
 

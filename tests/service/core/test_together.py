@@ -7,12 +7,12 @@ import dataclasses
 import msgspec
 import pytest
 
-from service import picks as picking
-from service import together
-from service.candidates import Asked, best_of, try_all
+from service.coldstarts import picks as picking
+from service.coldstarts import together
+from service.coldstarts.candidates import Asked, best_of, try_all
+from service.coldstarts.picks import Pick
+from service.coldstarts.together import TOGETHER, Wanted, tuned
 from service.engine import LoadedBundle
-from service.picks import Pick
-from service.together import TOGETHER, Wanted, tuned
 from tests.service.core.cold import started
 
 PAIRS = [

@@ -9,11 +9,11 @@ import pytest
 
 from service import subsets
 from service.engine import LoadedBundle
+from service.explaining.trials import Target, run_trials
 from service.graphs import LITTLE, GraphRunner, _chunks
 from service.limits import LIMITS
 from service.query import Query
 from service.ranking import log_normaliser, ranks_of
-from service.trials import Target, run_trials
 
 HISTORY = (4, 7, 13, 20, 31, 33, 40, 1, 2, 16, 25, 44)
 ITEM = 21

@@ -9,11 +9,11 @@ from threading import Event, Lock, Thread
 import pytest
 
 from bundle.writer import point_current
+from service.bundles.loader import load_bundle
+from service.bundles.slot import ReloadReport, Slot
+from service.bundles.watcher import Watcher
 from service.errors import BundleRefusedError, ConflictError, UnknownBundleError
-from service.loader import load_bundle
 from service.query import Query
-from service.slot import ReloadReport, Slot
-from service.watcher import Watcher
 from tests.builders import damage, make_bundle
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from service.engine import LoadedBundle
-from service.explain import Extras, explain_item, explain_list
-from service.explanation import ItemExplanation
-from service.profile import profile
+from service.explaining.explain import Extras, explain_item, explain_list
+from service.explaining.explanation import ItemExplanation
+from service.explaining.profile import profile
 from service.query import Query
 from service.words.choice import Parts
 from service.words.english import ENGLISH

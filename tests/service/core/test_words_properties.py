@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine import LoadedBundle
-from service.explain import explain_item
-from service.explanation import FactorContribution, HistoryContribution, ItemExplanation
+from service.explaining.explain import explain_item
+from service.explaining.explanation import FactorContribution, HistoryContribution, ItemExplanation
 from service.query import Query
 from service.words.choice import Parts
 from service.words.english import ENGLISH

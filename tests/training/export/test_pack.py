@@ -11,7 +11,7 @@ import pytest
 
 from bundle.errors import FilesError, HashError
 from bundle.reader import read_bundle, resolve, versions
-from service.loader import load_bundle
+from service.bundles.loader import load_bundle
 from tests.builders import builder_model
 from training.errors import ExportError, FitError
 from training.export import pack

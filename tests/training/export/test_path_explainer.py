@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bundle import files
-from service.onnx_scan import scan
+from service.bundles.onnx_scan import scan
 from training.export import path_explainer
 from training.export.explainer import Explainer, has_closed_form
 from training.export.onnx_graphs import export_graphs

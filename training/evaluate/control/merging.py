@@ -1,4 +1,4 @@
-"""The lists of samples as one list, as service/merging.py makes it, and written out plainly: no bounds, no heap."""
+"""The lists of samples as one list, as coldstarts/merging.py makes it, and written out plainly: no bounds, no heap."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A cold start as the service does it, without the service: what is picked is sampled, the samples' lists merged.
 
 The same draws, the same trials of what could stand for a named value, the same merging; a test holds the two together
-(tests/training/evaluate/control/test_sampling.py). What each step is for is said in service/candidates.py, samples.py
-and together.py; merging is in merging.py beside this.
+(tests/training/evaluate/control/test_sampling.py). What each step is for is said in service/coldstarts
+(candidates, samples, together); merging is in merging.py beside this.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Sampler:
         return [log_mean(log_chances(part)) for part in np.split(scores, parts)]
 
     def points(self, source: Source, strength: float, draws: Floats) -> Floats:
-        """[len(draws), n_latent]; draws: u in 0..1 for a half, |g| for the others (service.candidates.points_of)."""
+        """[len(draws), n_latent]; draws: u in 0..1 for a half, |g| for the others (coldstarts.candidates.points_of)."""
         z = np.zeros((len(draws), len(self._variances)))
         if source.factor is not None and source.half is not None:
             z[:, source.factor.factor] = _in_half(source.factor, source.half, strength, draws)

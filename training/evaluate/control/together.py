@@ -1,4 +1,4 @@
-"""Two values picked at once, as the service does it (service/picks.py and together.py): tried for the one list."""
+"""Two values picked at once, as the service does it (coldstarts/picks.py and together.py): tried for the one list."""
 
 from __future__ import annotations
 

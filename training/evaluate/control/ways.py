@@ -16,9 +16,9 @@ from training.tastes import Taste, TasteTable
 
 Floats = NDArray[np.float64]
 NOTHING_LEFT = 1e-4
-"""A shift of which less than this share survives the lock cannot do what was asked (as service.steer has it)."""
+"""A shift of which less than this share survives the lock cannot do what was asked (as steering.steer has it)."""
 DEPENDENT = 1e-6
-"""Of the largest: a combination of readings with a smaller singular value is one of the others (as service.steer)."""
+"""Of the largest: a combination of readings with a smaller singular value is one of the others (as steering.steer)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def ways_of(
 
 
 def projected_out(shift: Floats, locked: Sequence[Direction]) -> Floats | None:
-    """What the service leaves of a shift [d] when attributes are locked (service.steer): no locked probe reads of it.
+    """What the service leaves of a shift [d] when attributes are locked (steering.steer): no locked probe reads of it.
 
     None: so little is left that the service refuses.
     """

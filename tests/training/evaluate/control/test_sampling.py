@@ -10,14 +10,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from service import candidates, merging, samples, together
+from service.bundles.loader import load_bundle
+from service.coldstarts import candidates, merging, samples, together
+from service.coldstarts.picks import Pick
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
 from service.limits import LIMITS
-from service.loader import load_bundle
-from service.picks import Pick
 from service.query import DIVERSITY
-from service.steer import NOTHING_LEFT, _projected_out, shift_of
+from service.steering.steer import NOTHING_LEFT, _projected_out, shift_of
 from tests.builders import make_bundle
 from tests.service.core.cold import started
 from training.evaluate.control import sampling, ways

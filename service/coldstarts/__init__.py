@@ -1,0 +1,1 @@
+"""Lists for someone without a history, sampled from picked halves of factors. Pure and synchronous."""

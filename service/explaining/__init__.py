@@ -1,0 +1,1 @@
+"""Why an item stands in a list: parts, places, fidelity, counterfactuals. Pure and synchronous: no HTTP, no clock."""

@@ -1,0 +1,58 @@
+"""Keys that lie in files (secrets of Docker, Kubernetes or systemd): a changed file is taken up while serving."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+
+from structlog.typing import FilteringBoundLogger
+
+from service.http.auth import Keyring
+from service.settings import Settings, SettingsError
+
+
+class KeyFiles:
+    """Looks at the files of PRISMREC_*_KEYS_FILE every `poll_seconds` and gives the keyring what they hold.
+
+    Contents are compared, not times: a secret is replaced by moving a link, and costs nothing to read. Files that
+    cannot be used, or a moment between two of them in which one key has two scopes, leave all keys as they were; that
+    is said once per cause. So nobody is locked out by a half-written file, and a key is revoked only by a good one.
+    """
+
+    def __init__(self, settings: Settings, keyring: Keyring, log: FilteringBoundLogger) -> None:
+        self._settings, self._keyring, self._log = settings, keyring, log
+        self._said = ""
+        self._stopping = Event()
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Look every `poll_seconds`, in a daemon thread; nothing where no keys lie in files, or nothing is polled."""
+        if self._settings.key_files and self._settings.poll_seconds > 0:
+            self._thread = Thread(target=self._run, name="key-files", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end and wait for it."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(5.0)
+
+    def check(self) -> bool:
+        """Look once; whether other keys hold now."""
+        try:
+            found = self._settings.reread()
+        except SettingsError as error:
+            if self._said != error.detail:
+                self._log.error("keys", outcome="failed", detail=error.detail)
+            self._said = error.detail
+            return False
+        self._said = ""
+        if found == self._settings:
+            return False
+        self._settings = found
+        self._keyring.take(found)
+        self._log.info("keys", outcome="ok")
+        return True
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._settings.poll_seconds):
+            self.check()

@@ -1,0 +1,1 @@
+"""What is told of the work: metrics, stages, score drift, traces, logs."""
