@@ -43,7 +43,7 @@ class LoadedBundle:
         self._attribute = _condition_attribute(bundle)
         self._inputs = _condition_inputs(bundle.manifest, self._attribute)
         self._popularity = np.asarray(bundle.catalogue.popularity, dtype=np.float64)
-        self._items = ItemSpace(self._encode_items)
+        self._items = ItemSpace()
         self.memo: dict[str, object] = {}
         """What other modules work out once of this bundle, each under its own name; nothing of a request."""
 
@@ -189,7 +189,7 @@ class LoadedBundle:
         """The n items nearest to one by the cosine of their latents; see service.similarity."""
         checks.check_item(item_ix, n_items=self.n_items)
         checks.check_n(n)
-        return self._items.nearest(item_ix, n)
+        return self._items.nearest(item_ix, n, encode=self._encode_items)
 
     def explainer(
         self,

@@ -1,0 +1,67 @@
+"""A replaced bundle is gone with its last request, without the collector of cycles; nothing else of a request stays."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
+from tests.builders import make_bundle
+from tests.faults.soaking import QUESTIONS
+from tests.service.app_client import AppClient, open_client
+
+N_ITEMS = 100
+WRITE = {"interactions": [{"item_id": "m3"}]}
+
+
+@pytest.fixture
+def without_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("service.bundles.watcher.give_back", lambda: None)
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[AppClient]:
+    for version in ("1", "2"):
+        make_bundle(tmp_path / "models", name="demo", version=version, n_items=N_ITEMS, steering=True)
+    with open_client(tmp_path, slot=Slot(load_bundle(tmp_path / "models/demo/1"))) as opened:
+        yield opened
+
+
+def ask_all(client: AppClient) -> None:
+    written = client.post("/users/user/interactions", WRITE, headers={"Idempotency-Key": "key"})
+    assert written.status_code == 200
+    for path, body in QUESTIONS:
+        assert client.post(path, body).status_code == 200
+    for path in ("/items/m3/similar", "/factors", "/health/ready", "/metrics", "/explain/user?item_id=m12"):
+        assert client.get(path).status_code == 200
+    assert client.post("/recommend", {"history": ["m3"], "n": 0}).status_code == 422
+
+
+def swapped_away(client: AppClient) -> weakref.ref[Any]:
+    """What was served, after another version has taken its place."""
+    served = weakref.ref(client.state.models.default.slot.require())
+    assert client.post("/bundles/reload", {"model": "demo", "version": "2"}).json()["version"] == "2"
+    return served
+
+
+def test_swapped_bundle_is_freed_by_its_last_reference(without_collector: None, client: AppClient) -> None:
+    ask_all(client)
+    assert swapped_away(client)() is None
+
+
+def test_swapped_bundle_that_is_part_of_a_cycle_is_found_out(without_collector: None, client: AppClient) -> None:
+    bundle = client.state.models.default.slot.require()
+    bundle.memo["itself"] = bundle
+    del bundle
+    ask_all(client)
+    assert swapped_away(client)() is not None
