@@ -5,29 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from threading import Event
 from time import perf_counter_ns
 from typing import ParamSpec, TypeVar
 
 from service.errors import DeadlineError, OverloadedError
+from service.lateness import given_up
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_given_up: ContextVar[Event | None] = ContextVar("given_up", default=None)
-
-
-def stop_if_late() -> None:
-    """Between the parts of long work: raises DeadlineError where nobody waits for the rest of it any more."""
-    late = _given_up.get()
-    if late is not None and late.is_set():
-        raise DeadlineError("nobody waits for this answer any more")
 
 
 class Workers:
     """`threads` calls at a time and `queue` more waiting.
 
-    A call past its deadline ends where it next asks `stop_if_late`; until then its thread counts as busy, so a slow
+    A call past its deadline ends where it next asks service.lateness; until then its thread counts as busy, so a slow
     model fills the pool and is answered with `overloaded` rather than with ever more threads. A call sees the context
     variables of who asked for it.
     busy_changed gets the number of calls running or waiting, refused "full" or "late"; both are called on the event
@@ -63,7 +56,7 @@ class Workers:
         asked, late = perf_counter_ns(), Event()
 
         def work() -> T:
-            _given_up.set(late)
+            given_up.set(late)
             self._waited(asked, perf_counter_ns())
             return call(*args, **kwargs)
 

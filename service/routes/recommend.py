@@ -18,7 +18,7 @@ from service.http.openapi import errors
 from service.http.operation import reply, resource
 from service.http.problems import invalid_request, problem
 from service.http.showing import Lists, fields_of, steering_found, title_of
-from service.http.workers import stop_if_late
+from service.lateness import stop_if_late
 from service.limits import LIMITS
 from service.query import Match, Mode, Ranking
 from service.schemas.base import A_USER, Model, N, Name, Preferences, TrueOrFalse, UserId, WholeNumber

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from service.errors import ServiceError, StorageFullError, StorageUnavailableError
+from service.lateness import stop_if_late
 from service.limits import LIMITS
 from service.store.bulk import BulkLoad, RowsOfMany
 from service.store.postgres_bulk import copy_rows
@@ -205,12 +206,16 @@ class PostgresStore:
 
     @contextlib.contextmanager
     def _transaction(self, user_id: str | None) -> Iterator[Timed]:
-        """BEGIN ... COMMIT, alone with this user; rolled back, and nothing acknowledged, on any error."""
+        """BEGIN ... COMMIT, alone with this user; rolled back, and nothing acknowledged, on any error.
+
+        Nor is anything stored whose caller was told meanwhile that it took too long, unless the commit had begun.
+        """
         try:
             with self._database.connection() as db, db.transaction():
                 if user_id is not None:
                     db.execute("SELECT pg_advisory_xact_lock(%s)", (_lock_of(user_id),))
                 yield db
+                stop_if_late()
         except (StorageUnavailableError, StorageFullError):
             self._write_failed = True
             raise

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import StorageFullError, StorageUnavailableError
+from service.lateness import stop_if_late
 from service.limits import LIMITS
 from service.store.bulk import BulkLoad, RowsOfMany, load_rows
 from service.store.protocol import Interaction, KeptWrite, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
@@ -220,11 +221,16 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """The writer inside BEGIN ... COMMIT; rolled back, and nothing acknowledged, on any error."""
+        """The writer inside BEGIN ... COMMIT; rolled back, and nothing acknowledged, on any error.
+
+        Nor is anything stored whose caller was told meanwhile that it took too long, unless the commit had begun.
+        """
         with self._lock, _translated():
             try:
+                stop_if_late()  # the turn may have been long in coming
                 self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
+                stop_if_late()
                 self._writer.execute("COMMIT")
             except sqlite3.Error:
                 self._write_failed = True

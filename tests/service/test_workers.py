@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from service.errors import DeadlineError, OverloadedError
-from service.http.workers import Workers, stop_if_late
+from service.http.workers import Workers
+from service.lateness import stop_if_late
 
 
 @pytest.fixture

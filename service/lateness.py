@@ -1,0 +1,21 @@
+"""Work that nobody waits for any more: a thread asks whether its caller was told that it took too long.
+
+`service.http.workers` sets the event of each call; engine, routes and store ask between their steps.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from threading import Event
+
+from service.errors import DeadlineError
+
+given_up: ContextVar[Event | None] = ContextVar("given_up", default=None)
+"""Set once the caller has had its answer without us; None = nobody will be told, such as a command."""
+
+
+def stop_if_late() -> None:
+    """Between the parts of work: raises DeadlineError where nobody waits for the rest of it any more."""
+    late = given_up.get()
+    if late is not None and late.is_set():
+        raise DeadlineError("nobody waits for this answer any more")
