@@ -36,23 +36,24 @@ EXPLAINED = 3
 def load_bundle(folder: Path, observe: Observer | None = None) -> LoadedBundle:
     """Read, verify, check and warm up the bundle in `folder`; raises BundleError, and then nothing is kept.
 
-    Costs one read and hash of its bytes, a session per graph (memory: about 4.5 times the graphs at the peak) and one
-    run per golden case. Most of it releases the interpreter lock, so requests go on meanwhile.
+    Costs one read and hash of its bytes, a session per graph (memory: their bytes, twice the largest graph's again at
+    the peak) and one run per golden case. Most of it releases the interpreter lock, so requests go on meanwhile.
     """
     return prepare(read_bundle(folder), observe)
 
 
 def prepare(bundle: Bundle, observe: Observer | None = None) -> LoadedBundle:
     """A verified bundle -> one that may answer, each run of its graphs observed. Raises GraphError or GoldenError."""
-    manifest = bundle.manifest
+    manifest, contents = bundle.manifest, dict(bundle.graphs)
+    bundle = dataclasses.replace(bundle, graphs={})  # a session has its own copy: a graph's bytes go once it is made
     graphs = manifest.graphs
     expected = _signatures(manifest.dims, has_linear=graphs.linear is not None)
     sessions = Sessions(
-        encoder=_session(bundle, graphs.encoder, expected["encoder"]),
-        decoder=_session(bundle, graphs.decoder, expected["decoder"]),
-        explainer=_session(bundle, graphs.explainer, expected["explainer"]),
-        linear=None if graphs.linear is None else _session(bundle, graphs.linear, expected["linear"]),
-        steering=None if graphs.steering is None else _session(bundle, graphs.steering, expected["steering"]),
+        encoder=_session(contents, graphs.encoder, expected["encoder"]),
+        decoder=_session(contents, graphs.decoder, expected["decoder"]),
+        explainer=_session(contents, graphs.explainer, expected["explainer"]),
+        linear=None if graphs.linear is None else _session(contents, graphs.linear, expected["linear"]),
+        steering=None if graphs.steering is None else _session(contents, graphs.steering, expected["steering"]),
     )
     runner = GraphRunner(graphs, manifest.dims, sessions)
     _check_golden(runner, manifest)
@@ -61,7 +62,7 @@ def prepare(bundle: Bundle, observe: Observer | None = None) -> LoadedBundle:
     _ = bundle.catalogue.idmap
     if observe is not None:  # from now on: the warm-up is nobody's request
         runner = GraphRunner(graphs, manifest.dims, timed(sessions, observe))
-    return LoadedBundle(dataclasses.replace(bundle, graphs={}), runner)  # onnxruntime has its own copy of the bytes
+    return LoadedBundle(bundle, runner)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,8 +92,9 @@ def _signatures(dims: Dims, *, has_linear: bool) -> dict[str, _Signature]:
     }
 
 
-def _session(bundle: Bundle, graph: Graph, expected: _Signature) -> ort.InferenceSession:
-    content = bundle.graphs[graph.file]
+def _session(contents: dict[str, bytes], graph: Graph, expected: _Signature) -> ort.InferenceSession:
+    """The session of a graph, whose bytes are taken out of `contents`."""
+    content = contents.pop(graph.file)
     found = scan(content, graph.file)
     if found.opset != graph.opset:
         raise GraphError(f"{graph.file} is of opset {found.opset}, the manifest says {graph.opset}")

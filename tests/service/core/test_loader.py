@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from bundle.errors import BundleError, GoldenError, GraphError
 from bundle.manifest import GoldenCase
 from bundle.writer import write_bundle
 from service.bundles.loader import load_bundle
+from service.graphs import open_session
 from tests.builders import (
     DAMAGES,
     LINEAR_DAMAGES,
@@ -46,6 +48,14 @@ def test_load_bundle_undamaged_loads_and_keeps_no_second_copy_of_the_graphs(fold
     loaded = load_bundle(folder)
     assert len(loaded.bundle_id) == 16
     assert dict(loaded.bundle.graphs) == {}
+
+
+def test_session_of_a_graph_keeps_none_of_the_bytes_that_it_was_made_of(folder: Path) -> None:
+    content = (folder / "decoder.onnx").read_bytes()
+    held = sys.getrefcount(content)
+    session = open_session(content)
+    assert sys.getrefcount(content) == held
+    assert session.get_inputs()[0].name == "z"
 
 
 def _written(root: Path, model: BuilderModel, **changes: object) -> Path:
