@@ -5,7 +5,7 @@
 #   make openapi   write openapi/openapi.json anew, and the client after it
 #   make client    write the client's generated files anew   make lock   write requirements.lock anew
 #   make faults    every case of docs/faults.md on real processes, in minutes (LONG=1: a hundred kills, a thousand flips)
-#   make fuzz      schemathesis against the running service: what the document says is what it does (FUZZ=n, SEED=n)
+#   make fuzz      schemathesis against the running service for half an hour (FUZZ_SECONDS=n): what the document says holds
 #   make swaps     500 swaps and rollbacks while 32 clients ask: nothing fails, no reply mixes bundles (SWAPS=n)
 #   make overload  four times as many clients as fit, slow and vanishing ones    make soak    half an hour of load and swaps: does it grow?
 #   make docker    the compose files, tried for real    make clean    what the chores made (not .venv, not your models)
@@ -83,10 +83,10 @@ SWAPS ?= 500
 swaps: setup
 	SWAPS=$(SWAPS) $(BIN)/python -m pytest -s tests/faults/test_swaps.py
 
-# The long form of what CI runs with eight examples of each operation; new ones each time. SEED=n: those of that seed.
-FUZZ ?= 200
+# Rounds of new seeds until the time is up, each printed; writes the page and its twin. SEED=n: the round of that seed again.
+FUZZ_SECONDS ?= 1800
 fuzz: setup
-	FUZZ=$(FUZZ) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest tests/service/test_schemathesis.py
+	$(BIN)/python -m tests.service.fuzzing $(if $(SEED),--seed $(SEED),--seconds $(FUZZ_SECONDS) --results docs/results/fuzz)
 
 # The long form of what CI runs for two seconds a burst.
 OVERLOAD_SECONDS ?= 30

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from service import __main__ as process
-from service.errors import InvalidRequestError
+from service.errors import InvalidRequestError, UnknownFactorError
 from service.http.auth import Keyring
 from service.routes import items
 
@@ -25,6 +25,10 @@ def _whim(*_: Any) -> int:
     raise InvalidRequestError("not today")
 
 
+def _undeclared(*_: Any) -> int:
+    raise UnknownFactorError("not here")
+
+
 def main() -> int:
     """Break it, then serve."""
     variant = sys.argv[1]
@@ -34,6 +38,8 @@ def main() -> int:
         items.decode_offset = _crash
     elif variant == "whim":
         items.decode_offset = _whim
+    elif variant == "code":
+        items.decode_offset = _undeclared
     elif variant == "auth":
         Keyring.admit = lambda *_: "read-1"  # type: ignore[method-assign]
     else:

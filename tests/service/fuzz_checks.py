@@ -1,14 +1,20 @@
 """Checks of our own for schemathesis (SCHEMATHESIS_HOOKS): where two of its own are widened, these say how far.
 
 `positive_data_acceptance` may get 413 and 422 and `negative_data_rejection` 413, and 200 from a batch, as a schema
-cannot say everything. What it cannot say is in REASONS, and nothing else passes.
+cannot say everything. What it cannot say is in REASONS, and nothing else passes. FUZZ_SEEN names a file for a count of
+the replies by operation, status and code.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
 import re
+from collections import Counter
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import schemathesis
 
@@ -23,7 +29,7 @@ REASONS = {
         r"|/picks/\d+/attribute can be .*"
     ),
     "what its model can do, too": (
-        r"/condition.* (this|the) model.*"
+        r"/(condition.*|genres|mode) (this|the) model.*"
         r"|/picks/\d+/factor factors are numbered 0 to \d+"
         r"|/picks/\d+/value no half of a factor is read as this value.*"
         r"|/steer/factors entry \d+: no such factor; .*"
@@ -47,6 +53,12 @@ REASONS = {
     ),
 }
 """Why a request that the schema allows may be refused -> what the refusal says, behind its pointer."""
+_ITEMS = [f"m{number}" for number in range(40)]
+KNOWN = {"user_id": ["1", "7", "42"], "model": ["demo"]} | dict.fromkeys(
+    ("item_id", "history", "exclude_items", "candidates"), _ITEMS
+)
+"""What there is on every service that is tried: the users of the document's examples, and some of the catalogue."""
+SEEN: Counter[str] = Counter()
 _ANY = re.compile("|".join(f"(?:{pattern})" for pattern in REASONS.values()))
 
 
@@ -81,3 +93,57 @@ def every_error_is_a_problem(ctx: Any, response: Any, case: Any) -> None:
     if response.status_code >= 400 and not (case.path == "/health/ready" and response.status_code == 503):
         assert response.headers["content-type"] == ["application/problem+json"], response.headers["content-type"]
         assert json.loads(response.content)["status"] == response.status_code
+
+
+@schemathesis.check
+def code_of_a_problem_is_declared(ctx: Any, response: Any, case: Any) -> None:
+    """Schemathesis looks at the status; a status may have several codes, and an operation not all of them."""
+    definition = case.operation.definition.raw
+    status, code = str(response.status_code), ""
+    if response.headers.get("content-type") == ["application/problem+json"]:
+        code = json.loads(response.content)["code"]
+    if response.request.method != case.operation.method.upper():
+        return  # it tries other methods, too, whose answers are no operation's
+    SEEN[f"{definition['operationId']} {status} {code}".rstrip()] += 1
+    if code:
+        content = definition["responses"].get(status, {}).get("content", {})
+        declared = content.get("application/problem+json", {}).get("examples", {})
+        assert code in declared, f"{status} {code} is not declared; with this status are: {', '.join(declared)}"
+
+
+@schemathesis.hook
+def before_call(ctx: Any, case: Any, kwargs: Any) -> None:
+    """Every second id of a valid request becomes one that there is: who knows nobody is told nothing but 404."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    places = (case.path_parameters, case.query, case.body)
+    salt = repr(places)
+    for place in places:
+        _known_ids(place, salt)
+
+
+def _known_ids(place: Any, salt: str) -> None:
+    if isinstance(place, list):
+        for entry in place:
+            _known_ids(entry, salt)
+    if not isinstance(place, dict):
+        return
+    for name, value in place.items():
+        if name not in KNOWN:
+            _known_ids(value, salt)
+        elif isinstance(value, list):
+            place[name] = [_known(name, entry, salt) for entry in value]
+        elif value is not None:
+            place[name] = _known(name, value, salt)
+
+
+def _known(name: str, value: Any, salt: str) -> Any:
+    drawn, among = crc32(f"{value!r} {salt}".encode("utf-8", "replace")), KNOWN[name]
+    return value if drawn % 2 else among[drawn // 2 % len(among)]
+
+
+@atexit.register
+def _tell_seen() -> None:
+    path = os.environ.get("FUZZ_SEEN")
+    if path and SEEN:
+        Path(path).write_text(json.dumps(dict(sorted(SEEN.items())), indent=1), "utf-8")

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
+from service.bundles.loader import load_bundle
+from service.bundles.slot import Slot
 from service.http.workers import Workers
 from service.limits import LIMITS
-from tests.service.app_client import AppClient, assert_problem, give_history
+from tests.builders import make_bundle
+from tests.service.app_client import AppClient, assert_problem, give_history, open_client
 from tests.service.conftest import HISTORY
 
 HORROR = ["m2", "m5", "m8"]
@@ -90,6 +94,16 @@ def test_recommend_under_an_unknown_genre_points_at_it(client: AppClient) -> Non
         "invalid-request",
     )
     assert found["errors"][0]["pointer"] == "/condition/genres/1"
+
+
+def test_genres_where_items_have_no_attributes_are_pointed_at_also_as_a_parameter(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "models", n_conditions=0, attributes=False)
+    with open_client(tmp_path, slot=Slot(load_bundle(bundle))) as bare:
+        give_history(bare, "42", "m0")
+        asked = {"user_id": "42", "condition": {"genres": ["Comedy"]}}
+        by_body = assert_problem(bare.post("/recommend", asked), 422, "invalid-request")
+        by_query = assert_problem(bare.get("/recommend/42?genres=Comedy"), 422, "invalid-request")
+    assert [found["errors"][0]["pointer"] for found in (by_body, by_query)] == ["/condition", "/genres"]
 
 
 def test_recommend_offset_continues_the_list(client: AppClient) -> None:
