@@ -85,6 +85,13 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """The attribute of that name ("genre") or None."""
         return next((a for a in self.attributes if a.name == name), None)
 
+    def members_of(self, name: str, value: str) -> NDArray[np.bool_]:
+        """[n_items]: which items have the value. KeyError for an attribute or a value that is not of the catalogue."""
+        attribute = self.attribute(name)
+        if attribute is None or value not in attribute.values:
+            raise KeyError(f"{name}:{value}")
+        return np.asarray(attribute.members[:, attribute.values.index(value)])
+
     def check(self) -> None:
         """Raise ContentError when columns disagree in length or refer to values that do not exist."""
         n = len(self.ids)

@@ -148,7 +148,7 @@ def _measured(loaded: LoadedBundle, trials: Sequence[_Trial]) -> list[Tried]:
     found = []
     for trial in trials:
         scores = [next(rows) for _ in range(POINTS)]
-        has = members_of(loaded, trial.asked.attribute, trial.asked.value)
+        has = loaded.catalogue.members_of(trial.asked.attribute, trial.asked.value)
         share = float(np.mean([_share(row, has) for row in scores]))
         found.append(Tried(trial.candidate, share, _listed(scores, has), trial.strength))
     return found
@@ -165,13 +165,6 @@ def best_of(tried: Sequence[Tried]) -> Tried:
 def direction_of(loaded: LoadedBundle, attribute: str | None, value: str | None) -> Direction | None:
     """The probe direction of a value, if the map has one."""
     return next((d for d in loaded.factors.directions if (d.attribute, d.value) == (attribute, value)), None)
-
-
-def members_of(loaded: LoadedBundle, attribute: str, value: str) -> NDArray[np.bool_]:
-    """[n_items]: which items have the value. The attribute and value must be the catalogue's."""
-    known = loaded.catalogue.attribute(attribute)
-    assert known is not None
-    return np.asarray(known.members[:, known.values.index(value)], dtype=np.bool_)
 
 
 def points_of(

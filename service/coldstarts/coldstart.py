@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from service import ranking
-from service.coldstarts.candidates import members_of
 from service.coldstarts.merging import merged, said
 from service.coldstarts.picks import Pick, ResolvedPick, guided_value, resolve_picks
 from service.coldstarts.samples import sample_points
@@ -134,7 +133,7 @@ def _around(loaded: LoadedBundle, query: Query) -> FloatArray:
 def _joint(loaded: LoadedBundle, shares: Sequence[AttributeShare], listed: list[int]) -> JointShare | None:
     if len(shares) < 2:
         return None
-    has = np.logical_and.reduce([members_of(loaded, share.attribute, share.value) for share in shares])
+    has = np.logical_and.reduce([loaded.catalogue.members_of(share.attribute, share.value) for share in shares])
     return JointShare(float(has[listed].mean()) if listed else 0.0, float(has.mean()))
 
 
@@ -148,7 +147,7 @@ def _shares(loaded: LoadedBundle, picks: Sequence[ResolvedPick], listed: list[in
         attribute = loaded.catalogue.attribute(name) if name is not None else None
         if attribute is None or value is None or value not in attribute.values:
             continue
-        has = members_of(loaded, attribute.name, value)
+        has = loaded.catalogue.members_of(attribute.name, value)
         in_list = float(has[listed].mean()) if listed else 0.0
         found[attribute.name, value] = AttributeShare(attribute.name, value, in_list, float(has.mean()))
     return tuple(found.values())
@@ -171,7 +170,7 @@ def _noted(loaded: LoadedBundle, pick: ResolvedPick, listed: _Listed) -> Resolve
     """
     if pick.attribute is None or pick.value is None or pick.value not in _values_of(loaded, pick.attribute):
         return pick
-    has = members_of(loaded, pick.attribute, pick.value)
+    has = loaded.catalogue.members_of(pick.attribute, pick.value)
     in_list, in_catalogue = float(has[listed.items].mean()), float(has.mean())
     possible = min(1.0, float((has & listed.allowed).sum()) / len(listed.items))
     below = in_list < min(in_catalogue, possible)

@@ -13,7 +13,6 @@ from service.coldstarts.candidates import (
     Candidate,
     Via,
     best_of,
-    members_of,
     try_all,
 )
 from service.coldstarts.together import Wanted, tuned
@@ -172,7 +171,7 @@ def _as_resolved(loaded: LoadedBundle, wanted: Wanted, diversity: float) -> Reso
         weak = candidate.direction.r2 < WEAK_R2
         status = "undecoded" if weak else "decoded"
         note = f"the latent space hardly carries this value (r2 {candidate.direction.r2:.3f})" if weak else None
-    if best.share < float(members_of(loaded, asked.attribute, asked.value).mean()):
+    if best.share < float(loaded.catalogue.members_of(asked.attribute, asked.value).mean()):
         status = "undecoded"
     pushed = best.strength if asked.strength is not None else min(best.strength * (1 + diversity), LIMITS.pick_strength)
     return ResolvedPick(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.coldstarts.candidates import POINTS, Asked, Candidate, Tried, even_draws, members_of, points_of, ten_of
+from service.coldstarts.candidates import POINTS, Asked, Candidate, Tried, even_draws, points_of, ten_of
 from service.engine import LoadedBundle
 from service.limits import LIMITS
 
@@ -95,7 +95,7 @@ class _Trials:
         self, loaded: LoadedBundle, wanted: Sequence[Wanted], fixed: Sequence[tuple[Candidate, float]]
     ) -> None:
         self._loaded = loaded
-        self._has = np.stack([members_of(loaded, one.asked.attribute, one.asked.value) for one in wanted])
+        self._has = np.stack([loaded.catalogue.members_of(one.asked.attribute, one.asked.value) for one in wanted])
         self._fixed = np.zeros((POINTS, loaded.n_latent))
         for at, (candidate, strength) in enumerate(fixed, start=len(wanted)):
             self._fixed += self._points(candidate, strength, at)

@@ -148,9 +148,7 @@ def _drift(loaded: LoadedBundle, name: str, was: Sequence[int], now: Sequence[in
 
 
 def _share(loaded: LoadedBundle, name: str, value: str, was: Sequence[int], now: Sequence[int]) -> Share:
-    attribute = loaded.catalogue.attribute(name)
-    assert attribute is not None
-    has = attribute.members[:, attribute.values.index(value)]
+    has = loaded.catalogue.members_of(name, value)
     before, after = (float(has[list(items)].mean()) if items else 0.0 for items in (was, now))
     return Share(name, value, before, after, float(has.mean()))
 

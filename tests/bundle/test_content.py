@@ -139,6 +139,14 @@ def test_catalogue_attribute_by_name_is_found_or_none():
     assert ITEMS.attribute("genre") is ITEMS.attributes[0] and ITEMS.attribute("genres") is None
 
 
+def test_catalogue_members_of_are_the_items_that_show_the_value_and_of_no_other_name():
+    found = np.flatnonzero(ITEMS.members_of("genre", "Comedy")).tolist()
+    assert found == [ix for ix in range(len(ITEMS)) if "Comedy" in ITEMS.attributes[0].shown(ix)]
+    for named in (("genre", "none"), ("genres", "Comedy")):
+        with pytest.raises(KeyError, match=":".join(named)):
+            ITEMS.members_of(*named)
+
+
 @given(st.floats(-4, 4))
 def test_factor_half_and_percentile_agree_with_the_quantiles(z):
     factor = FACTORS.factors[0]

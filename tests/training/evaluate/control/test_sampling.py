@@ -72,7 +72,7 @@ def test_cold_start_by_name_is_the_services(plain, change, halves, diversity):
     loaded = with_directions(plain if halves else without_halves(plain), change)
     sampler, strengths = sampler_of(loaded), set()
     for value in ("Comedy", "Horror", "Drama"):
-        has = candidates.members_of(loaded, "genre", value)
+        has = loaded.catalogue.members_of("genre", value)
         chosen = sampler.pushed(sampler.choose("genre", value, has), diversity)
         for seed in (0, 7):
             pick = Pick(attribute="genre", value=value)
@@ -116,7 +116,7 @@ def test_two_values_tried_together_are_the_services(plain, change, halves):
     for two in itertools.permutations(
         [("genre", "Comedy"), ("genre", "Horror"), ("genre", "Drama"), ("year", "2010s"), ("year", "1970s")], 2
     ):
-        values = [Value(*named, candidates.members_of(loaded, *named)) for named in two]
+        values = [Value(*named, loaded.catalogue.members_of(*named)) for named in two]
         alone = pairs.one_by_one(values)
         picks = [Pick(attribute=attribute, value=value) for attribute, value in two]
         found = started(loaded, picks, seed=3, samples=16, diversity=0.4)
@@ -143,7 +143,7 @@ def test_lazy_and_plain_merging_choose_the_same_list(diversity):
 def test_value_without_anything_to_sample_is_refused_there_and_nothing_here(plain):
     with pytest.raises(InvalidRequestError):
         started(plain, [Pick(attribute="year", value="1980s")])
-    assert sampler_of(plain).choose("year", "1980s", candidates.members_of(plain, "year", "1980s")) is None
+    assert sampler_of(plain).choose("year", "1980s", plain.catalogue.members_of("year", "1980s")) is None
 
 
 def test_constants_are_the_services():
