@@ -38,7 +38,6 @@ from service.schemas.recommend import (
 )
 from service.state import State, answering, answering_each, state_of
 from service.store.protocol import Known
-from service.telemetry.answered import SCOPE, only_bundle
 from service.telemetry.observing import tell_score
 
 router = resource("recommend")
@@ -110,7 +109,7 @@ async def recommend_batch(request: Request, asked: BatchRequest) -> Response:
     for entry, result in zip(asked.requests, results, strict=True):
         if result.result is not None:
             _tell(state, entry, result.result)
-    return reply(BatchReply(results=results, bundle_id=only_bundle(request.scope[SCOPE])))
+    return reply(BatchReply(results=results, bundle_id=request.scope.get("prismrec.bundle_id")))
 
 
 async def _recommend(request: Request, asked: RecommendRequest) -> Recommendation:
@@ -123,8 +122,7 @@ async def _recommend(request: Request, asked: RecommendRequest) -> Recommendatio
 
 
 def _tell(state: State, asked: RecommendRequest | Refused, found: Recommendation) -> None:
-    unknown = len(found.unknown_items)
-    state.metrics.observe_list(found.source, model=found.model, arm=found.arm, unknown_items=unknown)
+    state.metrics.observe_list(found.source, model=found.model, unknown_items=len(found.unknown_items))
     tell_score(state.metrics, asked, found)
 
 
