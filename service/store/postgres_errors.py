@@ -51,7 +51,8 @@ def translated(*, on_lost: Callable[[], None] | None = None) -> Iterator[None]:
     except psycopg.Error as error:
         if on_lost is not None and lost_tables(error):
             on_lost()
-        if error.sqlstate == DISK_FULL:
+        # a server that gave up for want of room may yet find in its log what it was asked to commit
+        if error.sqlstate == DISK_FULL and error.diag.severity_nonlocalized == "ERROR":
             raise StorageFullError("the store has no room left; nothing was stored") from None
         raise unavailable(_kind(error)) from None
     except psycopg_pool.PoolTimeout:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from service.__main__ import main
 from service.errors import StorageFullError, StorageUnavailableError
-from service.store import Receipt, Write
+from service.store import Receipt, Store, Write
 from service.store import sqlite as engine
+from service.store.postgres import PostgresStore
 
 LATE, EARLY = "late", "early"
 
@@ -22,15 +23,18 @@ def go_on() -> None:
 
 
 def acknowledge() -> None:
-    append = engine.SqliteStore.append
+    for store in (engine.SqliteStore, PostgresStore):
+        store.append = _acknowledging(store.append)  # type: ignore[method-assign, assignment, arg-type]
 
-    def said(self: engine.SqliteStore, write: Write) -> Receipt:
+
+def _acknowledging(append: Callable[[Store, Write], Receipt]) -> Callable[[Store, Write], Receipt]:
+    def said(self: Store, write: Write) -> Receipt:
         try:
             return append(self, write)
         except (StorageFullError, StorageUnavailableError):
             return Receipt(len(write.interactions), 0, ())
 
-    engine.SqliteStore.append = said  # type: ignore[method-assign]
+    return said
 
 
 WAYS: dict[str, Callable[[], None]] = {LATE: go_on, EARLY: acknowledge}

@@ -91,7 +91,7 @@ CASES = (
             "faults/test_killed_writers.py::test_killed_process_loses_nothing_that_was_acknowledged",
         ),
     ),
-    Case("W3", "no room on the disk, at any operation"),
+    Case("W3", "no room on the disk, or a broken one, at any operation"),
     Case("W4", "another process holds the store's lock"),
     Case("W5", "the store's file is damaged, old, newer, another's or missing"),
     Case("W8", "one bad row of a batch"),
