@@ -1,9 +1,8 @@
-"""Giving back what a replaced bundle held. Without it eighty swaps of a small bundle kept eighteen of them alive."""
+"""Giving back to the system what a load and a replaced bundle held."""
 
 from __future__ import annotations
 
 import ctypes
-import gc
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -21,13 +20,10 @@ _TRIM = _trimmer()
 
 
 def give_back() -> None:
-    """Collect bundles that nobody uses any more, and return free pages to the system; call it after every load.
+    """Return free pages to the system; call it after every load.
 
-    A loaded bundle is part of a cycle. Swaps are rare and make few objects, so the collector of old ones, which runs
-    when a quarter of all are new, would come for it after dozens of swaps. Of what is freed the allocator keeps what
-    lies below anything in use: resident memory would go on growing by some hundred KiB a swap. Costs a few ms, as what
-    lives as long as the process is frozen (service.app); not for the request path.
+    A replaced bundle goes with its last request (tests/service/test_bundles_let_go.py), and so does what a load needed
+    on the way; but the allocator keeps of it what lies below anything in use. Costs a few ms; not for the request path.
     """
-    gc.collect()
     if _TRIM is not None:
         _TRIM(0)

@@ -21,8 +21,7 @@ WRITE = {"interactions": [{"item_id": "m3"}]}
 
 
 @pytest.fixture
-def without_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("service.bundles.watcher.give_back", lambda: None)
+def without_collector() -> Iterator[None]:
     gc.collect()
     gc.disable()
     yield
