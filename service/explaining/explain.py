@@ -86,8 +86,8 @@ def explain_list(
     unsteered = None if query.shift is None else _unsteered(loaded, query, answer.z - query.shift, answer.z)
     reasons = []
     for k, (ix, base) in enumerate(zip(items, bases, strict=True)):
-        listed, history = _by_size(found.latent[k])[:top], _history_views(found, k)
-        factors = tuple(places[i].of(ix, float(found.latent[k, i])) for i in listed)
+        factors = places.shares(ix, found.latent[k], _by_size(found.latent[k])[:top])
+        history = _history_views(found, k)
         steered = 0.0 if unsteered is None else answer.items[k].score - float(unsteered[ix])
         parts = parts_of(places, ix, found.latent[k], history, steered=steered)
         reasons.append(
@@ -112,7 +112,8 @@ def _taken_apart(
     (item_ix,) = found.items
     score = float(scores[item_ix])
     base = bases_of(loaded, query, found, [score])[0]
-    views, history = _factor_views(places, item_ix, found.latent[0]), _history_views(found, 0)
+    views = places.shares(item_ix, found.latent[0], _by_size(found.latent[0]))
+    history = _history_views(found, 0)
     direct = math.fsum(h.linear for h in history)
     not_listed = _not_listed(loaded, query, item_ix)
     return ItemExplanation(
@@ -154,12 +155,6 @@ def _unsteered(loaded: LoadedBundle, query: Query, mu: FloatArray, scores: Float
 def _popular(item: RankedItem, sentence: str) -> ItemReasons:
     """An item of a popularity list: its score, the share of the interactions, is its base and all there is."""
     return ItemReasons(item.item_ix, item.score, 0.0, (), 0.0, 0.0, (), sentence)
-
-
-def _factor_views(places: Places, item_ix: int, contributions: FloatArray) -> tuple[FactorContribution, ...]:
-    """One row per factor, by absolute contribution (float32 [n_latent])."""
-    sizes = contributions.tolist()
-    return tuple(places[i].of(item_ix, sizes[i]) for i in _by_size(contributions))
 
 
 def _check_asked(loaded: LoadedBundle, query: Query, item_ix: int, top_factors: int | None) -> None:

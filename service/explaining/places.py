@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bundle.catalogue import Catalogue
-from bundle.factors import N_QUANTILES, Factor, Half, Status
+from bundle.factors import N_QUANTILES, Factor, Half, Reading, Status
 from service.engine import LoadedBundle
 from service.explaining.explanation import FactorContribution, Quality
 from service.query import FloatArray
@@ -19,41 +18,29 @@ Has = Callable[[int], bool | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One factor with a user in it; the fields that FactorContribution has, too, mean the same there.
+class Read:
+    """What a half is read as, whoever lies in it.
 
-    median  of the training users' z
     has  of an item: whether it has `value`; None where there is no value, or the catalogue does not know the item's
     """
+
+    attribute: str | None
+    value: str | None
+    status: Status
+    quality: Quality
+    has: Has
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One factor with a user in it; the fields that FactorContribution has, too, mean the same there."""
 
     factor: int
     half: Half
     z: float
     percentile: float
-    attribute: str | None
-    value: str | None
-    status: Status
-    quality: Quality
     shifted: float
-    median: float
-    has: Has
-
-    def of(self, item_ix: int, contribution: float) -> FactorContribution:
-        """The factor's share of an item's score."""
-        return FactorContribution(
-            factor=self.factor,
-            half=self.half,
-            z=self.z,
-            percentile=self.percentile,
-            contribution=contribution,
-            lean=lean_of(contribution, self.z, self.median),
-            attribute=self.attribute,
-            value=self.value,
-            status=self.status,
-            quality=self.quality,
-            item_has=self.has(item_ix),
-            shifted=self.shifted,
-        )
+    read: Read
 
 
 class Places:
@@ -61,34 +48,47 @@ class Places:
 
     def __init__(self, loaded: LoadedBundle, z: FloatArray, shift: FloatArray | None) -> None:
         """z float32 [n_latent], the shift (None: none) in it."""
-        self._loaded, self._z = loaded, z
+        self._known = _map_of(loaded)
+        self._z = z.astype(np.float64)
         self._shift = np.zeros_like(z) if shift is None else shift
         self._found: dict[int, Place] = {}
 
-    def __len__(self) -> int:
-        return len(self._z)
-
     def __getitem__(self, factor: int) -> Place:
         if factor not in self._found:
-            if not 0 <= factor < len(self):
-                raise IndexError(factor)
-            known = _known_of(self._loaded)[factor]
-            self._found[factor] = _place(known, float(self._z[factor]), float(self._shift[factor]))
+            known = self._known.factors[factor]
+            self._found[factor] = known.place(float(self._z[factor]), float(self._shift[factor]))
         return self._found[factor]
+
+    def shares(self, item_ix: int, contributions: FloatArray, factors: Sequence[int]) -> tuple[FactorContribution, ...]:
+        """What these factors add to an item's score, in their order; contributions [n_latent] of all of them."""
+        sizes = contributions.astype(np.float64)
+        leans = self.leans(sizes)[list(factors)].tolist()
+        return tuple(
+            _share(self[factor], item_ix, size, lean)
+            for factor, size, lean in zip(factors, sizes[list(factors)].tolist(), leans, strict=True)
+        )
 
     def leans(self, contributions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of the contributions [n_latent]: what each place accounts for; see leans_of."""
-        return leans_of(contributions, self._z.astype(np.float64), self._medians)
-
-    @cached_property
-    def _medians(self) -> NDArray[np.float64]:
-        return np.asarray([median_of(factor) for factor in self._loaded.factors.factors], dtype=np.float64)
+        return leans_of(contributions, self._z, self._known.medians)
 
 
-def lean_of(contribution: float, z: float, median: float) -> float:
-    """One of leans_of, the same to the bit: arrays of one number cost more than all else of a row."""
-    left = contribution - contribution * median / z if z else contribution
-    return min(max(left, min(contribution, 0.0)), max(contribution, 0.0))
+def _share(place: Place, item_ix: int, contribution: float, lean: float) -> FactorContribution:
+    read = place.read
+    return FactorContribution(
+        factor=place.factor,
+        half=place.half,
+        z=place.z,
+        percentile=place.percentile,
+        contribution=contribution,
+        lean=lean,
+        attribute=read.attribute,
+        value=read.value,
+        status=read.status,
+        quality=read.quality,
+        item_has=read.has(item_ix),
+        shifted=place.shifted,
+    )
 
 
 def leans_of(
@@ -104,71 +104,51 @@ def leans_of(
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """What a half is read as, whoever lies in it."""
-
-    attribute: str | None
-    value: str | None
-    status: Status
-    quality: Quality
-    has: Has
-
-
-@dataclass(frozen=True, slots=True)
 class _Known:
     """A factor and the readings of its halves."""
 
     factor: Factor
     sd: float
-    median: float
-    negative: _Read
-    positive: _Read
+    negative: Read
+    positive: Read
+
+    def place(self, z: float, moved: float) -> Place:
+        half = self.factor.half_of(z)
+        read = self.positive if half == "positive" else self.negative
+        return Place(self.factor.factor, half, z, self.factor.percentile(z), moved / self.sd, read)
 
 
-def _known_of(loaded: LoadedBundle) -> tuple[_Known, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Map:
+    """The factors of a bundle and the medians [n_latent] of the training users' z."""
+
+    factors: tuple[_Known, ...]
+    medians: NDArray[np.float64]
+
+
+def _map_of(loaded: LoadedBundle) -> _Map:
     """Of every factor what is the same for all users: worked out once a bundle, as an explanation names them all."""
     found = loaded.memo.get(__name__)
-    if not isinstance(found, tuple):
-        found = tuple(
-            _Known(
-                f,
-                sd_of(f),
-                median_of(f),
-                _read(loaded.catalogue, f, "negative"),
-                _read(loaded.catalogue, f, "positive"),
-            )
-            for f in loaded.factors.factors
+    if not isinstance(found, _Map):
+        catalogue, factors = loaded.catalogue, loaded.factors.factors
+        found = _Map(
+            tuple(
+                _Known(f, sd_of(f), _read(catalogue, f.reading("negative")), _read(catalogue, f.reading("positive")))
+                for f in factors
+            ),
+            np.array([median_of(f) for f in factors], dtype=np.float64),
         )
         loaded.memo[__name__] = found
     return found
 
 
-def _read(catalogue: Catalogue, factor: Factor, half: Half) -> _Read:
-    reading = factor.reading(half)
-    return _Read(
+def _read(catalogue: Catalogue, reading: Reading) -> Read:
+    return Read(
         attribute=reading.attribute,
         value=reading.value,
         status=reading.status,
         quality=Quality(reading.effect, reading.effect_low, reading.effect_high, reading.q_value),
         has=_has(catalogue, reading.attribute, reading.value),
-    )
-
-
-def _place(known: _Known, z: float, moved: float) -> Place:
-    half = known.factor.half_of(z)
-    read = known.positive if half == "positive" else known.negative
-    return Place(
-        factor=known.factor.factor,
-        half=half,
-        z=z,
-        percentile=known.factor.percentile(z),
-        attribute=read.attribute,
-        value=read.value,
-        status=read.status,
-        quality=read.quality,
-        shifted=moved / known.sd,
-        median=known.median,
-        has=read.has,
     )
 
 

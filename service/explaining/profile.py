@@ -73,7 +73,8 @@ def _row(place: Place, tried: tuple[int, ...], pulls: NDArray[np.float64]) -> Pr
     """pulls [len(tried)], in sd of the factor."""
     sign = 1.0 if place.half == "positive" else -1.0
     towards = sorted(range(len(tried)), key=lambda i: (-sign * float(pulls[i]), tried[i]))
-    has = [place.has(ix) for ix in tried]
+    read = place.read
+    has = [read.has(ix) for ix in tried]
     items = [ProfileItem(tried[i], float(pulls[i]), has[i]) for i in towards[:ITEMS] if sign * pulls[i] > 0]
     known = [one for one in has if one is not None]
     return ProfileFactor(
@@ -81,10 +82,10 @@ def _row(place: Place, tried: tuple[int, ...], pulls: NDArray[np.float64]) -> Pr
         half=place.half,
         z=place.z,
         percentile=place.percentile,
-        attribute=place.attribute,
-        value=place.value,
-        status=place.status,
-        quality=place.quality,
+        attribute=read.attribute,
+        value=read.value,
+        status=read.status,
+        quality=read.quality,
         items=tuple(items),
         shifted=place.shifted,
         in_history=any(known) if known else None,

@@ -75,7 +75,7 @@ def parts_of(
     order = sorted(np.flatnonzero(told).tolist(), key=lambda i: (-abs(leans[i]), i))
     common = np.where(supporting, sizes - leans, 0.0)
     return Parts(
-        factors=tuple(places[i].of(item_ix, float(sizes[i])) for i in order),
+        factors=places.shares(item_ix, contributions, order),
         supporting=math.fsum(sizes[supporting]),
         opposing=-math.fsum(sizes[~supporting]),
         common=math.fsum(common),

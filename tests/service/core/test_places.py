@@ -10,7 +10,7 @@ import pytest
 
 from service.engine import LoadedBundle
 from service.explaining.explain import explain_item, explain_list
-from service.explaining.places import Places, lean_of, leans_of
+from service.explaining.places import Places, leans_of
 from service.query import Query
 from service.words.choice import named_of, parts_of
 
@@ -34,7 +34,6 @@ HISTORIES = ((0, 3, 6, 9), (0, 2, 49), (1, 4), (5, 8, 12, 20), (30, 31, 33), (2,
 def test_leans_of_counts_from_the_median_and_stays_within_the_contribution(contribution, z, median, lean) -> None:
     found = leans_of(np.array([contribution]), np.array([z]), np.array([median]))
     assert found[0] == pytest.approx(lean)
-    assert lean_of(contribution, z, median) == found[0]
 
 
 def far(loaded: LoadedBundle, by: float) -> LoadedBundle:
@@ -56,7 +55,7 @@ def rising(bundle: LoadedBundle, *, by_contribution: bool) -> tuple[int, int]:
         for k, ix in enumerate(items):
             factors = parts_of(places, ix, found.latent[k], ()).factors
             if by_contribution:
-                every = [places[i].of(ix, float(found.latent[k, i])) for i in range(len(places))]
+                every = places.shares(ix, found.latent[k], range(bundle.n_latent))
                 factors = tuple(dataclasses.replace(f, lean=f.contribution) for f in every)
             for f in named_of(factors):
                 there = np.zeros(bundle.n_latent, dtype=np.float32)
