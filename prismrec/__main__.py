@@ -33,6 +33,7 @@ from prismrec.commands import (
     tune,
     verify,
     version,
+    versions,
 )
 from prismrec.failures import INTERRUPTED, report
 from prismrec.globals import hoist
@@ -60,7 +61,7 @@ for verbs in (
     verify,
 ):
     verbs.register(app)
-for verbs in (load, fetch, score, serve, ask, standalone, doctor, version):
+for verbs in (versions, load, fetch, score, serve, ask, standalone, doctor, version):
     verbs.register(app)
 
 
