@@ -1,6 +1,7 @@
 """Work that nobody waits for any more: a thread asks whether its caller was told that it took too long.
 
-`service.http.workers` sets the event of each call; engine, routes and store ask between their steps.
+`service.http.workers` sets the event of each call; engine, routes and store ask between their steps. And when a request
+began: all its calls together get one deadline.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from service.errors import DeadlineError
 
 given_up: ContextVar[Event | None] = ContextVar("given_up", default=None)
 """Set once the caller has had its answer without us; None = nobody will be told, such as a command."""
+
+begun: ContextVar[float | None] = ContextVar("begun", default=None)
+"""When the request that this work is for was there whole (time.monotonic); None = work that no request waits for."""
 
 
 def stop_if_late() -> None:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import InternalError, OverloadedError, ServiceError
 from service.http.body import ClientGoneError, LateBodyError, read_body
 from service.http.problems import problem_response
+from service.lateness import begun
 from service.state import State
 from service.telemetry.metrics import UNMATCHED
 
@@ -61,6 +62,7 @@ class Edge:
             # The rest of the body may still be on its way: this connection cannot carry another request.
             await self._refuse(exchange, error, receive, {"Connection": "close"})
             return
+        begun.set(time.monotonic())
         try:
             await self._app(exchange.scope, _replay(body, receive), exchange.send)
         except Exception as error:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from threading import Event
-from time import perf_counter_ns
+from time import monotonic, perf_counter_ns
 from typing import ParamSpec, TypeVar
 
 from service.errors import DeadlineError, OverloadedError
-from service.lateness import given_up
+from service.lateness import begun, given_up
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,6 +20,8 @@ T = TypeVar("T")
 class Workers:
     """`threads` calls at a time and `queue` more waiting.
 
+    `deadline` seconds hold from the beginning of a request (service.lateness.begun), so a request of several calls
+    waits no longer than one of a single call; else from the call.
     A call past its deadline ends where it next asks service.lateness; until then its thread counts as busy, so a slow
     model fills the pool and is answered with `overloaded` rather than with ever more threads. A call sees the context
     variables of who asked for it.
@@ -53,6 +55,9 @@ class Workers:
         if self._busy >= self._room:
             self._refused("full")
             raise OverloadedError("all workers are busy and the queue is full")
+        left = self._left()
+        if left <= 0:
+            raise self._late()
         asked, late = perf_counter_ns(), Event()
 
         def work() -> T:
@@ -65,18 +70,26 @@ class Workers:
         waiting = asyncio.wrap_future(future)
         waiting.add_done_callback(self._done)
         try:
-            return await asyncio.wait_for(asyncio.shield(waiting), self._deadline)
+            return await asyncio.wait_for(asyncio.shield(waiting), left)
         except TimeoutError:
             if waiting.done() and not waiting.cancelled():
                 return waiting.result()  # the call itself raised TimeoutError, or ended at the last moment
             late.set()
             future.cancel()  # one that still waits in the queue need not run at all
-            self._refused("late")
-            raise DeadlineError(f"no answer within {self._deadline:g} s") from None
+            raise self._late() from None
 
     def close(self) -> None:
         """Take no more work; what runs is left to end by itself."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _left(self) -> float:
+        """Seconds until the deadline of whoever asks."""
+        since = begun.get()
+        return self._deadline if since is None else self._deadline - (monotonic() - since)
+
+    def _late(self) -> DeadlineError:
+        self._refused("late")
+        return DeadlineError(f"no answer within {self._deadline:g} s")
 
     def _count(self, step: int) -> None:
         self._busy += step

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from service.errors import DeadlineError, OverloadedError
 from service.http.workers import Workers
-from service.lateness import stop_if_late
+from service.lateness import begun, stop_if_late
 
 
 @pytest.fixture
@@ -110,6 +111,28 @@ def test_late_call_ends_where_it_asks_whether_it_is_late(gate: threading.Event) 
         assert steps == [0]
         await workers.run(work)  # the control: who is in time is not stopped, in the same thread
         assert steps == [0, 0, 1, 2]
+        workers.close()
+
+    asyncio.run(scenario())
+
+
+def test_calls_of_one_request_share_its_deadline(gate: threading.Event) -> None:
+    async def scenario() -> None:
+        workers = Workers("t", threads=1, queue=0, deadline=3600)
+        assert await workers.run(lambda: "control") == "control"
+        begun.set(time.monotonic() - 3599.9)
+        with pytest.raises(DeadlineError):
+            await workers.run(gate.wait)
+        gate.set()
+        await _until_free(workers)
+        late: list[str] = []
+        workers = Workers("t", threads=1, queue=0, deadline=3600, refused=late.append)
+        begun.set(time.monotonic() - 3600)
+        with pytest.raises(DeadlineError):
+            await workers.run(late.append, "begun although nobody waits any more")
+        assert late == ["late"]
+        begun.set(time.monotonic())
+        assert await workers.run(lambda: "another request") == "another request"
         workers.close()
 
     asyncio.run(scenario())
