@@ -22,7 +22,7 @@ from prismrec.__main__ import main as prismrec
 from tests.training.export.planted_run import planted_run
 from training.export import pack
 
-LONGEST = 1.5
+LONGEST = 0.8
 """Graphs take longer than this on any machine: whoever is killed by then has packed nothing."""
 
 Content = dict[str, bytes]
