@@ -9,6 +9,7 @@
 #   make swaps     500 swaps and rollbacks while 32 clients ask: nothing fails, no reply mixes bundles (SWAPS=n)
 #   make overload  four times as many clients as fit, slow and vanishing ones    make soak    half an hour of load and swaps: does it grow?
 #   make docker    the compose files, tried for real    make clean    what the chores made (not .venv, not your models)
+#   make clouds    prismrec fetch from S3 and from Google's storage, on servers that stand in for them
 #   make supply    licences, known vulnerabilities      make sbom     what is in the image, as CycloneDX
 #   make bench-accuracy    the table of docs/results/ (SEEDS=1 SET=ml-100k DATA=folder of the data sets; more below)
 #   make bench-conditions  the same runs asked for a genre and for two, the page beside that table
@@ -39,10 +40,10 @@ TOOLS := $(VENV)/tools
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup demo test faults swaps fuzz overload soak check supply sbom openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-loading bench-training bench-recovery bench-complexity docker lock hashes clean distclean
+.PHONY: help setup demo test faults swaps fuzz overload soak check clouds supply sbom openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-loading bench-training bench-recovery bench-complexity docker lock hashes clean distclean
 
 help:
-	@sed -n '2,22s/^# *//p' Makefile
+	@sed -n '2,23s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -111,16 +112,26 @@ check: setup
 supply: setup
 	@if $(MAKE) --no-print-directory $(TOOLS)/.stamp; then \
 	  $(TOOLS)/bin/pip-licenses --python=$(BIN)/python --format=json | $(BIN)/python .ci/licences.py; \
-	  { $(TOOLS)/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -f json -r requirements/all.txt 2>/dev/null || true; } \
-	    | $(BIN)/python .ci/audit.py; \
+	  $(BIN)/python .ci/audit.py $(TOOLS)/bin/pip-audit; \
 	else \
 	  echo "NOT CHECKED: licences and known vulnerabilities, their tools cannot be installed (no network?)" >&2; test -z "$${CI:-}"; \
 	fi
+	$(BIN)/python .ci/bases.py
 
-# What is in the service's image, as CycloneDX: it is installed from this very file, by hash.
+# What is in the service's image, as CycloneDX: it is installed from this very file, by hash. IMAGE=prismrec-service (which is
+# built) looks into it: what stands there and is not on the list is an error, and Debian's packages are listed as well.
+IMAGE ?=
 sbom: $(TOOLS)/.stamp
 	$(TOOLS)/bin/cyclonedx-py requirements requirements/service.txt --pyproject pyproject.toml --mc-type application \
 	  --output-reproducible --of JSON -o sbom.cdx.json
+	$(if $(IMAGE),$(BIN)/python .ci/image.py $(IMAGE) --sbom sbom.cdx.json)
+
+# S3 and Google's storage need packages by the dozen, servers that stand in for them as many again: in an environment of their own.
+CLOUDS := $(VENV)/clouds
+clouds: setup
+	test -x $(CLOUDS)/bin/python || $(BIN)/python -m venv $(CLOUDS)
+	$(CLOUDS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r requirements/clouds.txt
+	CLOUDS=$(CLOUDS)/bin/python $(BIN)/python -m pytest tests/deploy/test_object_stores.py
 
 # These tools live apart from what they look at.
 $(TOOLS)/.stamp: requirements/tools.txt | $(BIN)/python
@@ -223,12 +234,20 @@ lock: | $(BIN)/python
 	mv .requirements.lock.new requirements.lock
 	$(MAKE) --no-print-directory hashes
 
-# Hashes of every wheel of the versions that are locked: of all packages, of the service's image, and of the tools.
+# Hashes of every wheel of the versions that are locked: of all packages, of the two images, of what may be added to the
+# service's, and of the tools. What only GPU builds of torch bring is no part of the trainer's.
 UV = $(TOOLS)/bin/uv pip compile --quiet --no-header --no-annotate --generate-hashes
 hashes: $(TOOLS)/.stamp
 	sed '/^#/d; /^torch==/d' requirements.lock | $(UV) --no-deps - -o requirements/all.txt
 	grep '^setuptools==' requirements.lock | $(UV) --universal --python-version 3.11 -c requirements.lock \
 	  --extra serve --extra postgres --extra fetch --extra traces pyproject.toml - -o requirements/service.txt
+	grep '^setuptools==' requirements.lock | $(UV) --universal --python-version 3.11 -c requirements.lock \
+	  --extra serve --extra postgres --extra train --no-emit-package torch pyproject.toml - \
+	  | awk '/^[^ ]/ {kept = !/^(nvidia-|triton|cuda-)/} kept' > requirements/trainer.txt
+	for part in requirements/add-*.in; do \
+	  $(UV) --universal --python-version 3.11 -c requirements/service.txt $$part -o $${part%.in}.txt; done
+	$(UV) --universal --python-version 3.11 -c requirements/service.txt --extra fetch pyproject.toml requirements/add-*.in \
+	  requirements/clouds.in -o requirements/clouds.txt
 	$(UV) --universal --python-version 3.11 requirements/tools.in -o requirements/tools.txt
 
 clean:
