@@ -188,9 +188,8 @@ class BundleRefusedError(ServiceError):
 
 
 class UnavailableError(ServiceError):
-    """Passing: the same request may be answered after `retry_after` seconds."""
+    """Passing: the same request may be answered after `retry_after` seconds. Its kinds have codes, it has none."""
 
-    code, title = "overloaded", "Not available now"
     default_hint = "try again after the seconds in Retry-After"
     default_retry: ClassVar[int] = 1
 
@@ -235,4 +234,4 @@ class NonFiniteScoreError(ServiceError):
 
 
 class InternalError(ServiceError):
-    pass
+    code, title = "internal", "Internal error"

@@ -58,7 +58,7 @@ class NonFiniteScoreError(ProblemError):
 
 
 class OverloadedError(UnavailableError):
-    """`overloaded` (503): Not available now."""
+    """`overloaded` (503): Too many requests at once."""
 
 
 class NoBundleError(UnavailableError):

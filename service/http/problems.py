@@ -126,7 +126,6 @@ def _kinds(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
         if "code" in vars(child):
             yield child
         yield from _kinds(child)
-    yield kind
 
 
 def _answer(request: Request, error: ServiceError, headers: Mapping[str, str] | None = None) -> Response:
