@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError, NonFiniteScoreError
 from service.explaining.explanation import Profile, ProfileFactor, ProfileItem
-from service.explaining.places import Place, Places, sd_of
+from service.explaining.places import Place, Places
+from service.explaining.readings import readings_of
 from service.limits import LIMITS
 from service.query import Query
 from service.words.english import ENGLISH
@@ -38,9 +40,13 @@ def profile(loaded: LoadedBundle, query: Query, *, phrases: Phrases = ENGLISH) -
     z = loaded.point(query)
     tried = _newest(query.history)
     pulls = _leave_one_out(loaded, query, tried)
-    sds = [sd_of(factor) for factor in loaded.factors.factors]
+    readings = readings_of(loaded)
+    has = [readings.has(ix) for ix in tried]
     places = Places(loaded, z, query.shift)
-    rows = [_row(places[i], tried, pulls[:, i] / sds[i]) for i in range(loaded.n_latent)]
+    rows = [
+        _row(places[i], tried, pulls[:, i] / known.sd, [one[places[i].read.value] for one in has])
+        for i, known in enumerate(readings.known)
+    ]
     named = sorted((r for r in rows if r.status != "undecoded"), key=lambda r: (-abs(r.percentile - 50.0), r.factor))
     found = Profile(
         factors=tuple(named),
@@ -69,12 +75,11 @@ def _leave_one_out(loaded: LoadedBundle, query: Query, tried: tuple[int, ...]) -
     return np.asarray(wide[0] - wide[1:], dtype=np.float64)
 
 
-def _row(place: Place, tried: tuple[int, ...], pulls: NDArray[np.float64]) -> ProfileFactor:
-    """pulls [len(tried)], in sd of the factor."""
+def _row(place: Place, tried: tuple[int, ...], pulls: NDArray[np.float64], has: Sequence[bool | None]) -> ProfileFactor:
+    """Of each item tried: its pull, in sd of the factor, and whether it has what the half is read as."""
     sign = 1.0 if place.half == "positive" else -1.0
     towards = sorted(range(len(tried)), key=lambda i: (-sign * float(pulls[i]), tried[i]))
-    read = place.read
-    has = [read.has(ix) for ix in tried]
+    reading = place.read.reading
     items = [ProfileItem(tried[i], float(pulls[i]), has[i]) for i in towards[:ITEMS] if sign * pulls[i] > 0]
     known = [one for one in has if one is not None]
     return ProfileFactor(
@@ -82,10 +87,10 @@ def _row(place: Place, tried: tuple[int, ...], pulls: NDArray[np.float64]) -> Pr
         half=place.half,
         z=place.z,
         percentile=place.percentile,
-        attribute=read.attribute,
-        value=read.value,
-        status=read.status,
-        quality=read.quality,
+        attribute=reading.attribute,
+        value=reading.value,
+        status=reading.status,
+        quality=reading,
         items=tuple(items),
         shifted=place.shifted,
         in_history=any(known) if known else None,

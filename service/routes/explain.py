@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
@@ -25,6 +24,7 @@ from service.schemas.base import A_USER, ItemId, Model, Preferences, TrueOrFalse
 from service.schemas.explain import (
     CounterfactualFound,
     ExplainRequest,
+    FactorQuality,
     FactorShare,
     FidelityFound,
     FidelityK,
@@ -195,8 +195,21 @@ def _profile(by: Answering, put: Asked, found: Profile) -> ProfileFound:
             Pull(item_id=catalogue.ids[item.item_ix], title=title_of(catalogue, item.item_ix), pull=item.pull)
             for item in factor.items
         ]
-        told = {name: part for name, part in asdict(factor).items() if name in ProfileFactorFound.model_fields}
-        rows.append(ProfileFactorFound(**{**told, "items": pulls}))
+        rows.append(
+            ProfileFactorFound(
+                factor=factor.factor,
+                half=factor.half,
+                z=factor.z,
+                percentile=factor.percentile,
+                attribute=factor.attribute,
+                value=factor.value,
+                status=factor.status,
+                shifted=factor.shifted,
+                quality=FactorQuality.model_validate(factor.quality, from_attributes=True),
+                items=pulls,
+                in_history=factor.in_history,
+            )
+        )
     return ProfileFound(
         factors=rows,
         undecoded=list(found.undecoded),

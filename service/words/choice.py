@@ -11,7 +11,8 @@ import numpy as np
 
 from bundle.factors import Factor
 from service.explaining.explanation import FactorContribution, HistoryContribution, ProfileFactor
-from service.explaining.places import Places, median_of, sd_of
+from service.explaining.places import Places
+from service.explaining.readings import median_of, sd_of
 from service.query import FloatArray
 from service.words import thresholds
 

@@ -56,7 +56,7 @@ def rising(bundle: LoadedBundle, *, by_contribution: bool) -> tuple[int, int]:
             factors = parts_of(places, ix, found.latent[k], ()).factors
             if by_contribution:
                 every = places.shares(ix, found.latent[k], range(bundle.n_latent))
-                factors = tuple(dataclasses.replace(f, lean=f.contribution) for f in every)
+                factors = tuple(msgspec.structs.replace(f, lean=f.contribution) for f in every)
             for f in named_of(factors):
                 there = np.zeros(bundle.n_latent, dtype=np.float32)
                 there[f.factor] = bundle.factors.factors[f.factor].quantiles[50] - answer.z[f.factor]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -35,7 +36,7 @@ def factor(told: ItemExplanation, contribution: float, **changes) -> FactorContr
     """A comedy factor of who lies in the top 6 %, all of it by that place, but for the changes."""
     first = next(f for f in told.factors if f.factor == 0)
     sizes = {"contribution": contribution, "lean": contribution, "percentile": 94.0}
-    return dataclasses.replace(first, **{**sizes, **changes})
+    return msgspec.structs.replace(first, **{**sizes, **changes})
 
 
 def lacking(told: ItemExplanation, contribution: float, **changes) -> FactorContribution:
@@ -304,7 +305,7 @@ def test_of_item_below_the_list_says_what_speaks_against_it_where_that_is_more(t
     assert against in sentences.of_item(low, parts(bad, good))
     assert "against" not in sentences.of_item(low, parts(bad, factor(told, 3.0)))
     assert "against" not in sentences.of_item(dataclasses.replace(low, rank=1), parts(bad, good))
-    common = sentences.of_item(low, parts(dataclasses.replace(bad, lean=0.0), good))
+    common = sentences.of_item(low, parts(msgspec.structs.replace(bad, lean=0.0), good))
     assert common.endswith("; more speaks against it, most of all that the model lowers it for most users.")
     away = parts(bad, good, history=[HistoryContribution(0, -3.0, -3.0)])
     assert "most of all that your history points away from it" in sentences.of_item(low, away)

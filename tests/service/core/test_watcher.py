@@ -10,6 +10,7 @@ import pytest
 
 from bundle.writer import point_current
 from service.bundles.loader import load_bundle
+from service.bundles.shelf import Shelf
 from service.bundles.slot import ReloadReport, Slot
 from service.bundles.watcher import Watcher
 from service.errors import BundleRefusedError, ConflictError, UnknownBundleError
@@ -32,9 +33,9 @@ class Counted:
         return load_bundle(folder)
 
 
-def watching(root: Path, **options):
+def watching(root: Path, name: str | None = None, **options):
     slot, load = Slot(), Counted()
-    return slot, load, Watcher(slot, root, load=load, clock=lambda: 7.0, **options)
+    return slot, load, Watcher(slot, Shelf(root, name), **{"load": load, "clock": lambda: 7.0, **options})
 
 
 def version_of(slot: Slot) -> str:
@@ -228,7 +229,7 @@ def test_watcher_thread_swaps_by_itself_and_stops(tmp_path: Path) -> None:
     make_bundle(tmp_path)
     swapped = Event()
     slot = Slot()
-    watcher = Watcher(slot, tmp_path, interval=0.01, listener=lambda report: swapped.set())
+    watcher = Watcher(slot, Shelf(tmp_path), interval=0.01, listener=lambda report: swapped.set())
     watcher.start()
     assert swapped.wait(10)
     watcher.stop()
@@ -240,7 +241,7 @@ def test_watcher_thread_swaps_by_itself_and_stops(tmp_path: Path) -> None:
 def test_watcher_without_an_interval_looks_once_and_ends(tmp_path: Path) -> None:
     make_bundle(tmp_path)
     slot = Slot()
-    watcher = Watcher(slot, tmp_path, interval=0)
+    watcher = Watcher(slot, Shelf(tmp_path), interval=0)
     watcher.start()
     assert watcher._thread is not None
     watcher._thread.join(10)

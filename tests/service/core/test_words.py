@@ -8,6 +8,7 @@ import string
 from collections.abc import Callable, Iterator
 from typing import get_type_hints
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -116,20 +117,20 @@ COUNTERFACTUALS.append(dataclasses.replace(COUNTERFACTUALS[0], offered=(0,)))
 
 def scores(told: ItemExplanation) -> list[Parts]:
     """One for each thing that can be said of what a score is made of."""
-    share = dataclasses.replace(told.history[0], item_ix=0, contribution=1.0, linear=0.0)
-    other = dataclasses.replace(share, item_ix=3)
+    share = msgspec.structs.replace(told.history[0], item_ix=0, contribution=1.0, linear=0.0)
+    other = msgspec.structs.replace(share, item_ix=3)
     low = {"half": "negative", "percentile": 6.0}
     unlike = [factor(told, 1.0, factor=i % 3, value=value) for i, value in enumerate(("Comedy", "Drama", "Horror"))]
     steered = {"z": 1.0, "shifted": 2.0}
-    small = dataclasses.replace(share, contribution=0.04, linear=0.5)
+    small = msgspec.structs.replace(share, contribution=0.04, linear=0.5)
     return [
         parts(),
         parts(*unlike, *unlike, *unlike),
         parts(factor(told, 1.0), history=[share, other]),
         parts(factor(told, 1.0, percentile=60.0), history=[share]),
         parts(factor(told, 25.0), history=[share]),
-        parts(factor(told, 12.0), history=[dataclasses.replace(share, contribution=0.5), other]),
-        parts(factor(told, 1.0, status="ambiguous"), history=[dataclasses.replace(share, contribution=0.001)]),
+        parts(factor(told, 12.0), history=[msgspec.structs.replace(share, contribution=0.5), other]),
+        parts(factor(told, 1.0, status="ambiguous"), history=[msgspec.structs.replace(share, contribution=0.001)]),
         parts(factor(told, 1.0, attribute="year", value="2010s")),
         parts(factor(told, 1.0, attribute="rating", value="high")),
         parts(factor(told, 1.0, attribute="rating", value=None)),
@@ -145,10 +146,12 @@ def scores(told: ItemExplanation) -> list[Parts]:
         parts(factor(told, 1.0, lean=0.2)),
         parts(factor(told, 0.1), lacking(told, -1.0, lean=0.0)),
         parts(factor(told, 0.1), *(undecoded(told, 0.1) for i in range(8)), steered=0.4),
-        parts(factor(told, 0.1), history=[dataclasses.replace(share, linear=1.0)]),
-        parts(factor(told, 0.1), history=[small, *(dataclasses.replace(small, contribution=c) for c in (-1.0, -1.0))]),
+        parts(factor(told, 0.1), history=[msgspec.structs.replace(share, linear=1.0)]),
+        parts(
+            factor(told, 0.1), history=[small, *(msgspec.structs.replace(small, contribution=c) for c in (-1.0, -1.0))]
+        ),
         parts(factor(told, 0.1), lacking(told, -1.0)),
-        parts(factor(told, 0.1), history=[dataclasses.replace(share, linear=-1.0)]),
+        parts(factor(told, 0.1), history=[msgspec.structs.replace(share, linear=-1.0)]),
     ]
 
 
