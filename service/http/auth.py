@@ -13,6 +13,8 @@ from service.errors import ForbiddenError, UnauthorizedError
 from service.settings import Settings
 
 Scope = Literal["read", "write", "admin"]
+WEAKEST: Scope = "read"
+"""The scope that every key has."""
 HEADER = "x-api-key"
 
 ACCESS: Mapping[str, Scope | None] = MappingProxyType(

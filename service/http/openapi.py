@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,7 +13,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from service.errors import STATUS, ServiceError
-from service.http.auth import ACCESS
+from service.http.auth import ACCESS, WEAKEST
+from service.http.middleware import ALWAYS
 from service.http.problems import MEDIA_TYPE, known_problems, problem
 from service.schemas.problem import Problem
 
@@ -29,7 +31,21 @@ TAGS = [
 DESCRIPTION = (
     "Recommendations from a variational autoencoder whose latent factors are decoded, with reasons that add up to the"
     " score. Every error is `application/problem+json` (RFC 9457). Where keys are configured, send one in `X-API-Key`."
+    " Every reply has an `X-Request-ID`, the one that was sent or a new one, which the service's log has, too."
 )
+OF_ANY = ("invalid-request", "malformed", "too-large", "unsupported-media-type")
+"""What any request may be refused with: a parameter, or a body, that the operation does not take."""
+HEADERS: dict[int, Json] = {
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True, "description": "How to send a key."}},
+    503: {
+        "Retry-After": {
+            "schema": {"type": "integer", "minimum": 1},
+            "required": True,
+            "description": "Seconds to wait before asking again.",
+        }
+    },
+}
+"""What the problems of a status come with."""
 
 
 @cache
@@ -59,47 +75,50 @@ def build_openapi(app: FastAPI) -> Json:
         "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "Scopes: read, write, admin."}
     }
     shown = {error.code: error for error in known_problems()}
-    for path in document["paths"].values():
-        for operation in path.values():
-            _complete(operation, shown)
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            _complete(path, operation, shown)
     return document
 
 
-def _complete(operation: Json, shown: dict[str, ServiceError]) -> None:
+def _complete(path: str, operation: Json, shown: dict[str, ServiceError]) -> None:
     """Add to one operation what FastAPI does not know of it."""
     name = operation["operationId"]
     scope = ACCESS[name]
     codes = [code for entry in operation["responses"].values() for code in entry.pop("x-codes", ())]
-    codes += ["invalid-request", "too-large", "unsupported-media-type"]
-    if "requestBody" in operation:
-        codes.append("malformed")
+    operation["summary"] = _first_sentence(operation["description"])
+    codes += OF_ANY
+    if path not in ALWAYS:
+        codes.append("overloaded")
     if scope is not None:
         operation["security"] = [{"ApiKey": []}]
         operation["x-scope"] = scope
-        codes += ["unauthorized", "forbidden"]
+        codes += ["unauthorized"] if scope == WEAKEST else ["unauthorized", "forbidden"]
     by_status: dict[int, list[str]] = {}
     for code in STATUS:
         if code in codes:
             by_status.setdefault(STATUS[code], []).append(code)
     for status, of_status in by_status.items():
-        operation["responses"][str(status)] = _error_reply([shown[code] for code in of_status])
+        operation["responses"][str(status)] = _error_reply(status, [shown[code] for code in of_status])
     operation["responses"] = dict(sorted(operation["responses"].items()))
     _add_examples(operation, examples().get(name, {}))
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(re.split(r"\.(?:\s|$)", text, maxsplit=1)[0].split())
 
 
 def _codes_of(codes: tuple[str, ...], status: int) -> list[str]:
     return [code for code in (*codes, "internal") if STATUS[code] == status]
 
 
-def _error_reply(known: list[ServiceError]) -> Json:
+def _error_reply(status: int, known: list[ServiceError]) -> Json:
     found = {error.code: {"value": problem(error, "b1946ac92492d234")} for error in known}
     reply: Json = {
         "description": "; ".join(f"{error.code}: {error.title}" for error in known),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": found}},
     }
-    if any(error.retry_after is not None for error in known):
-        reply["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
-    return reply
+    return reply | ({"headers": HEADERS[status]} if status in HEADERS else {})
 
 
 def _add_examples(operation: Json, example: Json) -> None:

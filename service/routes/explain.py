@@ -57,7 +57,7 @@ SHARES = TypeAdapter(list[FactorShare])
 
 @router.post("/explain", response_model=Explained, responses=ERRORS)
 async def explain(request: Request, asked: ExplainRequest) -> Response:
-    """With `item_id`: its score taken apart. Without: the profile of the history in decoded factors."""
+    """Why an item scores as it does, or, without `item_id`, the profile of a history in decoded factors."""
     return reply(await _explain(request, asked))
 
 
@@ -92,7 +92,7 @@ async def explain_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
     preferences: Preferences = True,
     model: Model = None,
 ) -> Response:
-    """The same for the history of a stored user."""
+    """Why an item scores as it does for a stored user, or, without `item_id`, that user's profile in factors."""
     asked = ExplainRequest(
         user_id=user_id,
         item_id=item_id,

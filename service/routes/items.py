@@ -30,9 +30,9 @@ router = resource("catalogue")
 
 
 class _Rest(Convertor[str]):
-    """What is left of a path, slashes and all, and not nothing (as Starlette's own `path` would allow)."""
+    """What is left of a path, slashes and line ends and all, and not nothing (which Starlette's own `path` allows)."""
 
-    regex = ".+"
+    regex = "(?s:.+)"
 
     def convert(self, value: str) -> str:
         return value

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from service.bundles.models import Answering
 from service.engine import LoadedBundle
-from service.errors import FieldError, InvalidRequestError, ServiceError
+from service.errors import FieldError, InvalidRequestError, NonFiniteScoreError, ServiceError
 from service.explaining.explain import explain_list
 from service.explaining.explanation import ItemReasons
 from service.http.asking import Asked, known_of, query_of
@@ -69,7 +69,7 @@ async def recommend_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
     preferences: Preferences = True,
     model: Model = None,
 ) -> Response:
-    """The same for a stored user, with parameters; repeat `genres` for several of them."""
+    """A list for a stored user, asked for by parameters; repeat `genres` for several of them."""
     condition = None if genres is None else ConditionAsked(genres=genres, match=match, mode=mode)
     asked = RecommendRequest(
         user_id=user_id,
@@ -96,9 +96,12 @@ def _of_parameters(error: InvalidRequestError) -> InvalidRequestError:
     return InvalidRequestError(error.detail, errors=found, hint=error.hint)
 
 
-@router.post("/recommend/batch", response_model=BatchReply, responses=ERRORS)
+@router.post("/recommend/batch", response_model=BatchReply, responses=errors("no-bundle", "overloaded", "deadline"))
 async def recommend_batch(request: Request, asked: BatchRequest) -> Response:
-    """Many requests for a list in one; each gets its result or its problem, those of one model from the same bundle."""
+    """Many requests for a list in one; each gets the result or the problem that it would get alone, with 200.
+
+    Those of one model are answered from the same bundle.
+    """
     state = state_of(request)
     taken = answering_each(request, [None if isinstance(e, Refused) else (e.model, e.user_id) for e in asked.requests])
     known: list[Known | ServiceError] = []
@@ -195,7 +198,10 @@ def _ranked(
         elif isinstance(was, ServiceError):
             answers[i] = was
         else:
-            answers[i] = _shown(answerers[i], entries[i], one, Lists(ranking, was, _or_none(free.get(i))))
+            try:
+                answers[i] = _shown(answerers[i], entries[i], one, Lists(ranking, was, _or_none(free.get(i))))
+            except NonFiniteScoreError as error:  # of its reasons; the list itself is finite
+                answers[i] = error
     return answers
 
 

@@ -38,6 +38,8 @@ from service.store.protocol import Interaction, Known, Preferences, Write
 router = resource("users")
 NOTHING_STORED = "the store has no history and no preferences of this user"
 STORE_ERRORS = ("storage-unavailable", "overloaded", "deadline")
+WRITE_ERRORS = (*STORE_ERRORS, "storage-full")
+"""An erasure is a write, too: it needs room in the log."""
 Key = Annotated[
     str,
     Header(
@@ -135,7 +137,7 @@ def _kept(kept: Preferences) -> KeptPreferences:
 @router.post(
     "/users/{user_id}/interactions",
     response_model=InteractionsReply,
-    responses=errors("conflict", "storage-full", "no-bundle", *STORE_ERRORS),
+    responses=errors("conflict", "no-bundle", *WRITE_ERRORS),
 )
 async def append_interactions(
     request: Request,
@@ -157,7 +159,7 @@ async def append_interactions(
     )
 
 
-@router.delete("/users/{user_id}", response_model=Erased, responses=errors("unknown-user", *STORE_ERRORS))
+@router.delete("/users/{user_id}", response_model=Erased, responses=errors("unknown-user", *WRITE_ERRORS))
 async def erase_user(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
     """Remove everything that is known of a user, preferences included."""
     state = state_of(request)
@@ -183,7 +185,7 @@ async def get_preferences(request: Request, user_id: Annotated[UserId, Path(desc
 @router.put(
     "/users/{user_id}/preferences",
     response_model=PreferencesFound,
-    responses=errors("unknown-model", "storage-full", "no-bundle", *STORE_ERRORS),
+    responses=errors("unknown-model", "no-bundle", *WRITE_ERRORS),
 )
 async def put_preferences(
     request: Request,
@@ -209,7 +211,7 @@ async def put_preferences(
 @router.delete(
     "/users/{user_id}/preferences",
     response_model=Erased,
-    responses=errors("unknown-user", "unknown-preferences", *STORE_ERRORS),
+    responses=errors("unknown-user", "unknown-preferences", *WRITE_ERRORS),
 )
 async def erase_preferences(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
     """Remove a user's preferences; the history stays. `unknown-preferences` where nothing was put."""

@@ -21,12 +21,16 @@ from service.state import State
 from service.store import open_store
 from service.telemetry.logs import make_log
 from tests.builders import make_bundle
+from tests.service.declared import undeclared
 
 START = 1_700_000_000
 
 
 class AppClient:
-    """A synchronous client of an application; `log` holds the log lines, `state` the parts."""
+    """A synchronous client of an application; `log` holds the log lines, `state` the parts.
+
+    Every reply is held against openapi.json: one that its operation does not declare fails the test.
+    """
 
     def __init__(self, app: FastAPI, log: io.BytesIO) -> None:
         self.app = app
@@ -40,7 +44,9 @@ class AppClient:
         return self.app.state.prismrec
 
     def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
-        return self._loop.run_until_complete(self._http.request(method, path, **kwargs))
+        reply = self._loop.run_until_complete(self._http.request(method, path, **kwargs))
+        assert undeclared(reply) is None
+        return reply
 
     def get(self, path: str, **kwargs: Any) -> httpx.Response:
         return self.request("GET", path, **kwargs)

@@ -68,6 +68,11 @@ def test_item_whose_id_holds_slashes_is_asked_for_in_the_path(tmp_path: Path) ->
             assert client.request("DELETE", path).headers["allow"] == "GET, HEAD"
 
 
+def test_line_end_in_the_id_of_an_item_is_refused_as_one_and_not_as_a_path_that_nobody_has(client: AppClient) -> None:
+    for path in ("/items/a%0Ab", "/items/%0A", "/items/a%0Ab/similar"):
+        assert_problem(client.get(path), 422, "invalid-request")
+
+
 def test_similar_items_are_ranked_and_leave_out_the_item(client: AppClient) -> None:
     found = client.get("/items/m2/similar?n=5").json()["items"]
     assert [item["rank"] for item in found] == [1, 2, 3, 4, 5]

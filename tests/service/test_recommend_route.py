@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from service.bundles.loader import load_bundle
 from service.bundles.slot import Slot
+from service.engine import LoadedBundle
+from service.graphs import GraphRunner
 from service.http.workers import Workers
 from service.limits import LIMITS
 from tests.builders import make_bundle
@@ -104,6 +109,28 @@ def test_genres_where_items_have_no_attributes_are_pointed_at_also_as_a_paramete
         by_body = assert_problem(bare.post("/recommend", asked), 422, "invalid-request")
         by_query = assert_problem(bare.get("/recommend/42?genres=Comedy"), 422, "invalid-request")
     assert [found["errors"][0]["pointer"] for found in (by_body, by_query)] == ["/condition", "/genres"]
+
+
+class SenselessReasons(GraphRunner):
+    """Lists are as they should be; of some histories what explains them is NaN."""
+
+    def __init__(self, good: GraphRunner) -> None:
+        self.__dict__.update(good.__dict__)
+
+    def explain(self, history: Any, *args: Any, **options: Any) -> Any:
+        found = super().explain(history, *args, **options)
+        return replace(found, linear=found.linear * np.nan) if 7 in history else found
+
+
+def test_batch_with_reasons_that_are_not_finite_fails_in_that_entry_alone(tmp_path: Path) -> None:
+    loaded = load_bundle(make_bundle(tmp_path / "models"))
+    slot = Slot(LoadedBundle(loaded.bundle, SenselessReasons(loaded._graphs)))
+    asked = [{"history": [item], "explain": True} for item in ("m0", "m7", "m1")]
+    with open_client(tmp_path, slot=slot) as client:
+        results = client.post("/recommend/batch", {"requests": asked}).json()["results"]
+        assert_problem(client.post("/recommend", asked[1]), 500, "non-finite-score")
+    assert [result["status"] for result in results] == ["ok", "problem", "ok"]
+    assert results[1]["problem"]["code"] == "non-finite-score"
 
 
 def test_recommend_offset_continues_the_list(client: AppClient) -> None:

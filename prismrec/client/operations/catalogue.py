@@ -41,8 +41,8 @@ class CatalogueCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle.
         """
         return self._ask(
             Call(
@@ -80,7 +80,7 @@ class CatalogueCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, unknown-item, unknown-model, too-large, unsupported-media-type,
         invalid-request, internal, overloaded, no-bundle, deadline.
         """
         return self._ask(
@@ -104,8 +104,8 @@ class CatalogueCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-item, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return self._ask(
             Call(
@@ -135,8 +135,8 @@ class CatalogueCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle.
         """
         return self._ask(
             Call(
@@ -178,8 +178,8 @@ class AsyncCatalogueCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call(
@@ -217,7 +217,7 @@ class AsyncCatalogueCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, unknown-item, unknown-model, too-large, unsupported-media-type,
         invalid-request, internal, overloaded, no-bundle, deadline.
         """
         return await self._ask(
@@ -241,8 +241,8 @@ class AsyncCatalogueCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-item, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-item, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call(
@@ -272,8 +272,8 @@ class AsyncCatalogueCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call(

@@ -32,11 +32,11 @@ class ExplainCalls(Asks):
         model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemExplained | ProfileFound:
-        """With `item_id`: its score taken apart. Without: the profile of the history in decoded factors.
+        """Why an item scores as it does, or, without `item_id`, the profile of a history in decoded factors.
 
         The other arguments are the members of ExplainRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-item, unknown-model, too-large,
+        Problems: malformed, unauthorized, unknown-user, unknown-item, unknown-model, too-large,
         unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
         storage-unavailable, deadline.
         """
@@ -78,7 +78,7 @@ class ExplainCalls(Asks):
         model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemExplained | ProfileFound:
-        """The same for the history of a stored user.
+        """Why an item scores as it does for a stored user, or, without `item_id`, that user's profile in factors.
 
         user_id: Id of a user.
 
@@ -100,7 +100,7 @@ class ExplainCalls(Asks):
         model: Name of the served model that is to answer; null = that of the user's arm where users are split
         between models, else the default one.
 
-        Problems: unauthorized, forbidden, unknown-user, unknown-item, unknown-model, too-large,
+        Problems: malformed, unauthorized, unknown-user, unknown-item, unknown-model, too-large,
         unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
         storage-unavailable, deadline.
         """
@@ -145,11 +145,11 @@ class AsyncExplainCalls(AsyncAsks):
         model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemExplained | ProfileFound:
-        """With `item_id`: its score taken apart. Without: the profile of the history in decoded factors.
+        """Why an item scores as it does, or, without `item_id`, the profile of a history in decoded factors.
 
         The other arguments are the members of ExplainRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-item, unknown-model, too-large,
+        Problems: malformed, unauthorized, unknown-user, unknown-item, unknown-model, too-large,
         unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
         storage-unavailable, deadline.
         """
@@ -191,7 +191,7 @@ class AsyncExplainCalls(AsyncAsks):
         model: str | None = None,
         options: CallOptions | None = None,
     ) -> ItemExplained | ProfileFound:
-        """The same for the history of a stored user.
+        """Why an item scores as it does for a stored user, or, without `item_id`, that user's profile in factors.
 
         user_id: Id of a user.
 
@@ -213,7 +213,7 @@ class AsyncExplainCalls(AsyncAsks):
         model: Name of the served model that is to answer; null = that of the user's arm where users are split
         between models, else the default one.
 
-        Problems: unauthorized, forbidden, unknown-user, unknown-item, unknown-model, too-large,
+        Problems: malformed, unauthorized, unknown-user, unknown-item, unknown-model, too-large,
         unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
         storage-unavailable, deadline.
         """

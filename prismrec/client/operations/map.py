@@ -30,8 +30,8 @@ class MapCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle.
         """
         return self._ask(
             Call(
@@ -53,8 +53,8 @@ class MapCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-factor, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-factor, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return self._ask(
             Call("get_factor", "GET", f"/factors/{segment(factor)}", FactorDetail, query={"model": model}), options
@@ -65,8 +65,8 @@ class MapCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle.
         """
         return self._ask(Call("latent_map", "GET", "/latent/map", LatentMapReply, query={"model": model}), options)
 
@@ -90,8 +90,8 @@ class AsyncMapCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call(
@@ -115,8 +115,8 @@ class AsyncMapCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-factor, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-factor, unknown-model, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call("get_factor", "GET", f"/factors/{segment(factor)}", FactorDetail, query={"model": model}), options
@@ -127,8 +127,8 @@ class AsyncMapCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: unauthorized, forbidden, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
+        internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call("latent_map", "GET", "/latent/map", LatentMapReply, query={"model": model}), options

@@ -32,7 +32,7 @@ class OperationsCalls(Asks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, overloaded,
+        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded,
         deadline.
         """
         return self._ask(
@@ -69,7 +69,7 @@ class OperationsCalls(Asks):
     def health_live(self, *, options: CallOptions | None = None) -> Live:
         """The process answers. No I/O, no locks, no key.
 
-        Problems: too-large, unsupported-media-type, invalid-request, internal.
+        Problems: malformed, too-large, unsupported-media-type, invalid-request, internal.
         """
         return self._ask(Call("health_live", "GET", "/health/live", Live), options)
 
@@ -79,14 +79,14 @@ class OperationsCalls(Asks):
         The default model decides: another one without a bundle, like a store that does not answer or takes no
         writes, is named in `degraded`, and lists for histories go on.
 
-        Problems: too-large, unsupported-media-type, invalid-request, internal.
+        Problems: malformed, too-large, unsupported-media-type, invalid-request, internal.
         """
         return self._ask(Call("health_ready", "GET", "/health/ready", Ready, also=(503,)), options)
 
     def list_problems(self, *, options: CallOptions | None = None) -> ProblemTypes:
         """All problem codes.
 
-        Problems: too-large, unsupported-media-type, invalid-request, internal.
+        Problems: malformed, too-large, unsupported-media-type, invalid-request, internal, overloaded.
         """
         return self._ask(Call("list_problems", "GET", "/problems", ProblemTypes), options)
 
@@ -95,14 +95,14 @@ class OperationsCalls(Asks):
 
         code: A problem code, as in `code`.
 
-        Problems: not-found, too-large, unsupported-media-type, invalid-request, internal.
+        Problems: malformed, not-found, too-large, unsupported-media-type, invalid-request, internal, overloaded.
         """
         return self._ask(Call("get_problem", "GET", f"/problems/{segment(code)}", ProblemType), options)
 
     def metrics(self, *, options: CallOptions | None = None) -> str:
         """Counters and histograms in Prometheus' text format.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal.
+        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded.
         """
         return self._ask(Call("metrics", "GET", "/metrics", str), options)
 
@@ -119,7 +119,7 @@ class AsyncOperationsCalls(AsyncAsks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, overloaded,
+        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded,
         deadline.
         """
         return await self._ask(
@@ -158,7 +158,7 @@ class AsyncOperationsCalls(AsyncAsks):
     async def health_live(self, *, options: CallOptions | None = None) -> Live:
         """The process answers. No I/O, no locks, no key.
 
-        Problems: too-large, unsupported-media-type, invalid-request, internal.
+        Problems: malformed, too-large, unsupported-media-type, invalid-request, internal.
         """
         return await self._ask(Call("health_live", "GET", "/health/live", Live), options)
 
@@ -168,14 +168,14 @@ class AsyncOperationsCalls(AsyncAsks):
         The default model decides: another one without a bundle, like a store that does not answer or takes no
         writes, is named in `degraded`, and lists for histories go on.
 
-        Problems: too-large, unsupported-media-type, invalid-request, internal.
+        Problems: malformed, too-large, unsupported-media-type, invalid-request, internal.
         """
         return await self._ask(Call("health_ready", "GET", "/health/ready", Ready, also=(503,)), options)
 
     async def list_problems(self, *, options: CallOptions | None = None) -> ProblemTypes:
         """All problem codes.
 
-        Problems: too-large, unsupported-media-type, invalid-request, internal.
+        Problems: malformed, too-large, unsupported-media-type, invalid-request, internal, overloaded.
         """
         return await self._ask(Call("list_problems", "GET", "/problems", ProblemTypes), options)
 
@@ -184,13 +184,13 @@ class AsyncOperationsCalls(AsyncAsks):
 
         code: A problem code, as in `code`.
 
-        Problems: not-found, too-large, unsupported-media-type, invalid-request, internal.
+        Problems: malformed, not-found, too-large, unsupported-media-type, invalid-request, internal, overloaded.
         """
         return await self._ask(Call("get_problem", "GET", f"/problems/{segment(code)}", ProblemType), options)
 
     async def metrics(self, *, options: CallOptions | None = None) -> str:
         """Counters and histograms in Prometheus' text format.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal.
+        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded.
         """
         return await self._ask(Call("metrics", "GET", "/metrics", str), options)

@@ -38,7 +38,7 @@ class RecommendCalls(Asks):
 
         The other arguments are the members of RecommendRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, unknown-user, unknown-model, too-large, unsupported-media-type,
         invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return self._ask(
@@ -81,7 +81,7 @@ class RecommendCalls(Asks):
         model: str | None = None,
         options: CallOptions | None = None,
     ) -> Recommendation:
-        """The same for a stored user, with parameters; repeat `genres` for several of them.
+        """A list for a stored user, asked for by parameters; repeat `genres` for several of them.
 
         user_id: Id of a user.
 
@@ -102,7 +102,7 @@ class RecommendCalls(Asks):
         model: Name of the served model that is to answer; null = that of the user's arm where users are split
         between models, else the default one.
 
-        Problems: unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, unknown-user, unknown-model, too-large, unsupported-media-type,
         invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return self._ask(
@@ -129,13 +129,14 @@ class RecommendCalls(Asks):
     def recommend_batch(
         self, requests: Sequence[RecommendRequest], *, options: CallOptions | None = None
     ) -> BatchReply:
-        """Many requests for a list in one; each gets its result or its problem, those of one model from the same
-        bundle.
+        """Many requests for a list in one; each gets the result or the problem that it would get alone, with 200.
+
+        Those of one model are answered from the same bundle.
 
         The other arguments are the members of BatchRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded,
+        no-bundle, deadline.
         """
         return self._ask(
             Call(
@@ -184,7 +185,7 @@ class AsyncRecommendCalls(AsyncAsks):
 
         The other arguments are the members of RecommendRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, unknown-user, unknown-model, too-large, unsupported-media-type,
         invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return await self._ask(
@@ -227,7 +228,7 @@ class AsyncRecommendCalls(AsyncAsks):
         model: str | None = None,
         options: CallOptions | None = None,
     ) -> Recommendation:
-        """The same for a stored user, with parameters; repeat `genres` for several of them.
+        """A list for a stored user, asked for by parameters; repeat `genres` for several of them.
 
         user_id: Id of a user.
 
@@ -248,7 +249,7 @@ class AsyncRecommendCalls(AsyncAsks):
         model: Name of the served model that is to answer; null = that of the user's arm where users are split
         between models, else the default one.
 
-        Problems: unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, unknown-user, unknown-model, too-large, unsupported-media-type,
         invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return await self._ask(
@@ -275,13 +276,14 @@ class AsyncRecommendCalls(AsyncAsks):
     async def recommend_batch(
         self, requests: Sequence[RecommendRequest], *, options: CallOptions | None = None
     ) -> BatchReply:
-        """Many requests for a list in one; each gets its result or its problem, those of one model from the same
-        bundle.
+        """Many requests for a list in one; each gets the result or the problem that it would get alone, with 200.
+
+        Those of one model are answered from the same bundle.
 
         The other arguments are the members of BatchRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded,
+        no-bundle, deadline.
         """
         return await self._ask(
             Call(

@@ -35,8 +35,8 @@ class UsersCalls(Asks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, overloaded,
-        storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal,
+        overloaded, storage-unavailable, deadline.
         """
         return self._ask(
             Call("list_users", "GET", "/users", UserList, query={"limit": limit, "cursor": cursor}), options
@@ -51,7 +51,7 @@ class UsersCalls(Asks):
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        Problems: malformed, unauthorized, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return self._ask(Call("get_user", "GET", f"/users/{segment(user_id)}", UserFound), options)
@@ -61,8 +61,8 @@ class UsersCalls(Asks):
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, storage-unavailable, deadline, storage-full.
         """
         return self._ask(Call("erase_user", "DELETE", f"/users/{segment(user_id)}", Erased), options)
 
@@ -73,8 +73,8 @@ class UsersCalls(Asks):
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return self._ask(Call("export_user", "GET", f"/users/{segment(user_id)}/export", UserExport), options)
 
@@ -115,7 +115,7 @@ class UsersCalls(Asks):
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, unknown-preferences, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, unknown-user, unknown-preferences, too-large, unsupported-media-type,
         invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return self._ask(
@@ -158,8 +158,8 @@ class UsersCalls(Asks):
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, unknown-preferences, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-preferences, too-large,
+        unsupported-media-type, invalid-request, internal, overloaded, storage-unavailable, deadline, storage-full.
         """
         return self._ask(Call("erase_preferences", "DELETE", f"/users/{segment(user_id)}/preferences", Erased), options)
 
@@ -176,8 +176,8 @@ class AsyncUsersCalls(AsyncAsks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal, overloaded,
-        storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal,
+        overloaded, storage-unavailable, deadline.
         """
         return await self._ask(
             Call("list_users", "GET", "/users", UserList, query={"limit": limit, "cursor": cursor}), options
@@ -192,7 +192,7 @@ class AsyncUsersCalls(AsyncAsks):
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
+        Problems: malformed, unauthorized, unknown-user, too-large, unsupported-media-type, invalid-request,
         internal, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return await self._ask(Call("get_user", "GET", f"/users/{segment(user_id)}", UserFound), options)
@@ -202,8 +202,8 @@ class AsyncUsersCalls(AsyncAsks):
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, storage-unavailable, deadline, storage-full.
         """
         return await self._ask(Call("erase_user", "DELETE", f"/users/{segment(user_id)}", Erased), options)
 
@@ -214,8 +214,8 @@ class AsyncUsersCalls(AsyncAsks):
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
+        invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return await self._ask(Call("export_user", "GET", f"/users/{segment(user_id)}/export", UserExport), options)
 
@@ -256,7 +256,7 @@ class AsyncUsersCalls(AsyncAsks):
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, unknown-preferences, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, unknown-user, unknown-preferences, too-large, unsupported-media-type,
         invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return await self._ask(
@@ -299,8 +299,8 @@ class AsyncUsersCalls(AsyncAsks):
 
         user_id: Id of a user.
 
-        Problems: unauthorized, forbidden, unknown-user, unknown-preferences, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-preferences, too-large,
+        unsupported-media-type, invalid-request, internal, overloaded, storage-unavailable, deadline, storage-full.
         """
         return await self._ask(
             Call("erase_preferences", "DELETE", f"/users/{segment(user_id)}/preferences", Erased), options
