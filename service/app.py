@@ -36,7 +36,14 @@ from service.store import Store, open_or_degrade
 from service.store_place import is_provisional, store_url_of
 from service.telemetry.logs import make_log
 from service.telemetry.metrics import Metrics
-from service.telemetry.observing import load_observed, observed_pool, served, stage_observer, tell_reload
+from service.telemetry.observing import (
+    begin_counts,
+    load_observed,
+    observed_pool,
+    served,
+    stage_observer,
+    tell_reload,
+)
 from service.telemetry.tracing import open_tracing
 
 RELOAD_SECONDS = 60.0
@@ -91,7 +98,7 @@ def make_state(
     """The parts of an application, wired."""
     log = log or make_log(settings.log_level, clock=clock)
     metrics = Metrics(version=_version())
-    tracing = open_tracing(settings.traces, version=_version())
+    tracing = open_tracing(settings.traces, version=_version(), count=metrics.observe_spans)
     observe = stage_observer(metrics, tracing)
     pool = partial(observed_pool, metrics, observe)
     store = store or open_or_degrade(store_url_of(settings), clock=clock)
@@ -133,6 +140,7 @@ def make_state(
         observe=observe,
         tracing=tracing,
     )
+    begin_counts(metrics, models)
     metrics.ready.set_function(lambda: state.is_ready)
     if slot.current is not None:
         metrics.expect(served(slot.current))

@@ -21,6 +21,7 @@ from service.http.workers import Workers
 from service.limits import Limits
 from service.settings import Settings
 from service.store import Store
+from service.telemetry.answered import SCOPE, Answered
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import STORE, Observer
 from service.telemetry.tracing import Tracing
@@ -91,9 +92,7 @@ def answering(request: Request, model: str | None = None, user_id: str | None = 
     """The bundle that answers this request, taken once (Models.take); log and metrics are told."""
     state = state_of(request)
     taken = state.models.take(model, user_id)
-    request.scope["prismrec.bundle_id"] = taken.loaded.bundle_id
-    if taken.stood_in:
-        state.metrics.observe_stand_in()
+    _tell(request, [taken])
     return taken
 
 
@@ -118,10 +117,14 @@ def answering_each(
     if missing is not None and not answers:
         raise missing
     wanted = [answer for answer, one in zip(taken, asked, strict=True) if one and isinstance(answer, Answering)]
-    ids = {answer.loaded.bundle_id for answer in wanted or answers}
-    if len(ids) == 1:
-        request.scope["prismrec.bundle_id"] = ids.pop()
-    for answer in wanted:
-        if answer.stood_in:
-            state.metrics.observe_stand_in()
+    _tell(request, wanted or answers)
     return taken
+
+
+def _tell(request: Request, taken: Sequence[Answering]) -> None:
+    """Say who answers; an answer of the default model in place of an arm is counted for each."""
+    each = (Answered(answer.model, answer.loaded.bundle_id, answer.arm) for answer in taken)
+    request.scope[SCOPE] = tuple(dict.fromkeys(each))
+    for answer in taken:
+        if answer.arm is not None and answer.stood_in:
+            state_of(request).metrics.observe_stand_in(answer.arm)

@@ -17,6 +17,8 @@ from service.http.body import ClientGoneError, LateBodyError, read_body
 from service.http.problems import problem_response
 from service.lateness import begun
 from service.state import State
+from service.telemetry.answered import SCOPE as ANSWERED
+from service.telemetry.answered import Answered, fields_of
 from service.telemetry.metrics import UNMATCHED
 
 CLIENT_GONE = 499
@@ -100,15 +102,18 @@ class Edge:
         metrics.observe_request(route=exchange.route, method=exchange.method, status=status, seconds=seconds)
         if code is not None:
             metrics.observe_problem(code)
+        if len(exchange.answered) == 1:
+            metrics.observe_answer(exchange.answered[0], status=status, seconds=seconds)
         event = {
             "request_id": exchange.request_id,
             "method": exchange.method if len(exchange.method) < 10 else "other",
             "route": exchange.route,
+            "operation": exchange.operation,
             "status": status,
             "ms": round(1000 * seconds, 3),
             "key": exchange.scope.get("prismrec.key_id"),
             "problem": code,
-            "bundle_id": exchange.scope.get("prismrec.bundle_id"),
+            **fields_of(exchange.answered),
             "trace_id": exchange.scope.get("prismrec.trace_id"),
         }
         self._state.log.info("request", **{name: value for name, value in event.items() if value is not None})
@@ -134,6 +139,17 @@ class _Exchange:
         """The template of the route that matched; a path nobody has would make a metric series of its own."""
         page = self.scope.get("prismrec.page")
         return str(page or getattr(self.scope.get("route"), "path_format", UNMATCHED))
+
+    @property
+    def operation(self) -> str | None:
+        """The operationId of the route that matched; None for a page and for what nobody has."""
+        return getattr(self.scope.get("route"), "unique_id", None)
+
+    @property
+    def answered(self) -> tuple[Answered, ...]:
+        """Which bundle answered; several where a batch went to several, none where no bundle was asked."""
+        found: tuple[Answered, ...] = self.scope.get(ANSWERED, ())
+        return found
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -32,7 +32,8 @@ async def coldstart(request: Request, asked: ColdStartRequest) -> Response:
     # somebody whom the store does not know is who a cold start is for: they have no history yet, which is no error
     history = await history_of(state, asked.user_id, asked.history or ())
     found = await state.compute.run(_sampled, by, asked, history)
-    state.metrics.observe_list("coldstart", model=by.model, unknown_items=len(found.unknown_items))
+    unknown = len(found.unknown_items)
+    state.metrics.observe_list("coldstart", model=by.model, arm=by.arm, unknown_items=unknown)
     return reply(found)
 
 

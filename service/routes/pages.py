@@ -28,15 +28,17 @@ def pages(app: FastAPI, *, docs: bool) -> Iterator[BaseRoute]:
     for name, content in assets.items():
         suffix = name[name.rfind(".") :]
         if suffix in MEDIA and suffix != ".html":
-            yield _page(f"/web/{name}", content, suffix)
+            yield _page(f"/web/{name}", content, suffix, told="/web/{file}")
     if docs:
         yield _page("/docs", assets["docs.html"], ".html")
         yield _openapi(app)
 
 
-def _page(path: str, content: bytes, suffix: str) -> Route:
+def _page(path: str, content: bytes, suffix: str, *, told: str | None = None) -> Route:
+    """told: what log and metrics call it, where that is not its path."""
+
     async def page(request: Request) -> Response:
-        request.scope["prismrec.page"] = path
+        request.scope["prismrec.page"] = told or path
         return Response(content, media_type=MEDIA[suffix], headers=HEADERS)
 
     return Route(path, page, methods=["GET"])

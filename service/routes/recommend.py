@@ -38,6 +38,7 @@ from service.schemas.recommend import (
 )
 from service.state import State, answering, answering_each, state_of
 from service.store.protocol import Known
+from service.telemetry.answered import SCOPE, only_bundle
 from service.telemetry.observing import tell_score
 
 router = resource("recommend")
@@ -112,7 +113,7 @@ async def recommend_batch(request: Request, asked: BatchRequest) -> Response:
     for entry, result in zip(asked.requests, results, strict=True):
         if result.result is not None:
             _tell(state, entry, result.result)
-    return reply(BatchReply(results=results, bundle_id=request.scope.get("prismrec.bundle_id")))
+    return reply(BatchReply(results=results, bundle_id=only_bundle(request.scope[SCOPE])))
 
 
 async def _recommend(request: Request, asked: RecommendRequest) -> Recommendation:
@@ -125,7 +126,8 @@ async def _recommend(request: Request, asked: RecommendRequest) -> Recommendatio
 
 
 def _tell(state: State, asked: RecommendRequest | Refused, found: Recommendation) -> None:
-    state.metrics.observe_list(found.source, model=found.model, unknown_items=len(found.unknown_items))
+    unknown = len(found.unknown_items)
+    state.metrics.observe_list(found.source, model=found.model, arm=found.arm, unknown_items=unknown)
     tell_score(state.metrics, asked, found)
 
 

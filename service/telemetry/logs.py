@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import orjson
 import structlog
 
+LINES, MINUTE = 5, 60.0
+"""So many lines of a library's source at a level, in so many seconds."""
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -38,14 +42,40 @@ def _dumps(event: MutableMapping[str, Any], **_: Any) -> bytes:
     return orjson.dumps(event, default=str)
 
 
-class Bridge(logging.Handler):
-    """Sends what libraries (uvicorn, asyncio) log through the standard library into the same stream."""
+@dataclass(slots=True)
+class _Minute:
+    """One minute of a source's lines."""
 
-    def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
+    began: float
+    lines: int = 0
+
+
+class Bridge(logging.Handler):
+    """Sends what libraries (uvicorn, asyncio) log through the standard library into the same stream.
+
+    A source that repeats itself (a collector that is gone, a scanner) fills no disk: after LINES lines within a minute
+    the rest of that minute is withheld, and its next line says how many were.
+    clock: seconds from anywhere, never going back.
+    """
+
+    def __init__(
+        self, log: structlog.typing.FilteringBoundLogger, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(logging.INFO)
-        self._log = log
+        self._log, self._clock = log, clock
+        self._minutes: dict[tuple[str, int], _Minute] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        exception = type(record.exc_info[1]).__name__ if record.exc_info and record.exc_info[1] else None
-        extra = {"error": exception} if exception else {}
-        self._log.log(record.levelno, "library", source=record.name, message=record.getMessage(), **extra)
+        """One line, or none."""
+        told: dict[str, Any] = {"source": record.name, "message": record.getMessage()}
+        if record.exc_info and record.exc_info[1]:
+            told["error"] = type(record.exc_info[1]).__name__
+        key, now = (record.name, record.levelno), self._clock()
+        minute = self._minutes.setdefault(key, _Minute(now))
+        if now - minute.began >= MINUTE:
+            if minute.lines > LINES:
+                told["withheld"] = minute.lines - LINES
+            minute = self._minutes[key] = _Minute(now)
+        minute.lines += 1
+        if minute.lines <= LINES:
+            self._log.log(record.levelno, "library", **told)

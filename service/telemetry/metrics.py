@@ -17,6 +17,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from bundle.errors import BundleError
+from service.telemetry.answered import Answered
 from service.telemetry.drift import ScoreRange
 from service.telemetry.stages import STAGES
 
@@ -27,6 +29,11 @@ STAGE_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0
 DEL_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25)
 POSITION_BUCKETS = (-4.0, -3.0, -2.5, *(quarter / 4 for quarter in range(-8, 9)), 2.5, 3.0, 4.0)
 """Fine where lists lie. There is no sum: it might fall, which a counter must not, so medians are read from these."""
+NO_ARM = ""
+"""Of what nobody's split sent anywhere; Prometheus takes an empty label for none."""
+ORDERS = ("explanation", "random")
+REFUSALS = ("full", "late")
+REASONS = tuple(sorted({kind.reason for kind in BundleError.__subclasses__()}))
 KNOWN = 4
 """So many loaded bundles are remembered beside those that are served."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -49,13 +56,34 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+        self._known: dict[str, Served] = {}
+        self._served: dict[str, str] = {}
+        self._of_requests()
+        self._of_answers()
+        self._of_bundles()
+        self._of_work()
+        self._gauge("build_info", "1, with the version of the service.", "version").labels(version).set(1)
+        self.ready = self._gauge("ready", "1 while the service would say that it is ready.")
+
+    def _of_requests(self) -> None:
         self._requests = self._counter("requests", "Requests answered.", "route", "method", "status")
         self._seconds = self._histogram(
             "request_seconds", "Time from the first byte of a request to the end of its reply.", "route"
         )
         self._problems = self._counter("problems", "Problems answered, by code.", "code")
-        self._lists = self._counter("lists", "Lists made, by what made them and of which model.", "source", "model")
-        self._stand_ins = self._counter("split_stand_ins", "Answers of the default model for an arm without a bundle.")
+        self._cut = self._counter("connections_cut", "Connections closed on a client, by why.", "reason")
+        self._spans = self._counter("spans", "Spans of traces that were made, and that a collector took.", "outcome")
+        self.in_flight = self._gauge("requests_in_flight", "Requests being answered.")
+
+    def _of_answers(self) -> None:
+        self._answers = self._counter("answers", "Requests that a model answered.", "model", "arm", "outcome")
+        self._answer_seconds = self._histogram(
+            "answer_seconds", "Time of requests that a model answered, to the end of the reply.", "model", "arm"
+        )
+        self._lists = self._counter("lists", "Lists made, by what made them.", "source", "model", "arm")
+        self._stand_ins = self._counter(
+            "split_stand_ins", "Answers of the default model for an arm without a bundle.", "arm"
+        )
         self._unknown_items = self._counter("unknown_items", "Item ids sent that the model does not know.")
         self._position = self._histogram(
             "list_score_position",
@@ -63,32 +91,29 @@ class Metrics:
             "model",
             buckets=POSITION_BUCKETS,
         )
-        self._explanations = self._counter("explanations", "Explanations given.", "kind")
+        self._explanations = self._counter("explanations", "Explanations given.", "kind", "model")
         self._fidelity = self._histogram(
             "explanation_del_at_k",
             "del@k of explanations that were measured, and of random orders beside them; lower is more faithful.",
             "order",
+            "model",
             buckets=DEL_BUCKETS,
         )
-        self._reloads = self._counter("bundle_reloads", "Bundles taken up while running.")
-        self._reload_failures = self._counter("bundle_reload_failures", "Bundles refused.", "reason")
+
+    def _of_bundles(self) -> None:
+        self._reloads = self._counter("bundle_reloads", "Bundles taken up while running.", "model")
+        self._reload_failures = self._counter("bundle_reload_failures", "Bundles refused.", "model", "reason")
         self._bundle = self._gauge("bundle_info", "1 for each bundle served.", "model", "version", "bundle_id")
-        self._known: dict[str, Served] = {}
-        self._served: dict[str, str] = {}
-        self._gauge("build_info", "1, with the version of the service.", "version").labels(version).set(1)
-        self.ready = self._gauge("ready", "1 while the service would say that it is ready.")
-        self.in_flight = self._gauge("requests_in_flight", "Requests being answered.")
+
+    def _of_work(self) -> None:
         self.workers_busy = self._gauge("workers_busy", "Long work running or queued.", "pool")
         self.workers_queued = self._gauge("workers_queued", "Long work waiting for a worker.", "pool")
         self.workers_room = self._gauge("workers_room", "How much work a pool takes, running and queued.", "pool")
         self._workers_refused = self._counter("workers_refused", "Long work not done, by why.", "pool", "reason")
-        self._cut = self._counter("connections_cut", "Connections closed on a client, by why.", "reason")
         stages = self._histogram(
             "stage_seconds", "One run of a stage of the work on requests.", "stage", buckets=STAGE_BUCKETS
         )
         self._stages = {stage: stages.labels(stage) for stage in STAGES}
-        for order in ("explanation", "random"):
-            self._fidelity.labels(order)
 
     def observe_request(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request. status 499 = the client went away."""
@@ -98,15 +123,22 @@ class Metrics:
     def observe_problem(self, code: str) -> None:
         self._problems.labels(code).inc()
 
-    def observe_list(self, source: str, *, model: str, unknown_items: int = 0) -> None:
-        """Count one list; source is "model", "popularity" or "coldstart", model the name of one that is served."""
-        self._lists.labels(source, model).inc()
+    def observe_list(self, source: str, *, model: str, arm: str | None = None, unknown_items: int = 0) -> None:
+        """Count one list; source is "model", "popularity" or "coldstart", model and arm names of served ones."""
+        self._lists.labels(source, model, arm or NO_ARM).inc()
         if unknown_items:
             self._unknown_items.inc(unknown_items)
 
-    def observe_stand_in(self) -> None:
-        """Count an answer of the default model in place of the arm that the split chose."""
-        self._stand_ins.inc()
+    def observe_answer(self, answered: Answered, *, status: int, seconds: float) -> None:
+        """Count one request that a bundle answered, for the comparison of models and arms."""
+        outcome = "ok" if status < 400 else "refused" if status < 500 else "failed"
+        arm = answered.arm or NO_ARM
+        self._answers.labels(answered.model, arm, outcome).inc()
+        self._answer_seconds.labels(answered.model, arm).observe(seconds)
+
+    def observe_stand_in(self, arm: str) -> None:
+        """Count an answer of the default model in place of this arm of the split."""
+        self._stand_ins.labels(arm).inc()
 
     def observe_score(self, bundle_id: str, probability: float) -> None:
         """Place the first item of a plain list of the model (no condition, steering, candidates or offset)."""
@@ -115,16 +147,18 @@ class Metrics:
         if known and position is not None:
             self._position.labels(known.model).observe(position)
 
-    def observe_explanation(self, *, explained: float | None = None, at_random: float | None = None) -> None:
+    def observe_explanation(
+        self, model: str, *, explained: float | None = None, at_random: float | None = None
+    ) -> None:
         """Count an explanation of an item; its del@k and the random orders' where fidelity was measured."""
-        self._explanations.labels("item").inc()
+        self._explanations.labels("item", model).inc()
         if explained is not None and at_random is not None:
-            self._fidelity.labels("explanation").observe(explained)
-            self._fidelity.labels("random").observe(at_random)
+            self._fidelity.labels("explanation", model).observe(explained)
+            self._fidelity.labels("random", model).observe(at_random)
 
-    def observe_profile(self) -> None:
+    def observe_profile(self, model: str) -> None:
         """Count an explanation of a user, without an item."""
-        self._explanations.labels("profile").inc()
+        self._explanations.labels("profile", model).inc()
 
     def observe_stage(self, stage: str, seconds: float) -> None:
         """One run of one of service.telemetry.stages.STAGES; costs under a microsecond."""
@@ -134,16 +168,20 @@ class Metrics:
         """Count work that a pool did not take ("full") or did not do in time ("late")."""
         self._workers_refused.labels(pool, reason).inc()
 
+    def observe_spans(self, outcome: str, number: int) -> None:
+        """Count spans: "made", or "sent" to a collector that took them."""
+        self._spans.labels(outcome).inc(number)
+
     def observe_cut(self, reason: str) -> None:
         """Count a connection that was closed on its client: a word of http.connection, "body-late" or "waited"."""
         self._cut.labels(reason).inc()
 
-    def observe_reload(self, reason: str | None) -> None:
-        """Count one bundle taken up, or one refused for `reason` (see bundle.errors)."""
+    def observe_reload(self, model: str, reason: str | None) -> None:
+        """Count one bundle taken up, or one refused for `reason` (see bundle.errors). model: "" = not known yet."""
         if reason is None:
-            self._reloads.inc()
+            self._reloads.labels(model).inc()
         else:
-            self._reload_failures.labels(reason).inc()
+            self._reload_failures.labels(model, reason).inc()
 
     def expect(self, found: Served) -> None:
         """This bundle is loaded; `serving` may name it. The oldest that are not served are forgotten."""
@@ -160,10 +198,24 @@ class Metrics:
         if before is not None:
             self._bundle.remove(before.model, before.version, before.bundle_id)
         self._served[found.model] = bundle_id
+        self.watch_model(found.model)
         self._bundle.labels(found.model, found.version, found.bundle_id).set(1)
+
+    def watch_model(self, model: str) -> None:
+        """Begin with a 0 what is counted of a model seldom: Prometheus sees no rise in a series that begins at 1."""
+        for reason in REASONS:
+            self._reload_failures.labels(model, reason)
+        for order in ORDERS:
+            self._fidelity.labels(order, model)
+
+    def watch_arm(self, arm: str) -> None:
+        """The same of an arm of the split."""
+        self._stand_ins.labels(arm)
 
     def watch_pool(self, pool: str, *, threads: int, queue: int, busy: Callable[[], int]) -> None:
         """Say of a pool, whenever asked, how much of its work waits."""
+        for reason in REFUSALS:
+            self._workers_refused.labels(pool, reason)
         self.workers_room.labels(pool).set(threads + queue)
         self.workers_queued.labels(pool).set_function(lambda: max(0, busy() - threads))
 

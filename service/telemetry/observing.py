@@ -7,6 +7,7 @@ from pathlib import Path
 from structlog.typing import FilteringBoundLogger
 
 from service.bundles.loader import load_bundle
+from service.bundles.models import Models
 from service.bundles.slot import ReloadReport
 from service.engine import LoadedBundle
 from service.http.workers import Workers
@@ -66,6 +67,14 @@ def served(loaded: LoadedBundle) -> Served:
     return Served(manifest.name, manifest.version, loaded.bundle_id, score_range(loaded))
 
 
+def begin_counts(metrics: Metrics, models: Models) -> None:
+    """Let the rare counts of every model and arm that is known by name begin with a 0."""
+    for name in models.by_name():
+        metrics.watch_model(name)
+    for arm, _ in () if models.split is None else models.split.shares:
+        metrics.watch_arm(arm)
+
+
 def tell_score(metrics: Metrics, asked: RecommendRequest | Refused, found: Recommendation) -> None:
     """Place the first item of a plain list: what a condition, steering or a choice of items does is no drift."""
     if isinstance(asked, Refused) or asked.offset or asked.candidates is not None or asked.condition is not None:
@@ -77,18 +86,19 @@ def tell_score(metrics: Metrics, asked: RecommendRequest | Refused, found: Recom
 def tell_explanation(metrics: Metrics, told: ItemExplained | ProfileFound) -> None:
     """Count an explanation, and its fidelity where it was asked for."""
     if not isinstance(told, ItemExplained):
-        metrics.observe_profile()
+        metrics.observe_profile(told.model)
         return
     curves = told.fidelity
     if curves is None:
-        metrics.observe_explanation()
+        metrics.observe_explanation(told.model)
     else:
-        metrics.observe_explanation(explained=curves.explanation.del_at_k, at_random=curves.random.del_at_k)
+        explained, at_random = curves.explanation.del_at_k, curves.random.del_at_k
+        metrics.observe_explanation(told.model, explained=explained, at_random=at_random)
 
 
 def tell_reload(log: FilteringBoundLogger, metrics: Metrics, report: ReloadReport) -> None:
     """Log and count one attempt to take up a bundle."""
-    metrics.observe_reload(None if report.outcome == "ok" else report.reason or "bundle")
+    metrics.observe_reload(report.model or "", None if report.outcome == "ok" else report.reason or "bundle")
     if report.outcome == "ok" and report.bundle_id is not None:
         metrics.serving(report.bundle_id)
     event = {name: getattr(report, name) for name in ("model", "version", "bundle_id", "reason", "detail")}

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
 from service.settings import SettingsError
+from service.telemetry.answered import Answered, fields_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -42,6 +44,9 @@ class Exchange(Protocol):
 
     @property
     def route(self) -> str: ...
+
+    @property
+    def answered(self) -> Sequence[Answered]: ...
 
 
 class Tracing:
@@ -89,30 +94,28 @@ class Tracing:
             span.end(self._epoch + ended)
 
     def close(self) -> None:
-        """Send what waits, as far as the collector takes it in time."""
-        self._provider.force_flush(int(1000 * FLUSH_SECONDS))
-        self._provider.shutdown()
+        """Send what waits, as far as the collector takes it within FLUSH_SECONDS; the rest is dropped."""
+        # The SDK's own time limits do not hold for a batch that is under way, so it is left behind in a thread.
+        sending = Thread(target=self._provider.shutdown, name="last-spans", daemon=True)
+        sending.start()
+        sending.join(FLUSH_SECONDS)
 
 
-def open_tracing(endpoint: str | None, *, version: str) -> Tracing | None:
+def open_tracing(
+    endpoint: str | None, *, version: str, count: Callable[[str, int], None] = lambda *_: None
+) -> Tracing | None:
     """Tracing to an OTLP/HTTP collector such as http://collector:4318; None for None.
 
-    Raises SettingsError where the SDK is not installed.
+    count gets "made" or "sent" and a number of spans. Raises SettingsError where the SDK is not installed.
     """
     if endpoint is None:
         return None
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from service.telemetry.sending import make_provider
     except ModuleNotFoundError:
         raise SettingsError(NEEDED, hint="pip install 'prismrec[traces]', or unset PRISMREC_TRACES") from None
     named = {"service.name": os.environ.get("OTEL_SERVICE_NAME", "prismrec"), "service.version": version}
-    provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
-    exporter = OTLPSpanExporter(endpoint=_whole(endpoint), timeout=EXPORT_SECONDS)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    return Tracing(provider)
+    return Tracing(make_provider(_whole(endpoint), named=named, timeout=EXPORT_SECONDS, count=count))
 
 
 def _whole(endpoint: str) -> str:
@@ -131,8 +134,9 @@ def _tell(span: Span, exchange: Exchange) -> None:
         "http.response.status_code": exchange.status,
         "error.type": exchange.scope.get("prismrec.problem"),
         "prismrec.request_id": exchange.request_id,
-        "prismrec.bundle_id": exchange.scope.get("prismrec.bundle_id"),
     }
+    if len(exchange.answered) == 1:  # an attribute has one type, and what a batch of several models did is in the log
+        told |= {f"prismrec.{name}": value for name, value in fields_of(exchange.answered).items()}
     span.set_attributes({name: value for name, value in told.items() if value is not None})
     if exchange.status is not None and exchange.status >= 500:
         span.set_status(StatusCode.ERROR)

@@ -60,8 +60,8 @@ def test_fields_of_the_log_are_those_of_the_page(used: AppClient) -> None:
     assert {"request", "bundle"} <= set(fields)
     for event in ("request", "bundle"):
         assert fields[event] <= told[event] | {"time", "level", "event"}, event
-    # a test of its own has each of these: keys (test_auth), traces (test_tracing), errors (test_app)
-    assert told["request"] - fields["request"] == {"key", "trace_id"}
+    # a test of its own has each of these: keys (test_auth), traces (test_tracing), errors (test_app), arms (test_logs)
+    assert told["request"] - fields["request"] == {"key", "trace_id", "arm", "answered"}
     assert told["bundle"] - fields["bundle"] == set()
 
 

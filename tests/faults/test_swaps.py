@@ -99,7 +99,8 @@ def test_swaps_under_load_fail_nothing_and_every_reply_is_of_the_bundle_it_names
     assert not seen.failed
     assert not seen.mixed
     assert set(seen.by_bundle) == {bundle for bundle, _ in truth}  # the one before, the one after, the steady one
-    assert f"prismrec_bundle_reloads_total {SWAPS + 2}.0" in metrics  # each swap loaded once, each model at the start
+    for model, swaps in ((SWAPPED, SWAPS), (STEADY, 0)):  # each swap loaded once, and once at the start
+        assert f'prismrec_bundle_reloads_total{{model="{model}"}} {swaps + 1}.0' in metrics
     split = Split(parse_split(SPLIT))
     assert seen.arms == {user: {split.arm_of(user)} for user in USERS}
 

@@ -281,7 +281,7 @@ def test_metrics_carry_templates_and_stay_bounded_under_a_scanner(own_client: Ap
     assert 'prismrec_requests_total{method="GET",route="/users/{user_id}",status="404"} 1.0' in text
     assert 'prismrec_requests_total{method="GET",route="unmatched",status="404"} 50.0' in text
     assert 'method="other",route="/items",status="405"} 50.0' in text
-    assert 'prismrec_lists_total{model="demo",source="model"} 1.0' in text
+    assert 'prismrec_lists_total{arm="",model="demo",source="model"} 1.0' in text
     assert 'prismrec_problems_total{code="unknown-user"} 1.0' in text
     assert "some-user-7" not in text and "scan-" not in text
 

@@ -39,7 +39,7 @@ def test_refused_reload_keeps_the_old_bundle_and_stays_ready(own_client: AppClie
     assert ready.json() | {"bundle_id": before} == ready.json()
     assert ready.json()["last_reload"] == "failed"
     assert own_client.post("/recommend", {"history": ["m0"]}).json()["bundle_id"] == before
-    assert 'prismrec_bundle_reload_failures_total{reason="hash"} 1.0' in own_client.get("/metrics").text
+    assert 'prismrec_bundle_reload_failures_total{model="demo",reason="hash"} 1.0' in own_client.get("/metrics").text
 
 
 def test_reload_of_what_is_not_there_is_not_found(own_client: AppClient) -> None:

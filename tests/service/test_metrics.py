@@ -72,7 +72,7 @@ def test_served_bundle_is_named_and_leaves_with_the_next(tmp_path: Path) -> None
         second = client.state.slot.require().bundle_id
         found = [key[1] for key in values_of(client.get("/metrics").text) if key[0] == "prismrec_bundle_info"]
         assert [dict(labels)["bundle_id"] for labels in found] == [second] != [first]
-        assert value(client, "bundle_reloads_total") == 2
+        assert value(client, "bundle_reloads_total", model="demo") == 2
 
 
 def test_metrics_remember_few_bundles_that_are_not_served() -> None:
@@ -85,13 +85,15 @@ def test_metrics_remember_few_bundles_that_are_not_served() -> None:
 
 def test_refused_bundle_is_counted_by_reason() -> None:
     metrics = Metrics()
+    metrics.watch_model("m")
+    assert 'prismrec_bundle_reload_failures_total{model="m",reason="hash"} 0.0' in metrics.render().decode()
     report = ReloadReport("failed", 0.0, "m", "1", reason="hash", detail="x")
 
     class Deaf:
         def warning(self, *_: object, **__: object) -> None: ...
 
     tell_reload(Deaf(), metrics, report)  # type: ignore[arg-type]
-    assert 'prismrec_bundle_reload_failures_total{reason="hash"} 1.0' in metrics.render().decode()
+    assert 'prismrec_bundle_reload_failures_total{model="m",reason="hash"} 1.0' in metrics.render().decode()
 
 
 def test_ready_follows_the_slot_and_the_drain(tmp_path: Path) -> None:
@@ -142,13 +144,13 @@ def test_late_work_is_counted() -> None:
 
 def test_fidelity_is_counted_beside_random_orders() -> None:
     metrics = Metrics()
-    metrics.observe_explanation(explained=0.4, at_random=0.8)
-    metrics.observe_explanation()  # one without a measurement
+    metrics.observe_explanation("m", explained=0.4, at_random=0.8)
+    metrics.observe_explanation("m")  # one without a measurement
     text = metrics.render().decode()
-    assert 'prismrec_explanation_del_at_k_sum{order="explanation"} 0.4' in text
-    assert 'prismrec_explanation_del_at_k_sum{order="random"} 0.8' in text
-    assert 'prismrec_explanation_del_at_k_count{order="random"} 1.0' in text
-    assert 'prismrec_explanations_total{kind="item"} 2.0' in text
+    assert 'prismrec_explanation_del_at_k_sum{model="m",order="explanation"} 0.4' in text
+    assert 'prismrec_explanation_del_at_k_sum{model="m",order="random"} 0.8' in text
+    assert 'prismrec_explanation_del_at_k_count{model="m",order="random"} 1.0' in text
+    assert 'prismrec_explanations_total{kind="item",model="m"} 2.0' in text
 
 
 def test_score_range_holds_its_own_golden_histories(tmp_path: Path) -> None:
@@ -223,17 +225,17 @@ def test_plain_list_is_placed_and_one_that_was_shaped_is_not(observed: AppClient
 def test_explanations_are_counted_with_their_fidelity(observed: AppClient) -> None:
     history = ["m0", "m3", "m6"]
     told = observed.post("/explain", {"history": history, "item_id": "m9"}).json()
-    assert value(observed, "explanation_del_at_k_sum", order="explanation") == pytest.approx(
+    assert value(observed, "explanation_del_at_k_sum", order="explanation", model="demo") == pytest.approx(
         told["fidelity"]["explanation"]["del_at_k"]
     )
-    assert value(observed, "explanation_del_at_k_sum", order="random") == pytest.approx(
+    assert value(observed, "explanation_del_at_k_sum", order="random", model="demo") == pytest.approx(
         told["fidelity"]["random"]["del_at_k"]
     )
     observed.post("/explain", {"history": history, "item_id": "m9", "fidelity": False})
     observed.post("/explain", {"history": history})
-    assert value(observed, "explanation_del_at_k_count", order="explanation") == 1
-    assert value(observed, "explanations_total", kind="item") == 2
-    assert value(observed, "explanations_total", kind="profile") == 1
+    assert value(observed, "explanation_del_at_k_count", order="explanation", model="demo") == 1
+    assert value(observed, "explanations_total", kind="item", model="demo") == 2
+    assert value(observed, "explanations_total", kind="profile", model="demo") == 1
 
 
 def test_bundle_that_comes_back_is_known_however_old_it_is() -> None:

@@ -170,8 +170,8 @@ def test_lists_are_counted_by_the_model_that_made_them(own: AppClient) -> None:
     for model in ("demo", "other", "other"):
         own.post("/recommend", {"history": HISTORY, "model": model})
     text = own.get("/metrics").text
-    assert 'prismrec_lists_total{model="demo",source="model"} 1.0' in text
-    assert 'prismrec_lists_total{model="other",source="model"} 2.0' in text
+    assert 'prismrec_lists_total{arm="",model="demo",source="model"} 1.0' in text
+    assert 'prismrec_lists_total{arm="",model="other",source="model"} 2.0' in text
     assert text.count("prismrec_bundle_info{") == 2
 
 
@@ -185,8 +185,9 @@ def test_arm_without_a_bundle_is_stood_in_for_and_said(tmp_path: Path) -> None:
         assert_problem(client.post("/recommend", {"user_id": user, "model": "other"}), 503, "no-bundle")
         ready = client.get("/health/ready")
         assert (ready.status_code, ready.json()["degraded"]) == (200, ["models"])
-        stood_in = "prismrec_split_stand_ins_total 2.0"  # the list, and the history that was stored
+        stood_in = 'prismrec_split_stand_ins_total{arm="other"} 2.0'  # the list, and the history that was stored
         assert stood_in in client.get("/metrics").text
+        assert 'prismrec_lists_total{arm="other",model="demo",source="model"} 1.0' in client.get("/metrics").text
         client.state.models.place("other").watcher.check()
         assert client.post("/recommend", {"user_id": user}).json()["model"] == "other"
         assert stood_in in client.get("/metrics").text
@@ -295,7 +296,7 @@ def test_reloads_at_once_share_one_load_and_another_version_is_a_conflict(own: A
     load = Gated()
     reports: list[ReloadReport] = []
     watcher = own.state.watcher
-    watcher._load = load
+    watcher._loads._load = load
     watcher._listener = reports.append
 
     async def all_at_once() -> list[httpx.Response]:

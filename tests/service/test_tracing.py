@@ -79,6 +79,7 @@ def test_request_is_a_span_and_its_stages_are_children(traced: AppClient, spans:
         "http.route": "/recommend",
         "http.response.status_code": 200,
         "prismrec.request_id": reply.headers["x-request-id"],
+        "prismrec.model": "demo",
         "prismrec.bundle_id": reply.json()["bundle_id"],
     }
     line = json.loads(traced.log.getvalue().splitlines()[-1])
