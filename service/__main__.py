@@ -6,6 +6,8 @@ import logging
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from types import FrameType
 
 import uvicorn
@@ -38,13 +40,18 @@ def serve(settings: Settings) -> int:
     """Serve until told to stop; returns the exit code. Raises SettingsError before anything is listened on."""
     settings.check_exposure()
     _check_model(settings)
-    listening = _listen(settings.host, settings.port)
+    with ExitStack() as sockets:
+        return _serve(settings, [sockets.enter_context(listening) for listening in _listen_all(settings)])
+
+
+def _serve(settings: Settings, sockets: list[socket.socket]) -> int:
     log = make_log(settings.log_level, clock=time.time)
     _redirect_library_logs(log)
     app = create_app(settings, log=log)
     state: State = app.state.prismrec
-    host, port = listening.getsockname()[:2]
-    log.info("listening", host=host, port=port, keys=settings.has_keys)
+    for listening, only in zip(sockets, ({}, {"only": "/metrics"}), strict=False):
+        host, port = listening.getsockname()[:2]
+        log.info("listening", host=host, port=port, keys=settings.has_keys and not only, **only)
     server = _Server(
         uvicorn.Config(
             app,
@@ -60,8 +67,7 @@ def serve(settings: Settings) -> int:
         )
     )
     server.state = state
-    with listening:
-        server.run(sockets=[listening])
+    server.run(sockets=sockets)
     return 0 if server.started else CANNOT_START
 
 
@@ -89,8 +95,15 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """The listening socket, made before anything is loaded, so that a taken port is said at once."""
+def _listen_all(settings: Settings) -> Iterator[socket.socket]:
+    """The listening sockets, made before anything is loaded, so that a taken port is said at once."""
+    yield _listen(settings.host, settings.port, "PRISMREC_PORT (or --port)", "PRISMREC_HOST")
+    if settings.metrics_port is not None:
+        host = settings.metrics_host or settings.host
+        yield _listen(host, settings.metrics_port, "PRISMREC_METRICS_PORT", "PRISMREC_METRICS_HOST")
+
+
+def _listen(host: str, port: int, set_port: str, set_host: str) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
@@ -100,7 +113,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise SettingsError(
             f"cannot listen on {host} port {port}: {error.strerror or error}",
-            hint="set PRISMREC_PORT (or --port) to a free port, and PRISMREC_HOST to an address of this machine",
+            hint=f"set {set_port} to a free port, and {set_host} to an address of this machine",
         ) from None
     return listening
 

@@ -58,6 +58,9 @@ class Settings(BaseModel):
     poll_seconds  how often the model folder is looked at for a new version, and the files of keys; 0 = only at start
     traces        where OpenTelemetry spans go: an OTLP/HTTP collector, http://host:4318; None = nowhere, at no cost
     docs, metrics whether /docs and /openapi.json, and /metrics, are served
+    metrics_port  a port for /metrics and nothing else, where no key is asked for: who may reach it, may read them;
+                  None = /metrics is served with everything else
+    metrics_host  the address of that port; None = `host`
     grace_seconds how long a stopping process waits for the replies under way; longer than any deadline
     """
 
@@ -83,6 +86,8 @@ class Settings(BaseModel):
     traces: str | None = None
     docs: bool = True
     metrics: bool = True
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    metrics_host: str | None = None
     grace_seconds: Annotated[int, Field(ge=3, le=600)] = 10
 
     @model_validator(mode="before")
@@ -156,6 +161,17 @@ class Settings(BaseModel):
         plain = [key.get_secret_value() for keys in (self.read_keys, self.write_keys, self.admin_keys) for key in keys]
         if len(set(plain)) != len(plain):
             raise ValueError("keys: the same key is set twice; every scope needs keys of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_apart(self) -> Settings:
+        if self.metrics_port is None:
+            if self.metrics_host is not None:
+                raise ValueError("PRISMREC_METRICS_HOST needs PRISMREC_METRICS_PORT")
+        elif not self.metrics:
+            raise ValueError("PRISMREC_METRICS is false, and PRISMREC_METRICS_PORT says where they are")
+        elif self.metrics_port == self.port:
+            raise ValueError("PRISMREC_METRICS_PORT needs another port than PRISMREC_PORT")
         return self
 
     @model_validator(mode="after")

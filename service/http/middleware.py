@@ -12,8 +12,9 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import InternalError, OverloadedError, ServiceError
+from service.errors import InternalError, NotFoundError, OverloadedError, ServiceError
 from service.http.body import ClientGoneError, LateBodyError, read_body
+from service.http.operation import APART
 from service.http.problems import problem_response
 from service.lateness import begun
 from service.state import State
@@ -22,6 +23,7 @@ from service.telemetry.answered import Answered, fields_of
 from service.telemetry.metrics import UNMATCHED
 
 CLIENT_GONE = 499
+METRICS_PATH = "/metrics"
 MAX_FRAMES = 20
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 BATCH_PATHS = frozenset({"/recommend/batch"})
@@ -56,6 +58,7 @@ class Edge:
         limits = self._state.limits
         limit = limits.batch_body_bytes if exchange.scope["path"] in BATCH_PATHS else limits.body_bytes
         try:
+            self._check_port(exchange.scope)
             self._check_wait(exchange)
             body = await read_body(exchange.headers, receive, limit=limit, seconds=limits.body_seconds)
         except ServiceError as error:
@@ -72,6 +75,14 @@ class Edge:
             if exchange.status is not None:
                 raise  # the reply has begun; only closing the connection tells the client
             await self._refuse(exchange, InternalError("the service met an error it did not foresee"), receive)
+
+    def _check_port(self, scope: Scope) -> None:
+        """Raise NotFoundError for anything but metrics on the port of the metrics, and for them on the other one."""
+        port = self._state.settings.metrics_port
+        if port is not None:
+            scope[APART] = scope["server"][1] == port
+            if scope[APART] != (scope["path"] == METRICS_PATH):
+                raise NotFoundError("the service has no such path")
 
     def _check_wait(self, exchange: _Exchange) -> None:
         """Raise OverloadedError for a request that waited too long for the event loop; nobody may wait for ever."""

@@ -16,6 +16,9 @@ from service.http.body import parse_json
 from service.http.problems import plain_pointer
 from service.state import state_of
 
+APART = "prismrec.apart"
+"""In a request's scope: whether it came in on the port of the metrics, which asks for no key."""
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -38,7 +41,7 @@ class Operation(APIRoute):
         parameters = {field.alias: _is_list(field.field_info.annotation) for field in self.dependant.query_params}
 
         async def handle(request: Request) -> Response:
-            if scope_needed is not None:
+            if scope_needed is not None and not request.scope.get(APART):
                 presented = [value for name, value in request.scope["headers"] if name == HEADER.encode()]
                 request.scope["prismrec.key_id"] = state_of(request).keyring.admit(presented, scope_needed)
             if request.scope["query_string"]:

@@ -70,6 +70,8 @@ class Service:
         self.headers: dict[str, str] = {}
         self.good: dict[str, Any] = {}
         self.port = int(self.settings["PRISMREC_PORT"])
+        host = self.settings.get("PRISMREC_METRICS_HOST", "127.0.0.1")
+        self.metrics = f"http://{host}:{self.settings.get('PRISMREC_METRICS_PORT', self.port)}/metrics"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen([sys.executable, "-m", *command], env=self.settings, stderr=log)
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=LONG)
@@ -120,7 +122,7 @@ class Service:
 
     def counted(self, counter: str, **labels: str) -> float:
         """The sum of a counter's series that have these labels."""
-        text = self.http.get("/metrics", headers=self.headers).text
+        text = self.http.get(self.metrics, headers=self.headers).text
         return sum(
             sample.value
             for family in text_string_to_metric_families(text)

@@ -156,7 +156,7 @@ def _refusal(folder: Path, **settings: str) -> tuple[int, str, float]:
     return done.returncode, done.stderr, seconds
 
 
-@pytest.mark.parametrize("kind", ["port", "number", "unknown", "secret"])
+@pytest.mark.parametrize("kind", ["port", "metrics-port", "number", "unknown", "secret"])
 def test_p3_start_that_cannot_be_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     make_bundle(tmp_path / "models")
     with socket.socket() as taken:
@@ -165,6 +165,7 @@ def test_p3_start_that_cannot_be_is_refused_in_one_line(tmp_path: Path, kind: st
         port = str(taken.getsockname()[1])
         tried = {
             "port": ({"PORT": port}, port),
+            "metrics-port": ({"METRICS_PORT": port}, "PRISMREC_METRICS_PORT"),
             "number": ({"POLL_SECONDS": "often"}, "PRISMREC_POLL_SECONDS"),
             "unknown": ({"PROT": "1"}, "PRISMREC_PROT"),
             "secret": ({"READ_KEYS_FILE": str(tmp_path)}, "PRISMREC_READ_KEYS"),  # a folder: root, too, cannot read it

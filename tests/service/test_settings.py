@@ -45,6 +45,20 @@ def test_value_that_does_not_fit_names_the_variable(name: str, value: str) -> No
         load_settings({f"PRISMREC_{name}": value})
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"METRICS_HOST": "127.0.0.1"}, "needs PRISMREC_METRICS_PORT"),
+        ({"METRICS_PORT": "9100", "METRICS": "false"}, "PRISMREC_METRICS is false"),
+        ({"METRICS_PORT": "9100", "PORT": "9100"}, "another port than PRISMREC_PORT"),
+        ({"METRICS_PORT": "0"}, "PRISMREC_METRICS_PORT"),
+    ],
+)
+def test_port_of_the_metrics_that_contradicts_another_setting_is_refused(settings: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load_settings({f"PRISMREC_{name}": value for name, value in settings.items()})
+
+
 @pytest.mark.parametrize("keys", ["short", "change-me-please", f"{KEY}1,{KEY}2,{KEY}3", f"{KEY}é", f"{KEY} x"])
 def test_unusable_keys_are_refused_without_being_repeated(keys: str) -> None:
     with pytest.raises(SettingsError, match="PRISMREC_READ_KEYS") as caught:
