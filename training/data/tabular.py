@@ -61,7 +61,8 @@ def read_interactions(path: Path, bounds: RatingBounds) -> Interactions:
         tally = Tally(path.name)
         return collect_interactions(_text_frames(path, encoding, tally, items=False), bounds, tally)
 
-    return decode_text(path, read)[0]
+    found, encoding = decode_text(path, read)
+    return Interactions(found.table, found.n_read, found.rejects, (*found.notes, *_encoding_notes(path, encoding)))
 
 
 def read_items(path: Path) -> Items:
@@ -75,11 +76,13 @@ def read_items(path: Path) -> Items:
         tally = Tally(path.name)
         return collect_items(_text_frames(path, encoding, tally, items=True), tally)
 
-    items, encoding = decode_text(path, read)
-    if encoding == "utf-8":
-        return items
-    note = f"{path.name} is not UTF-8 and was read as latin-1"
-    return Items(items.table, items.columns, items.n_read, items.rejects, (*items.notes, note))
+    found, encoding = decode_text(path, read)
+    notes = (*found.notes, *_encoding_notes(path, encoding))
+    return Items(found.table, found.columns, found.n_read, found.rejects, notes)
+
+
+def _encoding_notes(path: Path, encoding: str) -> tuple[str, ...]:
+    return () if encoding == "utf-8" else (f"{path.name} is not UTF-8 and was read as latin-1",)
 
 
 def text_frames(path: Path, encoding: str, layout: Layout, tally: Tally) -> Iterator[pl.DataFrame]:
