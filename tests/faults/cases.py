@@ -49,7 +49,7 @@ CASES = (
     Case("B13", "a kill in the middle of a load or swap"),
     Case("B14", "a start without a bundle, or with bad ones only"),
     Case("B15", "a rollback", ("service/core/test_watcher.py::test_watcher_new_version_and_rollback_are_swapped_in",)),
-    Case("R1", "bodies over the limit: declared, chunked, lying, packed"),
+    Case("R1", "bodies over the limit: declared, chunked, lying, packed; and what is no HTTP at all"),
     Case("R2", "slow and excessive senders", (_SLOW,)),
     Case("R3", "bodies that are no JSON or no request", ("service/test_body.py",)),
     Case("R4", "numbers that are not finite, or odd"),
