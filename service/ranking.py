@@ -59,7 +59,7 @@ def ranks_of(item_ix: int, scores: Scores, allowed: Mask) -> NDArray[np.int64]:
     ahead[:, :item_ix] |= scores[:, :item_ix] == target
     ahead &= allowed
     ahead[:, item_ix] = False
-    return np.asarray(1 + ahead.sum(axis=1), dtype=np.int64)
+    return np.asarray(1 + np.count_nonzero(ahead, axis=1), dtype=np.int64)
 
 
 def log_normaliser(logits: FloatArray) -> NDArray[np.float64]:

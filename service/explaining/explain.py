@@ -66,7 +66,7 @@ def explain_item(
     factors = np.argsort(-found.latent[0], kind="stable").tolist()
     steered = told.score - float(_unsteered(loaded, query, mu, scores)[item_ix])
     parts = parts_of(places, item_ix, found.latent[0], told.history, steered=steered)
-    told = _with_extras(loaded, query, told, extras, factors=factors)
+    told = _with_extras(loaded, query, told, extras, factors=factors, mu=mu)
     return dataclasses.replace(told, sentence=Sentences(loaded, query, extras.phrases).of_item(told, parts))
 
 
@@ -171,9 +171,15 @@ def _check_asked(loaded: LoadedBundle, query: Query, item_ix: int, top_factors: 
 
 
 def _with_extras(
-    loaded: LoadedBundle, query: Query, told: ItemExplanation, extras: Extras, *, factors: Sequence[int]
+    loaded: LoadedBundle,
+    query: Query,
+    told: ItemExplanation,
+    extras: Extras,
+    *,
+    factors: Sequence[int],
+    mu: FloatArray,
 ) -> ItemExplanation:
-    """factors: all of them, the most supporting first."""
+    """factors: all of them, the most supporting first; mu: where the history puts somebody."""
     supporting = [h.item_ix for h in sorted(told.history, key=lambda h: (-h.contribution, h.item_ix))]
     if extras.counterfactual:
         counterfactual = find_counterfactual(loaded, query, told.item_ix, supporting)
@@ -181,7 +187,7 @@ def _with_extras(
     if extras.fidelity_k is not None and supporting:
         k, seed = extras.fidelity_k, extras.seed
         fidelity = measure_fidelity(loaded, query, told.item_ix, supporting, k=k, seed=seed)
-        by_factor = measure_factors(loaded, query, told.item_ix, factors, k=k, seed=seed)
+        by_factor = measure_factors(loaded, query, told.item_ix, factors, k=k, seed=seed, mu=mu)
         told = dataclasses.replace(told, fidelity=dataclasses.replace(fidelity, factors=by_factor))
     return told
 

@@ -1,8 +1,8 @@
-"""What becomes of one item when the history changes: its rank and probability under many altered histories."""
+"""What becomes of one item when the history, or somebody's place in the factors, changes: its rank and probability."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 
 from service.engine import LoadedBundle
 from service.query import FloatArray, Query
-from service.ranking import log_normaliser, ranks_of
+from service.ranking import Mask, log_normaliser, ranks_of
 from service.subsets import Keep
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trials:
-    """One entry per altered history [B].
+    """One entry per altered query [B].
 
-    rank         of the item among what the original query may list (its whole history stays masked) and the item
-    probability  softmax over the whole catalogue
+    rank             of the item among what the original query may list (its whole history stays masked) and the item
+    log_probability  of the softmax over the whole catalogue
     """
 
     rank: NDArray[np.int64]
-    probability: NDArray[np.float64]
+    log_probability: NDArray[np.float64]
 
 
 class Target:
@@ -59,20 +59,35 @@ class Target:
         """[b]: the item's rank in each row of scores, among the others; ties by index."""
         return ranks_of(self.item_ix, scores, self.others)
 
-    def log_probabilities(self, scores: FloatArray) -> NDArray[np.float64]:
-        """[b]: log of the item's share of the softmax of each row of scores."""
-        return scores[:, self.item_ix].astype(np.float64) - log_normaliser(scores)
+    def tried(self, keep: Keep) -> Trials:
+        """What becomes of the item under each subset [B, L]: one batched run. Raises NonFiniteScoreError.
+
+        Memory: LIMITS.decode_cells floats at a time.
+        """
+        return _trials(self.item_ix, self.scores(keep), self.others)
 
 
-def run_trials(loaded: LoadedBundle, query: Query, item_ix: int, histories: Sequence[Sequence[int]]) -> Trials:
-    """Score `item_ix` under each history, with the query's condition, shift and masks: one batched run.
+def factors_tried(
+    loaded: LoadedBundle, query: Query, item_ix: int, keep: Keep, *, mu: FloatArray | None = None
+) -> Trials:
+    """What becomes of the item where z is 0 in some factors, the base of contributions; keep [B, n_latent]: elsewhere.
 
-    Cheapest when the histories are subsets of one that is among them (service.subsets).
-    Raises NonFiniteScoreError. Memory: LIMITS.decode_cells floats at a time.
+    The history stays as it is, and so does what a linear term adds for it. Of who steers, the shift goes with its
+    factor, and with it what the linear term gained, as in the contributions. mu: the query's, where it is known.
+    Cost: B rows of the decoder. Raises NonFiniteScoreError.
     """
-    target = Target(loaded, query, item_ix, sorted(set().union(*histories)))
-    ranks, probabilities = [], []
-    for scores in target.scores(target.only(histories)):
-        ranks.append(target.ranks(scores))
-        probabilities.append(np.exp(target.log_probabilities(scores)))
-    return Trials(np.concatenate(ranks), np.concatenate(probabilities))
+    if mu is None:
+        mu = loaded.encode(query.history, query.condition)
+    shift = None if query.shift is None else np.where(keep, query.shift, np.float32(0))
+    points = np.where(keep, mu, np.float32(0))
+    chunks = loaded.scores_many(points, [query.history], query.condition, shift=shift)
+    return _trials(item_ix, chunks, loaded.allowed(query))
+
+
+def _trials(item_ix: int, chunks: Iterable[FloatArray], others: Mask) -> Trials:
+    """Of rows of scores float32 [b, n_items]."""
+    ranks, logs = [], []
+    for scores in chunks:
+        ranks.append(ranks_of(item_ix, scores, others))
+        logs.append(scores[:, item_ix].astype(np.float64) - log_normaliser(scores))
+    return Trials(np.concatenate(ranks), np.concatenate(logs))

@@ -8,7 +8,7 @@ import pytest
 from prismrec.explaining.curves import factor_curves, history_curves
 from prismrec.explaining.orders import LEAVE_ONE_OUT, OURS, SHUFFLED, by_value
 from service.explaining.fidelity import measure_factors, measure_fidelity
-from service.explaining.trials import run_trials
+from tests.service.core.altered import tried
 
 FIGURES = {"del": "del_at_k", "ins": "ins_at_k", "pos": "pos_at_k", "neg": "neg_at_k"}
 
@@ -34,8 +34,8 @@ def test_curves_of_the_explanation_are_the_figures_the_service_returns(loaded, a
 def test_leave_one_out_begins_with_the_item_whose_absence_hurts_most(loaded, asked, curves):
     history = asked.query.history
     alone = [[ix for ix in history if ix != left] for left in history]
-    trials = run_trials(loaded, asked.query, asked.target, [history, *alone])
-    ratios = trials.probability[1:] / trials.probability[0]
+    trials = tried(loaded, asked.query, asked.target, [history, *alone])
+    ratios = np.exp(trials.log_probability[1:] - trials.log_probability[0])
     assert curves[LEAVE_ONE_OUT]["del"][0] == pytest.approx(ratios.min(), rel=1e-5)
     assert curves[LEAVE_ONE_OUT]["del"][0] < ratios.mean()
 

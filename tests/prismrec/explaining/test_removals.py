@@ -10,8 +10,8 @@ import pytest
 
 from prismrec.explaining import removals
 from service.explaining.counterfactual import find_counterfactual
-from service.explaining.trials import run_trials
 from tests.prismrec.explaining.users import removal
+from tests.service.core.altered import tried
 
 
 def measured(loaded, asked):
@@ -50,7 +50,7 @@ def test_wider_search_finds_what_there_is_and_nothing_else(loaded, asked, at_mos
         smallest = 0
         for size in range(at_most, 0, -1):
             kept = [[ix for ix in history if ix not in some] for some in combinations(history, size)]
-            if (run_trials(loaded, query, item.item_ix, kept).rank > query.n).any():
+            if (tried(loaded, query, item.item_ix, kept).rank > query.n).any():
                 smallest = size
         assert removals.widest_search(loaded, query, item.item_ix, at_most=at_most) == smallest
 

@@ -9,8 +9,9 @@ import pytest
 
 from service.engine import LoadedBundle
 from service.errors import InvalidRequestError
+from service.explaining.curves import factor_steps, history_steps
 from service.explaining.explain import Extras, explain_item
-from service.explaining.fidelity import factor_curves, history_curves, measure_factors, measure_fidelity
+from service.explaining.fidelity import measure_factors, measure_fidelity
 from service.limits import LIMITS
 from service.query import Query
 from tests.builders import BuilderModel
@@ -76,14 +77,17 @@ def test_measure_fidelity_depends_on_its_seed_alone(loaded: LoadedBundle) -> Non
     assert runs[0].explanation == runs[2].explanation
 
 
-def test_history_curves_of_several_orders_are_those_of_each(direct: LoadedBundle) -> None:
+def test_history_steps_of_several_orders_are_those_of_each(direct: LoadedBundle) -> None:
     orders = [list(MIXED), list(MIXED[::-1]), sorted(MIXED)]
     query = Query(history=MIXED, n=5)
-    together = history_curves(direct, query, 12, orders, k=6)
-    alone = [history_curves(direct, query, 12, [order], k=6)[0] for order in orders]
-    for one, other in zip(together, alone, strict=True):
-        assert dataclasses.astuple(one) == pytest.approx(dataclasses.astuple(other), rel=1e-5)
-    assert together[0] != together[1]
+    together = history_steps(direct, query, 12, orders, k=6)
+    for place, order in enumerate(orders):
+        alone = history_steps(direct, query, 12, [order], k=6)
+        assert together.without_first[place] == pytest.approx(alone.without_first[0], abs=1e-5)
+        assert together.only_first[place] == pytest.approx(alone.only_first[0], abs=1e-5)
+        assert np.array_equal(together.listed_without_first[place], alone.listed_without_first[0])
+        assert np.array_equal(together.listed_without_last[place], alone.listed_without_last[0])
+    assert not np.allclose(together.only_first[0], together.only_first[1], atol=1e-2)
 
 
 @pytest.mark.parametrize("shift", [None, SHIFT])
@@ -119,17 +123,15 @@ def test_measure_factors_explanation_beats_its_reverse(loaded: LoadedBundle) -> 
     assert good.random == bad.random
 
 
-def test_factor_curves_with_every_factor_back_are_those_of_the_whole(loaded: LoadedBundle) -> None:
+def test_factor_steps_end_at_the_whole_and_at_nothing(loaded: LoadedBundle) -> None:
     """The last of the insertions is the score itself, and the last of the deletions is z = 0."""
     query, k = Query(history=MIXED, n=5), loaded.n_latent
     order = supporting_factors(loaded, query, 12)
-    all_steps, fewer = (factor_curves(loaded, query, 12, [order], k=j)[0] for j in (k, k - 1))
-    assert all_steps.ins_at_k * k - fewer.ins_at_k * (k - 1) == pytest.approx(1.0, rel=1e-5)
+    steps = factor_steps(loaded, query, 12, [order], k=k)
+    assert np.exp(steps.only_first[0, -1]) == pytest.approx(1.0, rel=1e-5)
     told = explain_item(loaded, query, 12)
     base = loaded.scores(np.zeros(k, dtype=np.float32), MIXED, shift=None).astype(np.float64)
-    assert all_steps.del_at_k * k - fewer.del_at_k * (k - 1) == pytest.approx(
-        softmax(base, 12) / told.probability, rel=1e-4
-    )
+    assert np.exp(steps.without_first[0, -1]) == pytest.approx(softmax(base, 12) / told.probability, rel=1e-4)
 
 
 def test_measure_fidelity_short_history_cuts_k(loaded: LoadedBundle) -> None:
@@ -154,8 +156,8 @@ def test_measure_factors_of_an_order_that_is_not_of_all_is_refused(loaded: Loade
 def test_curves_of_a_vanishing_probability_stay_finite(direct: LoadedBundle) -> None:
     """A condition's gain of 30 puts all others e^-30 down; ratios of such probabilities are taken in logarithms."""
     query = Query(history=MIXED, condition=direct.condition(["Comedy"]), n=5)
-    found = history_curves(direct, query, 2, [list(MIXED)], k=5)[0]
-    assert np.isfinite(dataclasses.astuple(found)).all()
+    found = measure_fidelity(direct, query, 2, list(MIXED), k=5)
+    assert np.isfinite(dataclasses.astuple(found.explanation)).all()
 
 
 def test_explain_item_returns_fidelity_of_both_views_only_when_asked(loaded: LoadedBundle) -> None:

@@ -18,11 +18,11 @@ from service.explaining.counterfactual import find_counterfactual
 from service.explaining.explain import Extras, explain_item, explain_list
 from service.explaining.fidelity import measure_fidelity
 from service.explaining.profile import profile
-from service.explaining.trials import run_trials
 from service.graphs import GraphRunner
 from service.limits import LIMITS
 from service.query import Query, Ranking
 from tests.builders import BuilderModel
+from tests.service.core.altered import tried as trials_of
 from tests.service.core.cold import started
 
 HISTORY = (4, 7, 13, 20, 31)
@@ -120,7 +120,7 @@ def test_the_steering_graph_runs_only_for_who_steers(steered: LoadedBundle) -> N
     assert counting.rows == []
     bundle.recommend_batch([still, moving, still])
     assert counting.rows == [1]
-    run_trials(bundle, moving, 21, [(4, 7), (13,), (20, 31)])
+    trials_of(bundle, moving, 21, [(4, 7), (13,), (20, 31)])
     assert counting.rows == [1, 1], "one shift for all altered histories is asked of the graph once"
 
 
@@ -161,10 +161,10 @@ def test_trials_of_who_steers_are_those_of_the_whole_model(steered, direct, stee
     """Counterfactual and fidelity are made of these; without the term they would be others."""
     tried = [HISTORY, (4, 7), (20,)]
     query = Query(history=HISTORY, shift=MIXED, n=5)
-    found = run_trials(steered, query, 21, tried)
+    found = np.exp(trials_of(steered, query, 21, tried).log_probability)
     truth = np.array([steered_twin.scores(history, shift=MIXED.astype(float)) for history in tried])
-    assert np.allclose(found.probability, chances(truth)[:, 21], rtol=1e-4)
-    assert not np.allclose(run_trials(direct, query, 21, tried).probability, found.probability, rtol=1e-2)
+    assert np.allclose(found, chances(truth)[:, 21], rtol=1e-4)
+    assert not np.allclose(np.exp(trials_of(direct, query, 21, tried).log_probability), found, rtol=1e-2)
 
 
 def test_counterfactual_and_fidelity_of_who_steers_hold_on_the_whole_model(steered, steered_twin) -> None:

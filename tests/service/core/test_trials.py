@@ -9,11 +9,12 @@ import pytest
 
 from service import subsets
 from service.engine import LoadedBundle
-from service.explaining.trials import Target, run_trials
+from service.explaining.trials import Target
 from service.graphs import LITTLE, GraphRunner, _chunks
 from service.limits import LIMITS
 from service.query import Query
 from service.ranking import log_normaliser, ranks_of
+from tests.service.core.altered import tried as tried_of
 
 HISTORY = (4, 7, 13, 20, 31, 33, 40, 1, 2, 16, 25, 44)
 ITEM = 21
@@ -38,25 +39,25 @@ def live(loaded: LoadedBundle, query: Query, tried=TRIED) -> np.ndarray:
 
 
 def agrees(loaded: LoadedBundle, query: Query) -> bool:
-    found, truth = run_trials(loaded, query, ITEM, TRIED), live(loaded, query)
+    found, truth = tried_of(loaded, query, ITEM, TRIED), live(loaded, query)
     logs = truth[:, ITEM].astype(np.float64) - log_normaliser(truth)
     allowed = loaded.allowed(query)
     allowed[ITEM] = False
     same_ranks = np.array_equal(found.rank, ranks_of(ITEM, truth, allowed))
-    return same_ranks and np.allclose(np.log(found.probability), logs, rtol=0, atol=2e-5)
+    return same_ranks and np.allclose(found.log_probability, logs, rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize("kind", ["loaded", "direct", "steered"])
 @pytest.mark.parametrize("asked", [None, "any", "all"])
 @pytest.mark.parametrize("shift", [None, SHIFT])
-def test_run_trials_are_the_live_models_scores(request, kind, asked, shift) -> None:
+def test_trials_are_the_live_models_scores(request, kind, asked, shift) -> None:
     loaded = request.getfixturevalue(kind)
     condition = None if asked is None else loaded.condition(["Comedy", "Drama"], match=asked)
     assert agrees(loaded, Query(history=HISTORY, condition=condition, shift=shift))
 
 
 @pytest.mark.parametrize("lost", ["rows of no history", "parts"])
-def test_run_trials_with_a_linear_row_left_out_would_be_noticed(direct, monkeypatch, lost) -> None:
+def test_trials_with_a_linear_row_left_out_would_be_noticed(direct, monkeypatch, lost) -> None:
     """The control: what a subset's row is put together from is not left out."""
     ask = subsets._Parts._ask
 
@@ -82,7 +83,7 @@ def test_a_conditions_gain_is_added_once_and_not_for_each_item(direct: LoadedBun
 
 
 @pytest.mark.parametrize("cells", [60, 1200])
-def test_run_trials_of_little_room_are_the_same(direct, monkeypatch, cells) -> None:
+def test_trials_of_little_room_are_the_same(direct, monkeypatch, cells) -> None:
     small = dataclasses.replace(LIMITS, decode_cells=cells, encode_cells=20)
     monkeypatch.setattr("service.graphs.LIMITS", small)
     monkeypatch.setattr("service.subsets.LIMITS", small)
@@ -110,11 +111,11 @@ def test_the_linear_graph_gathers_the_history_once_and_each_altered_item_once(di
     assert counting.gathered == len(HISTORY) + 5, "parts known already are not asked for again"
 
 
-def test_run_trials_of_histories_that_overlap_in_nothing_are_the_same(steered: LoadedBundle) -> None:
+def test_trials_of_histories_that_overlap_in_nothing_are_the_same(steered: LoadedBundle) -> None:
     query, tried = Query(history=HISTORY, shift=SHIFT), [(4, 7), (13,), (20, 31), ()]
     truth = live(steered, query, tried)
     logs = truth[:, ITEM].astype(np.float64) - log_normaliser(truth)
-    assert np.allclose(np.log(run_trials(steered, query, ITEM, tried).probability), logs, atol=2e-5)
+    assert np.allclose(tried_of(steered, query, ITEM, tried).log_probability, logs, atol=2e-5)
 
 
 def test_target_refuses_an_item_outside_its_history(loaded: LoadedBundle) -> None:
