@@ -25,6 +25,7 @@ from service.errors import ServiceError
 from service.http.auth import Keyring
 from service.http.keyfiles import KeyFiles
 from service.http.middleware import Edge
+from service.http.origins import Origins
 from service.http.problems import on_http_exception, on_service_error, on_validation_error
 from service.http.titles import Titles
 from service.limits import LIMITS
@@ -84,6 +85,8 @@ def create_app(
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_middleware(Edge, state=state)
+    if settings.origins:
+        app.add_middleware(Origins, origins=settings.origins)
     return app
 
 

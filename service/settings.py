@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +29,9 @@ SAMPLE_KEYS = frozenset({"change-me-please", "change-me-change-me", "your-secret
 Keys = tuple[SecretStr, ...]
 MAX_SERVED = 16
 """Models side by side; each is a bundle in memory and a label of the metrics."""
+
+MAX_ORIGINS = 32
+_ORIGIN = re.compile(r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 
 SCOPES_WITH_KEYS = ("read_keys", "write_keys", "admin_keys")
 
@@ -54,6 +58,8 @@ class Settings(BaseModel):
     *_keys        comma-separated API keys, at most two a scope (the second one is for rotation); a write key may
                   also read, an admin key may do everything
     *_keys_file   files that hold them instead, one a line (http.keyfiles); a changed one is taken up while serving
+    origins       comma-separated origins of pages elsewhere whose scripts may ask, https://shop.example (http.origins);
+                  () = none. Never "*": without keys any page that a user opens could then read and erase
     open          true = serve a host that is not loopback without keys; something else must guard the port
     poll_seconds  how often the model folder is looked at for a new version, and the files of keys; 0 = only at start
     traces        where OpenTelemetry spans go: an OTLP/HTTP collector, http://host:4318; None = nowhere, at no cost
@@ -80,6 +86,7 @@ class Settings(BaseModel):
     read_keys_file: Path | None = None
     write_keys_file: Path | None = None
     admin_keys_file: Path | None = None
+    origins: tuple[str, ...] = ()
     open: bool = False
     poll_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -129,6 +136,16 @@ class Settings(BaseModel):
     def _parse_split(cls, value: Any) -> Any:
         return parse_split(value) if isinstance(value, str) else value
 
+    @field_validator("origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(_ORIGIN.fullmatch, origins)) or len(origins) > MAX_ORIGINS:
+            raise ValueError(
+                f"expected at most {MAX_ORIGINS} origins as browsers send them, separated by commas:"
+                " https://shop.example or http://localhost:3000, in small letters, without a path"
+            )
+        return origins
+
     @field_validator("traces")
     @classmethod
     def _check_collector(cls, url: str | None) -> str | None:
@@ -137,9 +154,9 @@ class Settings(BaseModel):
             raise ValueError("expected the address of an OTLP/HTTP collector, such as http://collector:4318")
         return url
 
-    @field_validator(*SCOPES_WITH_KEYS, mode="before")
+    @field_validator(*SCOPES_WITH_KEYS, "origins", mode="before")
     @classmethod
-    def _split_keys(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         """A comma-separated list, as it stands in an environment variable."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 

@@ -5,6 +5,7 @@ The table of limits and the tests cannot drift apart: a limit that is in neither
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -146,6 +147,21 @@ def test_limit_without_a_test_is_found_out() -> None:
         something_new: int = 1
 
     assert untested(More) == {"something_new"}
+
+
+def test_page_has_every_limit_that_can_be_met_and_its_value() -> None:
+    assert told() == {name: getattr(LIMITS, name) for name in (*BOUNDS, *ELSEWHERE)}
+
+
+def told() -> dict[str, float]:
+    """The first two columns of the table in docs/operations.md; a row may have several limits."""
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    section = page[page.index("\n## Limits\n") :].split("\n## ")[1]
+    found: dict[str, float] = {}
+    for row in re.findall(r"^\| (`.+?) \| ([0-9., ]+) \|", section, re.MULTILINE):
+        names, values = re.findall(r"`(\w+)`", row[0]), row[1].split(", ")
+        found |= {name: float(value) for name, value in zip(names, values, strict=True)}
+    return found
 
 
 def untested(limits: type[Limits]) -> set[str]:
