@@ -103,6 +103,7 @@ def figures_of(rounds: list[Round]) -> dict[str, Any]:
         "operations": len(ACCESS),
         "seen": dict(sorted(seen.items())),
         "unseen": sorted(declared - set(seen)),
+        "undeclared": sorted(set(seen) - declared),
     }
 
 
@@ -124,16 +125,18 @@ def page_of(figures: dict[str, Any]) -> str:
     statuses: Counter[str] = Counter()
     for reply, count in figures["seen"].items():
         statuses[reply.split(" ", 1)[1]] += count
-    told = ", ".join(f"{reply} {count}" for reply, count in sorted(statuses.items()))
+    told = ", ".join(f"{reply} {count:,}" for reply, count in sorted(statuses.items()))
     ended = ", ".join(f"{phase} {count}" for phase, count in sorted(phases.items()))
-    n_seen, n_declared = len(figures["seen"]), len(figures["seen"]) + len(figures["unseen"])
+    n_seen, undeclared = len(figures["seen"]) - len(figures["undeclared"]), figures["undeclared"]
     return f"""# The service against its own document, whatever is sent
 
 Written by `make fuzz` together with `fuzz.json`, which has every seed. schemathesis with all its checks and those of
 `tests/service/fuzz_checks.py`, on real processes, keys on; {figures["operations"]} operations, {figures["examples"]}
-examples of each in a round, in four phases ({ended}). {figures["seconds"] / 60:.0f} minutes.
+examples of each in a round, in four phases; of all rounds these ended as follows: {ended}.
+{figures["seconds"] / 60:.0f} minutes, {sum((one["cases"] or {}).get("generated", 0) for one in rounds):,} cases.
 {machine["cores"]} cores, {machine["system"]}, Python {machine["python"]}; load average {load[0]:.1f} before and
-{load[1]:.1f} after. `make fuzz SEED=n` repeats a round.
+{load[1]:.1f} after, as other programs shared the cores. `make fuzz SEED=n` repeats a round; every fifth seed is of the
+same service.
 
 | the service | rounds | cases | failures | seeds |
 |---|---|---|---|---|
@@ -141,8 +144,8 @@ examples of each in a round, in four phases ({ended}). {figures["seconds"] / 60:
 
 What was answered (status, code, how often): {told}.
 
-Of {n_declared} declared replies (operation, status, code) {n_seen} were seen here, and none that is not declared.
-`tests/service/test_declared_replies.py` brings about every single one.
+Of {n_seen + len(figures["unseen"])} declared replies (operation, status, code) {n_seen} were seen here; not declared were
+{", ".join(undeclared) or "none"}. `tests/service/test_declared_replies.py` brings about every single one that is declared.
 """
 
 
