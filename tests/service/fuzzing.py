@@ -127,7 +127,8 @@ def page_of(figures: dict[str, Any]) -> str:
         statuses[reply.split(" ", 1)[1]] += count
     told = ", ".join(f"{reply} {count:,}" for reply, count in sorted(statuses.items()))
     ended = ", ".join(f"{phase} {count}" for phase, count in sorted(phases.items()))
-    n_seen, undeclared = len(figures["seen"]) - len(figures["undeclared"]), figures["undeclared"]
+    n_seen = len(figures["seen"]) - len(figures["undeclared"])
+    n_declared, strange = n_seen + len(figures["unseen"]), ", ".join(figures["undeclared"]) or "none"
     return f"""# The service against its own document, whatever is sent
 
 Written by `make fuzz` together with `fuzz.json`, which has every seed. schemathesis with all its checks and those of
@@ -144,8 +145,8 @@ same service.
 
 What was answered (status, code, how often): {told}.
 
-Of {n_seen + len(figures["unseen"])} declared replies (operation, status, code) {n_seen} were seen here; not declared were
-{", ".join(undeclared) or "none"}. `tests/service/test_declared_replies.py` brings about every single one that is declared.
+Of {n_declared} declared replies (operation, status, code) {n_seen} were seen here; seen and not declared: {strange}.
+`tests/service/test_declared_replies.py` brings about every single one that is declared.
 """
 
 
