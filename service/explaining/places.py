@@ -27,22 +27,19 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Places:
-    """Every factor with one user in it, each worked out when it is first asked for: a list names few of them."""
+    """Every factor with one user in it."""
 
     def __init__(self, loaded: LoadedBundle, z: FloatArray, shift: FloatArray | None) -> None:
         """z float32 [n_latent], the shift (None: none) in it."""
-        self._readings = readings_of(loaded)
+        self._readings = known = readings_of(loaded)
         self._z = z.astype(np.float64)
-        self._shift = np.zeros_like(z) if shift is None else shift
-        self._found: dict[int, Place] = {}
+        self._negative = (self._z < known.medians).tolist()
+        shifted = (np.zeros_like(z) if shift is None else shift) / known.sds
+        self._numbers = list(zip(self._z.tolist(), known.percentiles(self._z).tolist(), shifted.tolist(), strict=True))
 
     def __getitem__(self, factor: int) -> Place:
-        if factor not in self._found:
-            known, z = self._readings.known[factor], float(self._z[factor])
-            half, percentile = known.factor.half_of(z), known.factor.percentile(z)
-            shifted = float(self._shift[factor]) / known.sd
-            self._found[factor] = Place(known.factor.factor, half, z, percentile, shifted, known.read(half))
-        return self._found[factor]
+        half: Half = "negative" if self._negative[factor] else "positive"
+        return Place(factor, half, *self._numbers[factor], self._readings.read(factor, half))
 
     def shares(self, item_ix: int, contributions: FloatArray, factors: Sequence[int]) -> tuple[FactorContribution, ...]:
         """What these factors add to an item's score, in their order; contributions [n_latent] of all of them."""

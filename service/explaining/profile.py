@@ -39,13 +39,13 @@ def profile(loaded: LoadedBundle, query: Query, *, phrases: Phrases = ENGLISH) -
         )
     z = loaded.point(query)
     tried = _newest(query.history)
-    pulls = _leave_one_out(loaded, query, tried)
     readings = readings_of(loaded)
+    pulls = _leave_one_out(loaded, query, tried) / readings.sds
     has = [readings.has(ix) for ix in tried]
     places = Places(loaded, z, query.shift)
     rows = [
-        _row(places[i], tried, pulls[:, i] / known.sd, [one[places[i].read.value] for one in has])
-        for i, known in enumerate(readings.known)
+        _row(place, tried, pulls[:, place.factor], [one[place.read.value] for one in has])
+        for place in (places[i] for i in range(loaded.n_latent))
     ]
     named = sorted((r for r in rows if r.status != "undecoded"), key=lambda r: (-abs(r.percentile - 50.0), r.factor))
     found = Profile(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from bundle.catalogue import Catalogue
 from bundle.factors import N_QUANTILES, Factor, Half, Reading
@@ -19,27 +20,30 @@ class Read(msgspec.Struct, frozen=True):
     value: int
 
 
-class Known(msgspec.Struct, frozen=True):
-    """One factor with the readings of its halves; sd: its unit."""
-
-    factor: Factor
-    sd: float
-    negative: Read
-    positive: Read
-
-    def read(self, half: Half) -> Read:
-        return self.positive if half == "positive" else self.negative
-
-
 class Readings:
-    """The factors of one bundle: `known` in their order, and the medians float64 [n_latent] of the training users."""
+    """The factors of one bundle in columns: n_latent readings of each half, and where the training users lie.
 
-    def __init__(self, catalogue: Catalogue, factors: Iterable[Factor]) -> None:
+    medians, sds float64 [n_latent]: where the halves meet, and the unit
+    """
+
+    def __init__(self, catalogue: Catalogue, factors: Sequence[Factor]) -> None:
         self._catalogue = catalogue
         self._places: dict[tuple[str, str], int] = {}
         self._values: list[tuple[tuple[tuple[int, ...], ...], int]] = []
-        self.known = tuple(Known(f, sd_of(f), self._read(f.negative), self._read(f.positive)) for f in factors)
-        self.medians = np.array([median_of(known.factor) for known in self.known], dtype=np.float64)
+        self._negative = [self._read(factor.negative) for factor in factors]
+        self._positive = [self._read(factor.positive) for factor in factors]
+        self._quantiles = np.array([factor.quantiles for factor in factors], dtype=np.float64)
+        self.medians = np.array([median_of(factor) for factor in factors])
+        self.sds = np.array([sd_of(factor) for factor in factors])
+
+    def read(self, factor: int, half: Half) -> Read:
+        return self._positive[factor] if half == "positive" else self._negative[factor]
+
+    def percentiles(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Factor.percentile of each factor's z [n_latent]: a quarter of the time of two hundred searches in tuples."""
+        low = np.count_nonzero(self._quantiles < z[:, None], axis=1)
+        high = np.count_nonzero(self._quantiles <= z[:, None], axis=1)
+        return np.asarray(100.0 * (low + high) / (2 * N_QUANTILES))
 
     def has(self, item_ix: int) -> list[bool | None]:
         """Read.value -> whether the item has it; None where there is no value, or the catalogue does not know."""

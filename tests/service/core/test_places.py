@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from bundle.factors import Factor
 from service.engine import LoadedBundle
 from service.explaining.explain import explain_item, explain_list
 from service.explaining.places import Places, leans_of
@@ -39,9 +40,13 @@ def test_leans_of_counts_from_the_median_and_stays_within_the_contribution(contr
 def far(loaded: LoadedBundle, by: float) -> LoadedBundle:
     """The bundle with a map in which every user's factor 0 lies further out: its halves meet at `by`, not near 0."""
     first, *others = loaded.factors.factors
-    moved = msgspec.structs.replace(first, quantiles=tuple(q + by for q in first.quantiles))
-    factors = msgspec.structs.replace(loaded.factors, factors=(moved, *others))
-    return LoadedBundle(dataclasses.replace(loaded.bundle, factors=factors), loaded._graphs)
+    return mapped(loaded, (msgspec.structs.replace(first, quantiles=tuple(q + by for q in first.quantiles)), *others))
+
+
+def mapped(loaded: LoadedBundle, factors: tuple[Factor, ...]) -> LoadedBundle:
+    """The bundle with these factors in its map."""
+    changed = msgspec.structs.replace(loaded.factors, factors=factors)
+    return LoadedBundle(dataclasses.replace(loaded.bundle, factors=changed), loaded._graphs)
 
 
 def rising(bundle: LoadedBundle, *, by_contribution: bool) -> tuple[int, int]:
@@ -104,3 +109,22 @@ def test_what_steering_adds_is_the_score_less_that_without_it(steered: LoadedBun
     explain_list(steered, moved, answer)
     expected = [item.score - explain_item(steered, plain, item.item_ix).score for item in answer.items]
     assert seen[: len(expected)] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_places_say_of_each_factor_what_its_map_says(loaded: LoadedBundle, seed: int) -> None:
+    """Half and percentile, also on the quantiles themselves: ties count half."""
+    rng, moved = np.random.default_rng(seed), np.array([0.5, 0.0, 0.0, -1.0], dtype=np.float32)
+    exact = tuple(
+        msgspec.structs.replace(f, quantiles=tuple(np.array(f.quantiles, dtype=np.float32).tolist()))
+        for f in loaded.factors.factors
+    )
+    bundle = mapped(loaded, exact)
+    z = np.array([rng.choice([*f.quantiles, -100.0, 100.0]) for f in exact], dtype=np.float32)
+    places = Places(bundle, z, moved)
+    for i, factor in enumerate(exact):
+        place, there = places[i], float(z[i])
+        assert (place.factor, place.z, place.half) == (i, there, factor.half_of(there))
+        assert place.percentile == factor.percentile(there)
+        assert place.read.reading == factor.reading(place.half)
+        assert place.shifted == float(moved[i]) / (factor.sd or 1.0)
