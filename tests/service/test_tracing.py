@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +16,6 @@ from service.settings import SettingsError, load_settings
 from service.telemetry.tracing import Tracing, open_tracing
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient, give_history, open_client
-from tests.service.test_process import _serving
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="NOT TESTED: traces, the extra `traces` is not installed")
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -157,63 +151,9 @@ def test_setting_that_is_no_collector_is_refused(url: str) -> None:
         load_settings({"PRISMREC_TRACES": url})
 
 
-class Receiver(ThreadingHTTPServer):
-    """An OTLP/HTTP collector of the test's own; keeps what it is sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.paths: list[str] = []
-        self.spans: list[Any] = []
-
-    def take(self, path: str, content: bytes) -> None:
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-        self.paths.append(path)
-        for resource in ExportTraceServiceRequest.FromString(content).resource_spans:
-            self.spans += [span for scope in resource.scope_spans for span in scope.spans]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        content = self.rfile.read(int(self.headers["content-length"]))
-        if self.headers.get("content-encoding") == "gzip":
-            content = gzip.decompress(content)
-        self.server.take(self.path, content)  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.mark.e2e
-def test_process_sends_its_spans_to_a_collector_before_it_ends(tmp_path: Path, receiver: Receiver) -> None:
-    make_bundle(tmp_path / "models")
-    with _serving(tmp_path, TRACES=f"http://127.0.0.1:{receiver.server_port}") as (process, client):
-        assert client.post("/recommend", json={"history": ["m0"]}).status_code == 200
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) in {0, -signal.SIGTERM}
-    assert set(receiver.paths) == {"/v1/traces"}
-    assert {"POST /recommend", "encode", "decode"} <= {span.name for span in receiver.spans}
-
-
-@pytest.mark.e2e
-def test_process_whose_collector_is_gone_answers_and_ends_in_time(tmp_path: Path) -> None:
-    make_bundle(tmp_path / "models")
-    with _serving(tmp_path, TRACES="http://127.0.0.1:9") as (process, client):
-        for _ in range(20):
-            assert client.post("/recommend", json={"history": ["m0"]}).status_code == 200
-        began = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) in {0, -signal.SIGTERM}
-        assert time.monotonic() - began < 6
+def test_request_without_traces_asks_nothing_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("request", "stage"):
+        monkeypatch.setattr(Tracing, name, lambda *_: pytest.fail("traces were asked for"))
+    with open_client(tmp_path) as client:
+        assert client.post("/recommend", {"history": ["m0"], "explain": True}).status_code == 200
+        assert "trace_id" not in json.loads(client.log.getvalue().splitlines()[-1])
