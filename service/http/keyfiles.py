@@ -13,13 +13,15 @@ from service.settings import Settings, SettingsError
 class KeyFiles:
     """Looks at the files of PRISMREC_*_KEYS_FILE every `poll_seconds` and gives the keyring what they hold.
 
-    Contents are compared, not times: a secret is replaced by moving a link, and costs nothing to read. Files that
+    Contents are compared, not times: a secret is replaced by moving a link, and costs nothing to read. What two looks
+    in a row find is taken up: a file that is being written may hold half a key, which looks like one. Files that
     cannot be used, or a moment between two of them in which one key has two scopes, leave all keys as they were; that
     is said once per cause. So nobody is locked out by a half-written file, and a key is revoked only by a good one.
     """
 
     def __init__(self, settings: Settings, keyring: Keyring, log: FilteringBoundLogger) -> None:
         self._settings, self._keyring, self._log = settings, keyring, log
+        self._seen = settings
         self._said = ""
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -46,7 +48,8 @@ class KeyFiles:
             self._said = error.detail
             return False
         self._said = ""
-        if found == self._settings:
+        before, self._seen = self._seen, found
+        if found == self._settings or found != before:
             return False
         self._settings = found
         self._keyring.take(found)

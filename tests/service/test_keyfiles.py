@@ -42,6 +42,7 @@ class Watched:
         """Which of the old and the new key holds once the file says this."""
         self.path.write_text(content, "ascii")
         self.files.check()
+        self.files.check()
         return holds(self.keyring, OLD), holds(self.keyring, NEW)
 
 
@@ -65,6 +66,22 @@ def test_rotation_goes_from_the_old_key_over_both_to_the_new_one(watched: Watche
     assert watched.after(f"{OLD}\n{NEW}\n") == (True, True)
     assert watched.after(NEW) == (False, True)
     assert watched.text.getvalue().count(b'"outcome":"ok"') == 2
+
+
+def test_key_that_is_being_written_is_not_taken_up_before_it_is_whole(watched: Watched) -> None:
+    for part in ("", NEW[:-2], f"{NEW}\n{OTHER[:-1]}"):
+        watched.path.write_text(part, "ascii")
+        assert not watched.files.check()
+        assert holds(watched.keyring, OLD) and not holds(watched.keyring, NEW[:-2])
+    assert watched.after(f"{NEW}\n{OTHER}") == (False, True)
+    assert holds(watched.keyring, OTHER)
+
+
+def test_key_that_comes_and_goes_between_two_looks_changes_nothing(watched: Watched) -> None:
+    watched.path.write_text(NEW, "ascii")
+    assert not watched.files.check()
+    assert watched.after(OLD) == (True, False)
+    assert watched.text.getvalue() == b""
 
 
 @pytest.mark.parametrize("content", ["", "# none\n", "short", f"{NEW}\n{OTHER}\n{OLD}\n", NEW * MAX_KEY_FILE_BYTES])
