@@ -28,6 +28,7 @@ from service.http.middleware import Edge
 from service.http.origins import Origins
 from service.http.problems import on_http_exception, on_service_error, on_validation_error
 from service.http.titles import Titles
+from service.http.visitors import Visitors
 from service.limits import LIMITS
 from service.routes import operations
 from service.routes.pages import pages
@@ -84,6 +85,7 @@ def create_app(
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_middleware(Visitors, settings=settings)
     app.add_middleware(Edge, state=state)
     if settings.origins:
         app.add_middleware(Origins, origins=settings.origins)

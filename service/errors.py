@@ -5,6 +5,7 @@ ServiceError                      detail, errors[{pointer, detail}], hint; never
  +- MalformedError                malformed               the body is not JSON at all
  +- UnauthorizedError             unauthorized
  +- ForbiddenError                forbidden
+ +- CrossSiteError                cross-site              a page of another origin would change something
  +- NotFoundError                 not-found               no such path
  |   +- UnknownUserError          unknown-user
  |   +- UnknownPreferencesError   unknown-preferences     the user is known and has none
@@ -16,6 +17,7 @@ ServiceError                      detail, errors[{pointer, detail}], hint; never
  +- ConflictError                 conflict                one such operation is already running, or a key was reused
  +- TooLargeError                 too-large
  +- UnsupportedMediaTypeError     unsupported-media-type
+ +- MisdirectedError              misdirected             the Host is not a name of this service
  +- BundleRefusedError            bundle-refused          the bundle asked for does not pass its checks
  +- UnavailableError              (retry_after is set)
  |   +- OverloadedError           overloaded
@@ -39,6 +41,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "malformed": 400,
         "unauthorized": 401,
         "forbidden": 403,
+        "cross-site": 403,
         "not-found": 404,
         "unknown-user": 404,
         "unknown-preferences": 404,
@@ -50,6 +53,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "conflict": 409,
         "too-large": 413,
         "unsupported-media-type": 415,
+        "misdirected": 421,
         "invalid-request": 422,
         "bundle-refused": 422,
         "internal": 500,
@@ -127,6 +131,13 @@ class ForbiddenError(ServiceError):
     default_hint = "use a key of the scope that the operation needs"
 
 
+class CrossSiteError(ServiceError):
+    code, title = "cross-site", "Not from another site's page"
+    default_hint = (
+        "send it from the service's own pages or from a program, or name the page's origin in PRISMREC_ORIGINS"
+    )
+
+
 class NotFoundError(ServiceError):
     code, title = "not-found", "There is nothing here"
     default_hint = "see /docs for the paths"
@@ -180,6 +191,11 @@ class TooLargeError(ServiceError):
 class UnsupportedMediaTypeError(ServiceError):
     code, title = "unsupported-media-type", "Unsupported media type"
     default_hint = "send Content-Type: application/json without a Content-Encoding"
+
+
+class MisdirectedError(ServiceError):
+    code, title = "misdirected", "Not a name of this service"
+    default_hint = "ask for localhost or 127.0.0.1, or name the host in PRISMREC_HOSTS"
 
 
 class BundleRefusedError(ServiceError):

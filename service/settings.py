@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping, Set
@@ -10,11 +9,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bundle import files
 from service.bundles.split import Shares, Split, parse_split
 from service.errors import ServiceError
+from service.hosts import check_hosts, is_loopback
 from service.store_url import check_store_url
 
 PREFIX = "PRISMREC_"
@@ -61,6 +69,8 @@ class Settings(BaseModel):
     origins       comma-separated origins of pages elsewhere whose scripts may ask, https://shop.example (http.origins);
                   () = none. Never "*": without keys any page that a user opens could then read and erase
     open          true = serve a host that is not loopback without keys; something else must guard the port
+    hosts         comma-separated names that a Host header may have, beside loopback's and addresses; () = without keys
+                  on loopback only loopback's, else any (service.http.visitors)
     poll_seconds  how often the model folder is looked at for a new version, and the files of keys; 0 = only at start
     traces        where OpenTelemetry spans go: an OTLP/HTTP collector, http://host:4318; None = nowhere, at no cost
     docs, metrics whether /docs and /openapi.json, and /metrics, are served
@@ -88,6 +98,7 @@ class Settings(BaseModel):
     admin_keys_file: Path | None = None
     origins: tuple[str, ...] = ()
     open: bool = False
+    hosts: tuple[str, ...] = ()
     poll_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     traces: str | None = None
@@ -154,11 +165,16 @@ class Settings(BaseModel):
             raise ValueError("expected the address of an OTLP/HTTP collector, such as http://collector:4318")
         return url
 
-    @field_validator(*SCOPES_WITH_KEYS, "origins", mode="before")
+    @field_validator(*SCOPES_WITH_KEYS, "hosts", "origins", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
         """A comma-separated list, as it stands in an environment variable."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("hosts")
+    @classmethod
+    def _check_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return check_hosts(names)
 
     @field_validator(*SCOPES_WITH_KEYS)
     @classmethod
@@ -233,16 +249,6 @@ class Settings(BaseModel):
             hint="set PRISMREC_READ_KEYS, PRISMREC_WRITE_KEYS and PRISMREC_ADMIN_KEYS, or PRISMREC_HOST=127.0.0.1,"
             " or PRISMREC_OPEN=true when something else guards the port",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`; a name other than localhost counts as reachable."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:

@@ -21,6 +21,10 @@ class ForbiddenError(ProblemError):
     """`forbidden` (403): This key may not do that."""
 
 
+class CrossSiteError(ProblemError):
+    """`cross-site` (403): Not from another site's page."""
+
+
 class NotFoundError(ProblemError):
     """`not-found` (404): There is nothing here."""
 
@@ -39,6 +43,10 @@ class TooLargeError(ProblemError):
 
 class UnsupportedMediaTypeError(ProblemError):
     """`unsupported-media-type` (415): Unsupported media type."""
+
+
+class MisdirectedError(ProblemError):
+    """`misdirected` (421): Not a name of this service."""
 
 
 class InvalidRequestError(ProblemError):
@@ -106,6 +114,7 @@ BY_CODE: Mapping[str, type[ProblemError]] = MappingProxyType(
         "malformed": MalformedError,
         "unauthorized": UnauthorizedError,
         "forbidden": ForbiddenError,
+        "cross-site": CrossSiteError,
         "not-found": NotFoundError,
         "unknown-user": UnknownUserError,
         "unknown-preferences": UnknownPreferencesError,
@@ -117,6 +126,7 @@ BY_CODE: Mapping[str, type[ProblemError]] = MappingProxyType(
         "conflict": ConflictError,
         "too-large": TooLargeError,
         "unsupported-media-type": UnsupportedMediaTypeError,
+        "misdirected": MisdirectedError,
         "invalid-request": InvalidRequestError,
         "bundle-refused": BundleRefusedError,
         "internal": InternalError,

@@ -76,12 +76,12 @@ def build_openapi(app: FastAPI) -> Json:
     }
     shown = {error.code: error for error in known_problems()}
     for path, methods in document["paths"].items():
-        for operation in methods.values():
-            _complete(path, operation, shown)
+        for method, operation in methods.items():
+            _complete(path, method, operation, shown)
     return document
 
 
-def _complete(path: str, operation: Json, shown: dict[str, ServiceError]) -> None:
+def _complete(path: str, method: str, operation: Json, shown: dict[str, ServiceError]) -> None:
     """Add to one operation what FastAPI does not know of it."""
     name = operation["operationId"]
     scope = ACCESS[name]
@@ -89,7 +89,9 @@ def _complete(path: str, operation: Json, shown: dict[str, ServiceError]) -> Non
     operation["summary"] = _first_sentence(operation["description"])
     codes += OF_ANY
     if path not in ALWAYS:
-        codes.append("overloaded")
+        codes += ["overloaded", "misdirected"]
+    if method != "get":
+        codes.append("cross-site")
     if scope is not None:
         operation["security"] = [{"ApiKey": []}]
         operation["x-scope"] = scope

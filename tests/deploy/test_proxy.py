@@ -31,7 +31,8 @@ BODIES = sorted((PROXY / "errors").glob("*.json"))
 PAGES = sorted((PROXY / "errors").glob("*.http"))
 SPELLINGS = (
     "/metrics", "/metrics?x=1", "/%6detrics", "/%6Detrics", "/metric%73", "//metrics", "/./metrics", "/.//metrics",
-    "/METRICS", "/metrics/", "/metrics%0a", "/metrics%00", "/%2fmetrics", "/%2e/metrics", "/%6d%65%74%72%69%63%73", "/../metrics",
+    "/METRICS", "/metrics/", "/metrics%0a", "/metrics%00", "/%2fmetrics", "/%2e/metrics",
+    "/%6d%65%74%72%69%63%73", "/../metrics",
 )  # fmt: skip
 
 
@@ -189,9 +190,9 @@ def test_replica_that_does_not_answer_is_a_deadline(tmp_path: Path) -> None:
     "said", [b"", b"HTTP/1.1 200 OK\r\nContent-", b"nonsense\r\n\r\n"], ids=["empty", "cut", "other"]
 )
 def test_replica_that_breaks_its_reply_is_internal(tmp_path: Path, said: bytes) -> None:
-    told = answering(lambda wire: wire.sendall(said))
-    with told as port, proxied(tmp_path, replica=port) as front, Client(front.base) as client:
-        with pytest.raises(InternalError) as raised:
+    with answering(lambda wire: wire.sendall(said)) as port, proxied(tmp_path, replica=port) as front:
+        client = Client(front.base)
+        with client, pytest.raises(InternalError) as raised:
             client.list_items()
     _assert_whole(raised.value)
     assert raised.value.status == 500

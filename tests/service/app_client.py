@@ -37,7 +37,7 @@ class AppClient:
         self.log = log
         self._loop = asyncio.new_event_loop()
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        self._http = httpx.AsyncClient(transport=transport, base_url="http://test")
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     @property
     def state(self) -> State:

@@ -21,7 +21,7 @@ def asked_late(client: AppClient, path: str, *, seconds: float) -> httpx.Respons
         await client.app({**scope, "prismrec.arrived": time.perf_counter() - seconds}, receive, send)
 
     async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(late), base_url="http://test") as http:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(late), base_url="http://localhost") as http:
             return await http.get(path)
 
     return asyncio.run(ask())

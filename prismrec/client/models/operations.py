@@ -121,10 +121,10 @@ class ProblemType(Reply, frozen=True, kw_only=True):
     type: str
     """The path of this entry."""
     code: str
-    """What went wrong, for programs. One of: malformed, unauthorized, forbidden, not-found, unknown-user,
+    """What went wrong, for programs. One of: malformed, unauthorized, forbidden, cross-site, not-found, unknown-user,
     unknown-preferences, unknown-item, unknown-factor, unknown-model, unknown-bundle, method-not-allowed, conflict,
-    too-large, unsupported-media-type, invalid-request, bundle-refused, internal, non-finite-score, overloaded,
-    no-bundle, storage-unavailable, deadline, storage-full.
+    too-large, unsupported-media-type, misdirected, invalid-request, bundle-refused, internal, non-finite-score,
+    overloaded, no-bundle, storage-unavailable, deadline, storage-full.
     """
     title: str
     """The code in words."""

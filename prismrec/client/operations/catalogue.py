@@ -41,8 +41,8 @@ class CatalogueCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return self._ask(
             Call(
@@ -81,7 +81,7 @@ class CatalogueCalls(Asks):
         model: Name of the served model to ask; left out = the default one.
 
         Problems: malformed, unauthorized, unknown-item, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, no-bundle, deadline.
+        misdirected, invalid-request, internal, overloaded, no-bundle, deadline.
         """
         return self._ask(
             Call(
@@ -105,7 +105,7 @@ class CatalogueCalls(Asks):
         model: Name of the served model to ask; left out = the default one.
 
         Problems: malformed, unauthorized, unknown-item, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, no-bundle.
+        misdirected, invalid-request, internal, overloaded, no-bundle.
         """
         return self._ask(
             Call(
@@ -135,8 +135,8 @@ class CatalogueCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return self._ask(
             Call(
@@ -178,8 +178,8 @@ class AsyncCatalogueCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call(
@@ -218,7 +218,7 @@ class AsyncCatalogueCalls(AsyncAsks):
         model: Name of the served model to ask; left out = the default one.
 
         Problems: malformed, unauthorized, unknown-item, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, no-bundle, deadline.
+        misdirected, invalid-request, internal, overloaded, no-bundle, deadline.
         """
         return await self._ask(
             Call(
@@ -242,7 +242,7 @@ class AsyncCatalogueCalls(AsyncAsks):
         model: Name of the served model to ask; left out = the default one.
 
         Problems: malformed, unauthorized, unknown-item, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, no-bundle.
+        misdirected, invalid-request, internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call(
@@ -272,8 +272,8 @@ class AsyncCatalogueCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call(

@@ -35,8 +35,8 @@ class ColdstartCalls(Asks):
 
         The other arguments are the members of ColdStartRequest.
 
-        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, cross-site, unknown-model, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return self._ask(
             Call(
@@ -86,8 +86,8 @@ class AsyncColdstartCalls(AsyncAsks):
 
         The other arguments are the members of ColdStartRequest.
 
-        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, cross-site, unknown-model, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return await self._ask(
             Call(

@@ -36,8 +36,8 @@ class ExplainCalls(Asks):
 
         The other arguments are the members of ExplainRequest.
 
-        Problems: malformed, unauthorized, unknown-user, unknown-item, unknown-model, too-large,
-        unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
+        Problems: malformed, unauthorized, cross-site, unknown-user, unknown-item, unknown-model, too-large,
+        unsupported-media-type, misdirected, invalid-request, internal, non-finite-score, overloaded, no-bundle,
         storage-unavailable, deadline.
         """
         return self._ask(
@@ -101,7 +101,7 @@ class ExplainCalls(Asks):
         between models, else the default one.
 
         Problems: malformed, unauthorized, unknown-user, unknown-item, unknown-model, too-large,
-        unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
+        unsupported-media-type, misdirected, invalid-request, internal, non-finite-score, overloaded, no-bundle,
         storage-unavailable, deadline.
         """
         return self._ask(
@@ -149,8 +149,8 @@ class AsyncExplainCalls(AsyncAsks):
 
         The other arguments are the members of ExplainRequest.
 
-        Problems: malformed, unauthorized, unknown-user, unknown-item, unknown-model, too-large,
-        unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
+        Problems: malformed, unauthorized, cross-site, unknown-user, unknown-item, unknown-model, too-large,
+        unsupported-media-type, misdirected, invalid-request, internal, non-finite-score, overloaded, no-bundle,
         storage-unavailable, deadline.
         """
         return await self._ask(
@@ -214,7 +214,7 @@ class AsyncExplainCalls(AsyncAsks):
         between models, else the default one.
 
         Problems: malformed, unauthorized, unknown-user, unknown-item, unknown-model, too-large,
-        unsupported-media-type, invalid-request, internal, non-finite-score, overloaded, no-bundle,
+        unsupported-media-type, misdirected, invalid-request, internal, non-finite-score, overloaded, no-bundle,
         storage-unavailable, deadline.
         """
         return await self._ask(

@@ -30,8 +30,8 @@ class MapCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return self._ask(
             Call(
@@ -54,7 +54,7 @@ class MapCalls(Asks):
         model: Name of the served model to ask; left out = the default one.
 
         Problems: malformed, unauthorized, unknown-factor, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, no-bundle.
+        misdirected, invalid-request, internal, overloaded, no-bundle.
         """
         return self._ask(
             Call("get_factor", "GET", f"/factors/{segment(factor)}", FactorDetail, query={"model": model}), options
@@ -65,8 +65,8 @@ class MapCalls(Asks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return self._ask(Call("latent_map", "GET", "/latent/map", LatentMapReply, query={"model": model}), options)
 
@@ -90,8 +90,8 @@ class AsyncMapCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call(
@@ -116,7 +116,7 @@ class AsyncMapCalls(AsyncAsks):
         model: Name of the served model to ask; left out = the default one.
 
         Problems: malformed, unauthorized, unknown-factor, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, no-bundle.
+        misdirected, invalid-request, internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call("get_factor", "GET", f"/factors/{segment(factor)}", FactorDetail, query={"model": model}), options
@@ -127,8 +127,8 @@ class AsyncMapCalls(AsyncAsks):
 
         model: Name of the served model to ask; left out = the default one.
 
-        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle.
+        Problems: malformed, unauthorized, unknown-model, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle.
         """
         return await self._ask(
             Call("latent_map", "GET", "/latent/map", LatentMapReply, query={"model": model}), options

@@ -32,8 +32,8 @@ class OperationsCalls(Asks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded,
-        deadline.
+        Problems: malformed, unauthorized, too-large, unsupported-media-type, misdirected, invalid-request, internal,
+        overloaded, deadline.
         """
         return self._ask(
             Call("list_bundles", "GET", "/bundles", BundleList, query={"limit": limit, "cursor": cursor}), options
@@ -52,8 +52,8 @@ class OperationsCalls(Asks):
 
         The other arguments are the members of ReloadRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-model, unknown-bundle, conflict, too-large,
-        unsupported-media-type, invalid-request, bundle-refused, internal, overloaded, deadline.
+        Problems: malformed, unauthorized, forbidden, cross-site, unknown-model, unknown-bundle, conflict, too-large,
+        unsupported-media-type, misdirected, invalid-request, bundle-refused, internal, overloaded, deadline.
         """
         return self._ask(
             Call(
@@ -86,7 +86,7 @@ class OperationsCalls(Asks):
     def list_problems(self, *, options: CallOptions | None = None) -> ProblemTypes:
         """All problem codes.
 
-        Problems: malformed, too-large, unsupported-media-type, invalid-request, internal, overloaded.
+        Problems: malformed, too-large, unsupported-media-type, misdirected, invalid-request, internal, overloaded.
         """
         return self._ask(Call("list_problems", "GET", "/problems", ProblemTypes), options)
 
@@ -95,14 +95,16 @@ class OperationsCalls(Asks):
 
         code: A problem code, as in `code`.
 
-        Problems: malformed, not-found, too-large, unsupported-media-type, invalid-request, internal, overloaded.
+        Problems: malformed, not-found, too-large, unsupported-media-type, misdirected, invalid-request, internal,
+        overloaded.
         """
         return self._ask(Call("get_problem", "GET", f"/problems/{segment(code)}", ProblemType), options)
 
     def metrics(self, *, options: CallOptions | None = None) -> str:
         """Counters and histograms in Prometheus' text format.
 
-        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded.
+        Problems: malformed, unauthorized, too-large, unsupported-media-type, misdirected, invalid-request, internal,
+        overloaded.
         """
         return self._ask(Call("metrics", "GET", "/metrics", str), options)
 
@@ -119,8 +121,8 @@ class AsyncOperationsCalls(AsyncAsks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded,
-        deadline.
+        Problems: malformed, unauthorized, too-large, unsupported-media-type, misdirected, invalid-request, internal,
+        overloaded, deadline.
         """
         return await self._ask(
             Call("list_bundles", "GET", "/bundles", BundleList, query={"limit": limit, "cursor": cursor}), options
@@ -141,8 +143,8 @@ class AsyncOperationsCalls(AsyncAsks):
 
         The other arguments are the members of ReloadRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-model, unknown-bundle, conflict, too-large,
-        unsupported-media-type, invalid-request, bundle-refused, internal, overloaded, deadline.
+        Problems: malformed, unauthorized, forbidden, cross-site, unknown-model, unknown-bundle, conflict, too-large,
+        unsupported-media-type, misdirected, invalid-request, bundle-refused, internal, overloaded, deadline.
         """
         return await self._ask(
             Call(
@@ -175,7 +177,7 @@ class AsyncOperationsCalls(AsyncAsks):
     async def list_problems(self, *, options: CallOptions | None = None) -> ProblemTypes:
         """All problem codes.
 
-        Problems: malformed, too-large, unsupported-media-type, invalid-request, internal, overloaded.
+        Problems: malformed, too-large, unsupported-media-type, misdirected, invalid-request, internal, overloaded.
         """
         return await self._ask(Call("list_problems", "GET", "/problems", ProblemTypes), options)
 
@@ -184,13 +186,15 @@ class AsyncOperationsCalls(AsyncAsks):
 
         code: A problem code, as in `code`.
 
-        Problems: malformed, not-found, too-large, unsupported-media-type, invalid-request, internal, overloaded.
+        Problems: malformed, not-found, too-large, unsupported-media-type, misdirected, invalid-request, internal,
+        overloaded.
         """
         return await self._ask(Call("get_problem", "GET", f"/problems/{segment(code)}", ProblemType), options)
 
     async def metrics(self, *, options: CallOptions | None = None) -> str:
         """Counters and histograms in Prometheus' text format.
 
-        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded.
+        Problems: malformed, unauthorized, too-large, unsupported-media-type, misdirected, invalid-request, internal,
+        overloaded.
         """
         return await self._ask(Call("metrics", "GET", "/metrics", str), options)

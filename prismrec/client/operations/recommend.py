@@ -38,8 +38,9 @@ class RecommendCalls(Asks):
 
         The other arguments are the members of RecommendRequest.
 
-        Problems: malformed, unauthorized, unknown-user, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, cross-site, unknown-user, unknown-model, too-large,
+        unsupported-media-type, misdirected, invalid-request, internal, non-finite-score, overloaded, no-bundle,
+        storage-unavailable, deadline.
         """
         return self._ask(
             Call(
@@ -103,7 +104,8 @@ class RecommendCalls(Asks):
         between models, else the default one.
 
         Problems: malformed, unauthorized, unknown-user, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        misdirected, invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable,
+        deadline.
         """
         return self._ask(
             Call(
@@ -135,8 +137,8 @@ class RecommendCalls(Asks):
 
         The other arguments are the members of BatchRequest.
 
-        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded,
-        no-bundle, deadline.
+        Problems: malformed, unauthorized, cross-site, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle, deadline.
         """
         return self._ask(
             Call(
@@ -185,8 +187,9 @@ class AsyncRecommendCalls(AsyncAsks):
 
         The other arguments are the members of RecommendRequest.
 
-        Problems: malformed, unauthorized, unknown-user, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, cross-site, unknown-user, unknown-model, too-large,
+        unsupported-media-type, misdirected, invalid-request, internal, non-finite-score, overloaded, no-bundle,
+        storage-unavailable, deadline.
         """
         return await self._ask(
             Call(
@@ -250,7 +253,8 @@ class AsyncRecommendCalls(AsyncAsks):
         between models, else the default one.
 
         Problems: malformed, unauthorized, unknown-user, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable, deadline.
+        misdirected, invalid-request, internal, non-finite-score, overloaded, no-bundle, storage-unavailable,
+        deadline.
         """
         return await self._ask(
             Call(
@@ -282,8 +286,8 @@ class AsyncRecommendCalls(AsyncAsks):
 
         The other arguments are the members of BatchRequest.
 
-        Problems: malformed, unauthorized, too-large, unsupported-media-type, invalid-request, internal, overloaded,
-        no-bundle, deadline.
+        Problems: malformed, unauthorized, cross-site, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle, deadline.
         """
         return await self._ask(
             Call(

@@ -35,8 +35,8 @@ class UsersCalls(Asks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: malformed, unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal,
-        overloaded, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return self._ask(
             Call("list_users", "GET", "/users", UserList, query={"limit": limit, "cursor": cursor}), options
@@ -51,8 +51,8 @@ class UsersCalls(Asks):
 
         user_id: Id of a user.
 
-        Problems: malformed, unauthorized, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, unknown-user, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return self._ask(Call("get_user", "GET", f"/users/{segment(user_id)}", UserFound), options)
 
@@ -61,8 +61,8 @@ class UsersCalls(Asks):
 
         user_id: Id of a user.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, storage-unavailable, deadline, storage-full.
+        Problems: malformed, unauthorized, forbidden, cross-site, unknown-user, too-large, unsupported-media-type,
+        misdirected, invalid-request, internal, overloaded, storage-unavailable, deadline, storage-full.
         """
         return self._ask(Call("erase_user", "DELETE", f"/users/{segment(user_id)}", Erased), options)
 
@@ -73,7 +73,7 @@ class UsersCalls(Asks):
 
         user_id: Id of a user.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, misdirected,
         invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return self._ask(Call("export_user", "GET", f"/users/{segment(user_id)}/export", UserExport), options)
@@ -95,8 +95,8 @@ class UsersCalls(Asks):
 
         The other arguments are the members of InteractionsRequest.
 
-        Problems: malformed, unauthorized, forbidden, conflict, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
+        Problems: malformed, unauthorized, forbidden, cross-site, conflict, too-large, unsupported-media-type,
+        misdirected, invalid-request, internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
         """
         return self._ask(
             Call(
@@ -116,7 +116,7 @@ class UsersCalls(Asks):
         user_id: Id of a user.
 
         Problems: malformed, unauthorized, unknown-user, unknown-preferences, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, storage-unavailable, deadline.
+        misdirected, invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return self._ask(
             Call("get_preferences", "GET", f"/users/{segment(user_id)}/preferences", PreferencesFound), options
@@ -138,8 +138,8 @@ class UsersCalls(Asks):
 
         The other arguments are the members of PreferencesRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
+        Problems: malformed, unauthorized, forbidden, cross-site, unknown-model, too-large, unsupported-media-type,
+        misdirected, invalid-request, internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
         """
         return self._ask(
             Call(
@@ -158,8 +158,9 @@ class UsersCalls(Asks):
 
         user_id: Id of a user.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-preferences, too-large,
-        unsupported-media-type, invalid-request, internal, overloaded, storage-unavailable, deadline, storage-full.
+        Problems: malformed, unauthorized, forbidden, cross-site, unknown-user, unknown-preferences, too-large,
+        unsupported-media-type, misdirected, invalid-request, internal, overloaded, storage-unavailable, deadline,
+        storage-full.
         """
         return self._ask(Call("erase_preferences", "DELETE", f"/users/{segment(user_id)}/preferences", Erased), options)
 
@@ -176,8 +177,8 @@ class AsyncUsersCalls(AsyncAsks):
 
         cursor: The `next_cursor` of the page before.
 
-        Problems: malformed, unauthorized, forbidden, too-large, unsupported-media-type, invalid-request, internal,
-        overloaded, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, forbidden, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return await self._ask(
             Call("list_users", "GET", "/users", UserList, query={"limit": limit, "cursor": cursor}), options
@@ -192,8 +193,8 @@ class AsyncUsersCalls(AsyncAsks):
 
         user_id: Id of a user.
 
-        Problems: malformed, unauthorized, unknown-user, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle, storage-unavailable, deadline.
+        Problems: malformed, unauthorized, unknown-user, too-large, unsupported-media-type, misdirected,
+        invalid-request, internal, overloaded, no-bundle, storage-unavailable, deadline.
         """
         return await self._ask(Call("get_user", "GET", f"/users/{segment(user_id)}", UserFound), options)
 
@@ -202,8 +203,8 @@ class AsyncUsersCalls(AsyncAsks):
 
         user_id: Id of a user.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, storage-unavailable, deadline, storage-full.
+        Problems: malformed, unauthorized, forbidden, cross-site, unknown-user, too-large, unsupported-media-type,
+        misdirected, invalid-request, internal, overloaded, storage-unavailable, deadline, storage-full.
         """
         return await self._ask(Call("erase_user", "DELETE", f"/users/{segment(user_id)}", Erased), options)
 
@@ -214,7 +215,7 @@ class AsyncUsersCalls(AsyncAsks):
 
         user_id: Id of a user.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type,
+        Problems: malformed, unauthorized, forbidden, unknown-user, too-large, unsupported-media-type, misdirected,
         invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return await self._ask(Call("export_user", "GET", f"/users/{segment(user_id)}/export", UserExport), options)
@@ -236,8 +237,8 @@ class AsyncUsersCalls(AsyncAsks):
 
         The other arguments are the members of InteractionsRequest.
 
-        Problems: malformed, unauthorized, forbidden, conflict, too-large, unsupported-media-type, invalid-request,
-        internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
+        Problems: malformed, unauthorized, forbidden, cross-site, conflict, too-large, unsupported-media-type,
+        misdirected, invalid-request, internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
         """
         return await self._ask(
             Call(
@@ -257,7 +258,7 @@ class AsyncUsersCalls(AsyncAsks):
         user_id: Id of a user.
 
         Problems: malformed, unauthorized, unknown-user, unknown-preferences, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, storage-unavailable, deadline.
+        misdirected, invalid-request, internal, overloaded, storage-unavailable, deadline.
         """
         return await self._ask(
             Call("get_preferences", "GET", f"/users/{segment(user_id)}/preferences", PreferencesFound), options
@@ -279,8 +280,8 @@ class AsyncUsersCalls(AsyncAsks):
 
         The other arguments are the members of PreferencesRequest.
 
-        Problems: malformed, unauthorized, forbidden, unknown-model, too-large, unsupported-media-type,
-        invalid-request, internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
+        Problems: malformed, unauthorized, forbidden, cross-site, unknown-model, too-large, unsupported-media-type,
+        misdirected, invalid-request, internal, overloaded, no-bundle, storage-unavailable, deadline, storage-full.
         """
         return await self._ask(
             Call(
@@ -299,8 +300,9 @@ class AsyncUsersCalls(AsyncAsks):
 
         user_id: Id of a user.
 
-        Problems: malformed, unauthorized, forbidden, unknown-user, unknown-preferences, too-large,
-        unsupported-media-type, invalid-request, internal, overloaded, storage-unavailable, deadline, storage-full.
+        Problems: malformed, unauthorized, forbidden, cross-site, unknown-user, unknown-preferences, too-large,
+        unsupported-media-type, misdirected, invalid-request, internal, overloaded, storage-unavailable, deadline,
+        storage-full.
         """
         return await self._ask(
             Call("erase_preferences", "DELETE", f"/users/{segment(user_id)}/preferences", Erased), options

@@ -15,7 +15,7 @@ from prismrec.client import AsyncClient, Client, ClientError, RetryPolicy
 from tests.service.app_client import AppClient, give_history, open_client
 from tests.service.conftest import HISTORY
 
-BASE = "http://test"
+BASE = "http://localhost"
 
 
 class Bridge(httpx.BaseTransport):

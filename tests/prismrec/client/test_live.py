@@ -181,18 +181,18 @@ def test_path_of_the_base_url_stays(tmp_path: Path) -> None:
     with open_client(tmp_path) as app:
         give_history(app, "42", *HISTORY)
         with pytest.raises(Exception, match="not-found"):
-            pair_of(app, "http://test/below/").waits.health_live()
+            pair_of(app, "http://localhost/below/").waits.health_live()
 
 
 def test_keys_are_sent_and_may_change(tmp_path: Path) -> None:
     keys = ["read-key-of-16-bytes", "wrong"]
     with open_client(tmp_path, read_keys=keys[0]) as app:
         transport = pair_of(app).waits._http
-        assert Client("http://test", key=keys[0], http=transport).list_items(limit=1).items
+        assert Client("http://localhost", key=keys[0], http=transport).list_items(limit=1).items
         given = iter(keys)
-        changing = Client("http://test", key=lambda: next(given), http=transport)
+        changing = Client("http://localhost", key=lambda: next(given), http=transport)
         assert changing.list_items(limit=1).items
         with pytest.raises(Exception, match="unauthorized"):
             changing.list_items(limit=1)
         with pytest.raises(Exception, match="unauthorized"):
-            Client("http://test", http=transport).list_items(limit=1)
+            Client("http://localhost", http=transport).list_items(limit=1)

@@ -126,7 +126,7 @@ def test_nothing_is_sent_that_was_not_given(scripted: Any) -> None:
     assert json.loads(script.requests[0].content) == {"history": ["m0"], "exclude_seen": False}
     script = Script([httpx.Response(200, json=REPLIES["recommend_user"])])
     scripted(script)("recommend_user", 42, genres=["Comedy", "Drama"], explain=True)
-    assert str(script.requests[0].url) == "http://test/recommend/42?genres=Comedy&genres=Drama&explain=true"
+    assert str(script.requests[0].url) == "http://localhost/recommend/42?genres=Comedy&genres=Drama&explain=true"
 
 
 def test_every_schema_of_the_document_has_a_model() -> None:
