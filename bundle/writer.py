@@ -230,7 +230,9 @@ def _exclusive(model_folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FilesError(f"another export is writing to {model_folder}", hint="wait until it ends") from None
+            raise FilesError(
+                f"another export or fetch is writing to {model_folder}", hint="wait until it ends"
+            ) from None
         yield
     finally:
         os.close(fd)

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from bundle import files
-from bundle.errors import BundleError, FilesError, ManifestError
+from bundle.errors import FilesError, ManifestError
 from bundle.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, parse_manifest
 from bundle.writer import receive_bundle
 from prismrec.failures import CommandError
+from prismrec.fetch_errors import reached
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 CHUNK = 1 << 20
 MAX_POINTER_BYTES = 256
+STALL_SECONDS = 60.0
+"""A web server that sends nothing for so long is given up; a slow one is not, however long it takes."""
+
+CONNECT_SECONDS = 10.0
 PACKAGES = {
     "s3": "s3fs",
     "s3a": "s3fs",
@@ -33,6 +37,7 @@ PACKAGES = {
     "abfs": "adlfs",
     "az": "adlfs",
     "http": "aiohttp",
+    "https": "aiohttp",
 }
 Told = Callable[[int], None]
 
@@ -108,19 +113,29 @@ def _open(url: str, shown: str) -> tuple[AbstractFileSystem, str]:
 
     scheme = urlsplit(url).scheme
     try:
-        with _reached(shown):
-            system, folder = url_to_fs(url)
+        with reached(shown):
+            system, folder = url_to_fs(url, **_options(scheme))
     except ImportError as error:
         package = PACKAGES.get(scheme, error.name or "its package")
         raise CommandError(f"{scheme}:// needs a package", hint=f"pip install {package}") from None
     return system, str(folder)
 
 
+def _options(scheme: str) -> dict[str, object]:
+    """What a file system is told beyond its address. Those of object stores bound each of their own short requests."""
+    if scheme not in {"http", "https"}:
+        return {}
+    from aiohttp import ClientTimeout
+
+    patience = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=STALL_SECONDS)
+    return {"client_kwargs": {"timeout": patience}}
+
+
 def _read(system: AbstractFileSystem, path: str, limit: int, shown: str) -> bytes | None:
     """The bytes of a small file; None where there is none."""
     _check_regular(system, path, shown)
     try:
-        with _reached(shown), system.open(path, "rb") as handle:
+        with reached(shown), system.open(path, "rb") as handle:
             content: bytes = handle.read(limit + 1)
     except FileNotFoundError:
         return None
@@ -140,7 +155,7 @@ def _pieces(source: Source, name: str, entry: FileEntry) -> Iterator[bytes]:
     left, path = entry.size + 1, f"{source.folder}/{name}"
     _check_regular(source.system, path, source.shown)
     try:
-        with _reached(source.shown), source.system.open(path, "rb") as handle:
+        with reached(source.shown), source.system.open(path, "rb") as handle:
             while left and (piece := handle.read(min(CHUNK, left))):
                 left -= len(piece)
                 yield piece
@@ -152,29 +167,3 @@ def _write(fd: int, piece: bytes) -> None:
     view = memoryview(piece)
     while view:
         view = view[os.write(fd, view) :]
-
-
-@contextmanager
-def _reached(shown: str) -> Iterator[None]:
-    """Every file system has errors of its own, which may repeat the URL with its keys: only their kind is told."""
-    try:
-        yield
-    except (BundleError, CommandError, ImportError):
-        raise
-    except FileNotFoundError as error:
-        cause = error.__cause__  # fsspec says of a server that does not answer, too, that the file is not there
-        if isinstance(cause, OSError) or getattr(cause, "status", 404) != 404:
-            raise _unreachable(shown, type(cause).__name__) from None
-        raise
-    except OSError as error:
-        if error.filename is None and error.strerror and error.errno and error.errno > 0:
-            raise _unreachable(shown, error.strerror) from None
-        raise _unreachable(shown, type(error).__name__) from None
-    except Exception as error:  # noqa: BLE001 - see above
-        raise _unreachable(shown, type(error).__name__) from None
-
-
-def _unreachable(shown: str, why: str) -> CommandError:
-    return CommandError(
-        f"{shown} cannot be read ({why})", hint="check the address, the network and this machine's right to read it"
-    )

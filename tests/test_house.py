@@ -19,7 +19,12 @@ NAMELESS = {"utils", "helpers", "common", "misc", "util", "helper"}
 MAX_TRACKED_BYTES = 1 << 20
 DATA_ENDINGS = (".dat", ".parquet", ".npz", ".npy", ".pt", ".ckpt", ".onnx", ".sqlite", ".pkl", ".h5", ".zip", ".gz")
 
-BLOCKED = ("torch", "onnx", "onnxscript", "polars", "scipy", "lightning", "pytorch_lightning", "matplotlib", "training")
+BLOCKED = (
+    "torch", "onnx", "onnxscript", "polars", "scipy", "lightning", "pytorch_lightning", "matplotlib", "training",
+    "fsspec", "s3fs", "gcsfs", "aiohttp", "requests",
+)  # fmt: skip
+"""The training side, and what fetches: bundles come by `prismrec fetch`, never for a request."""
+
 WITHOUT_TRAINING = """
 import importlib.abc, sys
 

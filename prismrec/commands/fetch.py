@@ -33,13 +33,15 @@ def fetch(
     ),
 ) -> None:
     """Fetch a bundle, verify every hash, then give it its place and make it current: whole, or not at all."""
+    from prismrec.fetch_errors import quiet_libraries
     from prismrec.fetching import find_source, take
 
     session = session_of(context)
-    source = find_source(url)
-    size = sum(entry.size for entry in source.manifest.files.values())
-    with session.progress(f"fetching {source.shown}", size) as reach:
-        folder = take(source, models, tell=reach)
+    with quiet_libraries(quiet=not session.verbose):
+        source = find_source(url)
+        size = sum(entry.size for entry in source.manifest.files.values())
+        with session.progress(f"fetching {source.shown}", size) as reach:
+            folder = take(source, models, tell=reach)
     found = read_bundle(folder)
     document = {
         "bundle": str(folder),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -21,6 +24,7 @@ from bundle.errors import BundleError
 from bundle.reader import read_bundle, resolve
 from prismrec.__main__ import main
 from prismrec.failures import CommandError
+from prismrec.fetch_errors import quiet_libraries, reached
 from prismrec.fetching import find_source, shown_url, take
 from tests.builders import DAMAGES, damage, make_bundle
 
@@ -37,9 +41,10 @@ class _Files(SimpleHTTPRequestHandler):
     """A folder over HTTP; with `slow`, a file trickles."""
 
     slow = False
+    piece = 200
 
     def copyfile(self, source, outputfile) -> None:
-        while piece := source.read(200 if self.slow else 1 << 16):
+        while piece := source.read(self.piece if self.slow else 1 << 16):
             outputfile.write(piece)
             outputfile.flush()
             if self.slow:
@@ -54,6 +59,10 @@ class _SlowFiles(_Files):
     def copyfile(self, source, outputfile) -> None:
         with suppress(OSError):  # the fetching process was killed: that is the test
             super().copyfile(source, outputfile)
+
+
+class _LessSlowFiles(_SlowFiles):
+    piece = 2000
 
 
 @pytest.fixture
@@ -203,6 +212,82 @@ def test_secrets_of_a_url_are_not_repeated(tmp_path):
     assert done.returncode == 2
     assert "word" not in done.stderr
     assert "xyz" not in done.stderr
+
+
+class _Stalled(_Files):
+    """Half a file, then silence."""
+
+    def copyfile(self, source, outputfile) -> None:
+        content = source.read()
+        if self.path.endswith("manifest.json"):
+            outputfile.write(content)
+        else:
+            with suppress(OSError):
+                outputfile.write(content[: len(content) // 2])
+                outputfile.flush()
+                self.rfile.read(1)  # until the other side gives up
+
+
+def test_server_that_falls_silent_is_given_up(tmp_path, source, serve, monkeypatch):
+    monkeypatch.setattr("prismrec.fetching.STALL_SECONDS", 0.3)
+    with pytest.raises(CommandError, match="Timeout"):
+        take(find_source(f"{serve(source.parent, _Stalled)}/7"), tmp_path / "models")
+    assert list((tmp_path / "models" / "demo").glob("[!.]*")) == []
+
+
+class _Refusing(_Files):
+    def send_head(self):
+        self.send_error(401 if "nobody" in self.path else 403, "the key is hunter2")
+
+
+@pytest.mark.parametrize(("who", "status"), [("nobody", 401), ("somebody", 403)])
+def test_server_that_does_not_let_us_in_is_said_with_its_status_alone(tmp_path, serve, who, status):
+    with pytest.raises(CommandError, match=f"may not be read .HTTP {status}.") as caught:
+        find_source(f"{serve(tmp_path, _Refusing)}/{who}/demo/1")
+    assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+class NoCredentialsError(Exception):
+    """As botocore's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "hint"),
+    [
+        (NoCredentialsError("key=hunter2"), "may not be read (NoCredentialsError)", "AWS_SHARED_CREDENTIALS_FILE"),
+        (PermissionError("hunter2"), "may not be read (PermissionError)", "AWS_SHARED_CREDENTIALS_FILE"),
+        (OSError("Forbidden: bucket/hunter2"), "may not be read (HTTP 403)", "AWS_SHARED_CREDENTIALS_FILE"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "cannot be read (No route to host)", "the network"),
+        (ValueError("hunter2"), "cannot be read (ValueError)", "the network"),
+    ],
+)
+def test_error_of_a_file_system_is_told_by_its_kind_and_with_what_to_do(error, said, hint):
+    with pytest.raises(CommandError) as caught, reached("s3://bucket/demo/1"):
+        raise error
+    assert said in caught.value.message
+    assert hint in caught.value.hint
+    assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+def test_log_lines_of_libraries_are_kept_back_while_fetching(capsys):
+    log = logging.getLogger("gcsfs")
+    with patch.object(logging.getLogger(), "handlers", []):
+        with quiet_libraries():
+            log.warning("the key is hunter2")
+        assert "hunter2" not in capsys.readouterr().err
+        log.warning("the key is hunter2")  # control: logging's last resort
+        assert "hunter2" in capsys.readouterr().err
+
+
+@pytest.mark.e2e
+def test_two_fetches_at_once_are_one_whole_bundle_and_one_clear_word(tmp_path, source, serve):
+    slow = serve(source.parent, _LessSlowFiles)
+    command = [sys.executable, "-m", "prismrec", "fetch", f"{slow}/7", "--models", "models"]
+    pair = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=120)[1] for process in pair]
+    codes = sorted(process.returncode for process in pair)
+    assert codes == [0, 0] or (codes == [0, 2] and any("is writing to" in text for text in told)), told
+    assert read_bundle(resolve(tmp_path / "models" / "demo")).bundle_id == read_bundle(source).bundle_id
 
 
 def test_file_longer_than_stated_is_cut_off_and_refused(tmp_path, source):
