@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -33,6 +34,11 @@ class ParsedRequest(Request):
 
 class Operation(APIRoute):
     """An operation of the API; its name is its operationId and must have a rule in service.http.auth.ACCESS."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Starlette's ends in $, which lets a line end follow: another spelling of a path that a proxy may guard.
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
 
     def get_route_handler(self) -> Handler:
         inner = super().get_route_handler()

@@ -146,7 +146,15 @@ def test_bad_query_is_refused(client: AppClient, query: str) -> None:
 
 def test_unknown_path_is_a_problem(client: AppClient) -> None:
     for path in ("/nope", "/items/", "/recommend/", "/web/../settings.py", "/web/index.html", "/.env"):
-        assert_problem(client.get(path), 404, "not-found")
+        for method in ("GET", "POST", "OPTIONS"):
+            assert_problem(client.request(method, path), 404, "not-found")
+
+
+def test_path_has_one_spelling(client: AppClient) -> None:
+    for path in ("/metrics", "/items", "/health/live", "/items/m0/similar"):
+        assert client.get(path).status_code == 200
+        for other in (f"{path}/", f"{path}%0A", f"{path}%00", f"/{path}/", path.upper()):
+            assert client.request("GET", f"http://test{other}").status_code in {404, 422}, other
 
 
 @pytest.mark.parametrize(
@@ -157,6 +165,8 @@ def test_unknown_path_is_a_problem(client: AppClient) -> None:
         ("DELETE", "/", "GET, HEAD"),
         ("PUT", "/recommend/batch", "POST"),
         ("QUERY", "/items", "GET, HEAD"),
+        ("OPTIONS", "/items", "GET, HEAD"),
+        ("TRACE", "/users/42/preferences", "DELETE, GET, HEAD, PUT"),
     ],
 )
 def test_wrong_method_names_all_right_ones(client: AppClient, method: str, path: str, allow: str) -> None:
@@ -236,6 +246,9 @@ def test_head_is_answered_as_get_without_content(client: AppClient) -> None:
     reply = client.request("HEAD", "/items")
     assert (reply.status_code, reply.content) == (200, b"")
     assert int(reply.headers["content-length"]) > 0
+    for path, status, allow in (("/nope", 404, None), ("/users/nobody", 404, None), ("/recommend", 405, "POST")):
+        refused = client.request("HEAD", path)
+        assert (refused.status_code, refused.content, refused.headers.get("allow")) == (status, b"", allow)
 
 
 def test_request_id_is_echoed_when_harmless(client: AppClient) -> None:
