@@ -15,6 +15,7 @@ from bundle import files
 from service.bundles.split import Shares, Split, parse_split
 from service.errors import ServiceError
 from service.hosts import check_hosts, is_loopback
+from service.setting_files import lines_in
 from service.store_url import check_store_url
 
 PREFIX = "PRISMREC_"
@@ -23,7 +24,6 @@ NOT_OURS = frozenset({"PRISMREC_TEST_DATA"})
 
 MAX_KEYS = 2
 MIN_KEY_BYTES = 16
-MAX_KEY_FILE_BYTES = 4096
 SAMPLE_KEYS = frozenset({"change-me-please", "change-me-change-me", "your-secret-key-here"})
 
 Keys = tuple[SecretStr, ...]
@@ -54,6 +54,7 @@ class Settings(BaseModel):
     store_url     where users' histories live: sqlite:///relative.sqlite, sqlite:////absolute.sqlite or
                   postgresql://user@host:port/database (service.store_url); None = beside the model,
                   sqlite:///<models>/<model>.sqlite (service.store_place). It may hold a password: never shown
+    store_url_file  a file that holds it instead, read at the start; goes before the variable, which images set
     host, port    what to listen on; without keys only a loopback host is allowed
     *_keys        comma-separated API keys, at most two a scope (the second one is for rotation); a write key may
                   also read, an admin key may do everything
@@ -80,6 +81,7 @@ class Settings(BaseModel):
     split: Shares = ()
     split_salt: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = ""
     store_url: Annotated[str | None, Field(repr=False)] = None
+    store_url_file: Path | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     read_keys: Keys = ()
@@ -102,7 +104,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_key_files(cls, values: Any) -> Any:
+    def _read_files(cls, values: Any) -> Any:
         found = dict(values)
         for field in SCOPES_WITH_KEYS:
             path, variable = found.get(f"{field}_file"), f"{PREFIX}{field.upper()}"
@@ -110,7 +112,12 @@ class Settings(BaseModel):
                 continue
             if found.get(field):
                 raise ValueError(f"{variable} and {variable}_FILE are both set; one is enough")
-            found[field] = _keys_in(Path(path), f"{variable}_FILE")
+            found[field] = ",".join(lines_in(Path(path), f"{variable}_FILE", "key"))
+        if found.get("store_url_file") is not None and found.get("store_url") is None:
+            variable = f"{PREFIX}STORE_URL_FILE"
+            found["store_url"], *more = lines_in(Path(found["store_url_file"]), variable, "URL")
+            if more:
+                raise ValueError(f"{variable}: the file holds more than one URL")
         return found
 
     @field_validator("store_url")
@@ -258,36 +265,20 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
             hint=f"the settings are {', '.join(sorted(known))}",
         )
     values: dict[str, object] = {known[name]: value for name, value in ours.items() if value != ""}
-    values.update({name: value for name, value in overrides.items() if value is not None})
-    return _checked(values)
+    if "store_url_file" in values:
+        values.pop("store_url", None)
+    flags = {name: value for name, value in overrides.items() if value is not None}
+    if "store_url" in flags:
+        values.pop("store_url_file", None)
+    return _checked(values | flags)
 
 
 def _checked(values: Mapping[str, object]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        from_files = {field for field in SCOPES_WITH_KEYS if values.get(f"{field}_file") is not None}
+        from_files = {field for field in (*SCOPES_WITH_KEYS, "store_url") if values.get(f"{field}_file") is not None}
         raise SettingsError(_in_one_line(error, from_files)) from None
-
-
-def _keys_in(path: Path, variable: str) -> str:
-    """The lines of a file of keys, as the variable would have them. Neither path nor content is repeated: a key may
-    have been put where its file was to be named."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that nobody writes to would be waited for
-        try:
-            content = os.read(descriptor, MAX_KEY_FILE_BYTES + 1)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise ValueError(f"{variable}: the file cannot be read ({error.strerror or type(error).__name__})") from None
-    if len(content) > MAX_KEY_FILE_BYTES:
-        raise ValueError(f"{variable}: the file has more than {MAX_KEY_FILE_BYTES} bytes")
-    keys = [line.strip() for line in content.decode("utf-8", "replace").splitlines()]
-    found = ",".join(key for key in keys if key and not key.startswith("#"))
-    if not found:
-        raise ValueError(f"{variable}: the file holds no key")
-    return found
 
 
 def _in_one_line(error: ValidationError, from_files: Set[str]) -> str:

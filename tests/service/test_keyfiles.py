@@ -13,7 +13,8 @@ import pytest
 from service.errors import UnauthorizedError
 from service.http.auth import Keyring
 from service.http.keyfiles import KeyFiles
-from service.settings import MAX_KEY_FILE_BYTES, SettingsError, load_settings
+from service.setting_files import MAX_BYTES
+from service.settings import SettingsError, load_settings
 from service.telemetry.logs import make_log
 from tests.builders import make_bundle
 from tests.faults.served import served
@@ -84,7 +85,7 @@ def test_key_that_comes_and_goes_between_two_looks_changes_nothing(watched: Watc
     assert watched.text.getvalue() == b""
 
 
-@pytest.mark.parametrize("content", ["", "# none\n", "short", f"{NEW}\n{OTHER}\n{OLD}\n", NEW * MAX_KEY_FILE_BYTES])
+@pytest.mark.parametrize("content", ["", "# none\n", "short", f"{NEW}\n{OTHER}\n{OLD}\n", NEW * MAX_BYTES])
 def test_file_that_cannot_be_used_leaves_the_keys_as_they_were_and_says_so_once(watched: Watched, content: str) -> None:
     assert watched.after(content) == (True, False)
     assert watched.after(content) == (True, False)
