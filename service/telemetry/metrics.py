@@ -29,6 +29,9 @@ STAGE_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0
 DEL_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25)
 POSITION_BUCKETS = (-4.0, -3.0, -2.5, *(quarter / 4 for quarter in range(-8, 9)), 2.5, 3.0, 4.0)
 """Fine where lists lie. There is no sum: it might fall, which a counter must not, so medians are read from these."""
+MOST_DEL = 2.0
+"""What is larger counts as this: where the target's probability was next to nothing, taking an item away may make it a
+thousand times that, and one such explanation would be all that a mean over an hour tells of."""
 NO_ARM = ""
 """Of what nobody's split sent anywhere; Prometheus takes an empty label for none."""
 ORDERS = ("explanation", "random")
@@ -153,8 +156,8 @@ class Metrics:
         """Count an explanation of an item; its del@k and the random orders' where fidelity was measured."""
         self._explanations.labels("item", model).inc()
         if explained is not None and at_random is not None:
-            self._fidelity.labels("explanation", model).observe(explained)
-            self._fidelity.labels("random", model).observe(at_random)
+            for order, found in zip(ORDERS, (explained, at_random), strict=True):
+                self._fidelity.labels(order, model).observe(min(found, MOST_DEL))
 
     def observe_profile(self, model: str) -> None:
         """Count an explanation of a user, without an item."""

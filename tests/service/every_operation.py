@@ -86,8 +86,11 @@ ASKED = (
 )
 
 
-def ask_everything(http: httpx.Client) -> Iterator[tuple[Ask, httpx.Response]]:
-    """Each of ASKED with the key, with a wrong one, and with a body that is no JSON where it takes a body."""
+def ask_everything(http: Any) -> Iterator[tuple[Ask, httpx.Response]]:
+    """Each of ASKED with the key, with a wrong one, and with a body that is no JSON where it takes a body.
+
+    http: an httpx.Client, or what has its `request`.
+    """
     headers = {"Idempotency-Key": IDEMPOTENCY, "X-Request-ID": REQUEST_ID, "User-Agent": TEXT, "Referer": f"/{USER}"}
     for ask in ASKED:
         for key in (KEY, WRONG_KEY):

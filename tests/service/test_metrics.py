@@ -14,12 +14,18 @@ from service.bundles.loader import load_bundle
 from service.bundles.slot import ReloadReport, Slot
 from service.errors import OverloadedError
 from service.telemetry.drift import ScoreRange, range_of, score_range
-from service.telemetry.metrics import Metrics, Served
+from service.telemetry.metrics import BUCKETS, MOST_DEL, Metrics, Served
 from service.telemetry.observing import observed_pool, tell_reload
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient, give_history, open_client
+from tests.service.every_operation import ask_everything
 
-MOST_SERIES = 1500
+FEW_SERIES = 500
+"""Of one model, when strangers ask what is not there."""
+MOST_SERIES, MODEL_SERIES = 750, 150
+"""When everything there is has been asked, well and badly: of the service, and for each model that is served."""
+ROUTE_SERIES = len(BUCKETS) + 3 + 1
+"""What a route adds: its histogram, and a count by method and status."""
 Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -146,7 +152,9 @@ def test_fidelity_is_counted_beside_random_orders() -> None:
     metrics = Metrics()
     metrics.observe_explanation("m", explained=0.4, at_random=0.8)
     metrics.observe_explanation("m")  # one without a measurement
+    metrics.observe_explanation("far", explained=0.1, at_random=1e300)
     text = metrics.render().decode()
+    assert f'prismrec_explanation_del_at_k_sum{{model="far",order="random"}} {MOST_DEL}' in text
     assert 'prismrec_explanation_del_at_k_sum{model="m",order="explanation"} 0.4' in text
     assert 'prismrec_explanation_del_at_k_sum{model="m",order="random"} 0.8' in text
     assert 'prismrec_explanation_del_at_k_count{model="m",order="random"} 1.0' in text
@@ -187,20 +195,57 @@ def test_score_of_another_bundle_is_not_placed() -> None:
     assert 'prismrec_list_score_position_count{model="m"} 1.0' in metrics.render().decode()
 
 
-def test_series_stay_bounded_whatever_is_asked(own_client: AppClient) -> None:
-    for number in range(200):
-        own_client.get(f"/users/u{number}")
-        own_client.get(f"/scan/{number}")
-        own_client.post("/recommend", {"history": [f"x{number}"], "n": 1})
-        own_client.request(f"VERB{number}", "/items")
+def ask_oddly(client: AppClient, rounds: int) -> int:
+    """Five requests a round with paths, users, items, models, methods and request ids that come once each."""
+    for n in range(rounds):
+        client.get(f"/scan/{n}.php")
+        client.get(f"/users/u{n}", headers={"X-Request-ID": f"r{n}", "X-API-Key": f"k{n}"})
+        client.post("/recommend", {"history": [f"x{n}"], "model": f"model-{n}" if n % 2 else None})
+        client.get(f"/items/i{n}/similar", params={"model": f"model-{n}"})
+        client.request(f"VERB{n}", f"/web/{n}.js")
+    return 5 * rounds
+
+
+def test_series_stay_few_whatever_odd_is_asked(own_client: AppClient) -> None:
+    ask_oddly(own_client, 2)
     first = values_of(own_client.get("/metrics").text)
-    for number in range(200, 400):
-        own_client.get(f"/users/u{number}")
-        own_client.get(f"/scan/{number}")
+    assert ask_oddly(own_client, 400) == 2000
     again = values_of(own_client.get("/metrics").text)
-    assert len(first) <= len(again) <= len(first) + 30  # /metrics itself was seen for the first time
-    assert len(again) < MOST_SERIES
+    counted = [
+        sum(n for (name, _), n in found.items() if name == "prismrec_requests_total") for found in (first, again)
+    ]
+    assert counted[1] - counted[0] == 2001
+    assert len(again) - len(first) <= ROUTE_SERIES  # /metrics itself was seen for the first time
+    assert len(again) < FEW_SERIES
     assert not [key for key in again if key[0].endswith("_created")]
+
+
+def test_series_by_path_would_be_found_out(own_client: AppClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.http.middleware._Exchange.route", property(lambda self: self.scope["path"]))
+    ask_oddly(own_client, 20)
+    assert len(values_of(own_client.get("/metrics").text)) > FEW_SERIES  # the control
+
+
+def test_series_of_all_that_can_be_asked_are_bounded(tmp_path: Path) -> None:
+    models = ["demo", "other"]
+    for name in models:
+        make_bundle(tmp_path / "models", name=name)
+    with open_client(tmp_path, slot=Slot(), serve="demo,other", split="demo:0.5,other:0.5") as client:
+        for model in models:
+            client.state.models.place(model).watcher.check()
+        for _ in ask_everything(client):
+            pass
+        for n in range(20):
+            give_history(client, f"u{n}", "m0", "m3", key=f"k{n}")
+            client.get(f"/explain/u{n}", params={"item_id": "m9"})
+            client.get(f"/recommend/u{n}")
+        for page in ("/", "/docs", "/openapi.json", *(f"/web/{name}.js" for name in ("api", "list", "steer", "why"))):
+            assert client.get(page).status_code == 200
+        found = values_of(client.get("/metrics").text)
+    by_model = [key for key in found if {"model", "arm"} & set(dict(key[1]))]
+    print(f"{len(found)} series, {len(by_model)} of them by model or arm")
+    assert len(found) - len(by_model) < MOST_SERIES
+    assert len(by_model) <= len(models) * MODEL_SERIES
 
 
 def test_plain_list_is_placed_and_one_that_was_shaped_is_not(observed: AppClient) -> None:
