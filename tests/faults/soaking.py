@@ -231,7 +231,7 @@ def abort(server: Served, turn: int) -> None:
     """Ask for a long reply and go away: before the body is whole, before the reply, or in the middle of it (RST)."""
     body = json.dumps({"history": HISTORY, "n": 500, "explain": turn % 2 == 0}).encode()
     head = (
-        f"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     with server.connect() as wire:
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

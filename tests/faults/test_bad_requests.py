@@ -75,7 +75,7 @@ def test_r1_lying_length_reads_no_further(service: Service) -> None:
         socket.create_connection(("127.0.0.1", service.port), 10) as line,
     ):
         body = b'{"history": ["m0"]}'
-        head = b"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        head = b"POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
         line.sendall(head % len(body) + body + b"x" * OVER)
         line.settimeout(10)
         said = b"".join(iter(lambda: _received(line), b""))
@@ -93,7 +93,7 @@ def _received(line: socket.socket) -> bytes:
 def test_r1_body_shorter_than_declared_is_given_up(service: Service) -> None:
     with service.holds("prismrec_requests_total", status="499"):
         with socket.create_connection(("127.0.0.1", service.port), 10) as line:
-            line.sendall(b"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{")
+            line.sendall(b"POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{")
         wait_until(lambda: service.log("request")[-1]["status"] == 499, "the client's leaving is seen")
 
 

@@ -14,17 +14,17 @@ from tests.faults.serving import LONG, Service, serving
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 CUT = "prismrec_connections_cut_total"
-POST = b"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = b"POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 STRANGE = {
     "tls": bytes.fromhex("16030100c8010000c40303") + bytes(range(200)),
     "http2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
     "noise": bytes(range(128, 256)) * 4,
     "zeros": bytes(100),
-    "version": b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
-    "method": b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "target": b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "path": b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+    "version": b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n",
+    "method": b"FOO / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "target": b"GET http://[::1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "path": b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "header": b"GET /health/live HTTP/1.1\r\nHost x\r\n\r\n",
     "zero in a header": b"GET /health/live HTTP/1.1\r\nHost: x\0y\r\n\r\n",
     "length": POST + b"Content-Length: abc\r\n\r\n",
@@ -61,6 +61,6 @@ def test_r1_bytes_that_are_no_http_are_a_problem_and_counted(service: Service, k
 
 def test_r1_control_a_plain_request_is_answered_and_not_counted(service: Service) -> None:
     before = service.counted(CUT)
-    head, _ = _said(service, b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    head, _ = _said(service, b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert head.startswith(b"http/1.1 200 ")
     assert service.counted(CUT) == before

@@ -25,7 +25,7 @@ PATIENCE = 20.0
 """How long a cut is waited for: many times its deadline, as machines are slow; without one it never comes."""
 
 SLOW = 10
-POST = b"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = b"POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_slow_loris_without_a_deadline_is_found_out(folder: Path) -> None:
 def test_silent_connection_is_cut_and_one_between_requests_too(server: Served) -> None:
     before = cut(server, "head-late")
     with server.connect(timeout=PATIENCE) as silent, server.connect(timeout=PATIENCE) as kept:
-        kept.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        kept.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert kept.recv(65536).startswith(b"HTTP/1.1 200")
         assert silent.recv(1) == b""
         time.sleep(0.2)  # until the body is there as well: what follows is nothing but lines
