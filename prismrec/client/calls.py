@@ -58,11 +58,6 @@ class Call(Generic[T]):
     opens: tuple[Open, ...] = ()
     also: tuple[int, ...] = ()
 
-    @property
-    def idempotent(self) -> bool:
-        """Whether sending it twice does no more than sending it once."""
-        return self.method != "POST" or "Idempotency-Key" in self.headers
-
 
 def segment(value: str | int) -> str:
     """An id as one segment of a path, whatever it is made of."""

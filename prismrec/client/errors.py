@@ -3,7 +3,7 @@
 ClientError
  +- ProblemError                the service answered with a problem: status, code, detail, hint, errors
  |   +- InvalidRequestError, UnknownUserError ...     one for each code
- |   +- UnavailableError        503: the same request may be answered later (retry_after)
+ |   +- UnavailableError        503, 429: the same request may be answered later (retry_after)
  |       +- OverloadedError, NoBundleError ...
  +- TransportError              no reply came; `sent` says whether the request may have arrived
  |   +- NotConnectedError       refused, no such host, a certificate that is not trusted: nothing was sent

@@ -106,8 +106,7 @@ class Exchange(Generic[T]):
         if isinstance(error, httpx.LocalProtocolError):  # its text has the header, which may be the key
             raise ValueError(f"{self._call.name}: a header of the request cannot be sent") from None  # noqa: TRY004
         kind = next((ours for theirs, ours in KINDS if isinstance(error, theirs)), DroppedError)
-        may = not kind.sent and self._call.idempotent
-        wait = self._wait(self._retry.refused_wait if may else None)
+        wait = self._wait(None if kind.sent else self._retry.refused_wait)
         if wait is None:
             said = str(error) or type(error).__name__
             raise kind(f"{self._call.name}: {said}", request_id=self._request_id) from error

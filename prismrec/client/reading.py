@@ -10,8 +10,8 @@ import msgspec
 from prismrec.client.calls import Call, Open
 from prismrec.client.errors import ProblemError, UnavailableError, UnreadableReplyError
 from prismrec.client.models import Problem
-from prismrec.client.problems import BY_CODE
-from prismrec.client.retries import retry_after
+from prismrec.client.problems import BY_CODE, NotFoundError
+from prismrec.client.retries import PASSING, retry_after
 
 T = TypeVar("T")
 JSON, PROBLEM = "application/json", "application/problem+json"
@@ -43,10 +43,16 @@ def problem_error(
     problem: Problem, response: httpx.Response | None = None, request_id: str | None = None
 ) -> ProblemError:
     """The exception of a problem, such as one of the results of `recommend_batch`; of its status if the code is new."""
-    base = UnavailableError if problem.status == 503 else ProblemError
-    kind = BY_CODE.get(problem.code, base)
+    kind = BY_CODE.get(problem.code) or _of_status(problem.status)
     wait = None if response is None else retry_after(response.headers)
     return kind(problem, request_id=request_id or problem.instance.rpartition(":")[2], retry_after=wait)
+
+
+def _of_status(status: int) -> type[ProblemError]:
+    """Of a code that this version does not know: what may pass passes, what is not there is not there."""
+    if status in PASSING:
+        return UnavailableError
+    return NotFoundError if status == 404 else ProblemError
 
 
 def _decoded(call: Call[T], content: bytes) -> Any:

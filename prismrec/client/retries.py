@@ -16,9 +16,10 @@ class RetryPolicy:
     """How often, and for how long.
 
     A reply 429 or 503 with Retry-After is asked for again after that time, never sooner; without the header it is an
-    error at once. A request that got no reply at all is not sent again, as nobody knows what became of it. One that
-    certainly did not arrive (no connection came about) may be, where `refused_wait` says so, and where it is
-    idempotent: GET, PUT, DELETE, or with an Idempotency-Key.
+    error at once. Such a refusal comes before anything is done, but for a write whose store went away under it, and
+    that one does no more a second time: it is a PUT, a DELETE, or has its Idempotency-Key. A request that got no reply
+    at all is not sent again, as nobody knows what became of it. One that certainly did not arrive (no connection came
+    about) may be, where `refused_wait` says so.
     """
 
     attempts: int = 3

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from prismrec.client.calls import Call, segment
+from prismrec.client.calls import segment
 
 
 def arrives(path: str) -> str:
@@ -37,8 +37,3 @@ def test_id_that_is_not_made_a_segment_does_not_arrive(found: str) -> None:
 
 def test_number_is_an_id() -> None:
     assert segment(42) == "42"
-
-
-def test_call_is_idempotent_by_its_method_or_its_key() -> None:
-    assert [Call("x", method, "/", str).idempotent for method in ("GET", "PUT", "DELETE", "POST")] == [1, 1, 1, 0]
-    assert Call("x", "POST", "/", str, headers={"Idempotency-Key": None}).idempotent

@@ -100,6 +100,16 @@ def test_every_collection_has_an_iterator() -> None:
     ]
 
 
+def test_post_that_does_more_a_second_time_has_an_idempotency_key_but_one() -> None:
+    """As docs/client.md says of trying again: reload_bundle is refused before it begins, the others may be repeated."""
+    posts = [path["post"] for path in DOCUMENT["paths"].values() if "post" in path]
+    changing = [post for post in posts if post["x-scope"] != "read"]
+    keyless = [p["operationId"] for p in changing if not any(q["in"] == "header" for q in p.get("parameters", ()))]
+    assert (len(posts), len(changing), keyless) == (6, 2, ["reload_bundle"])
+    refused = OPERATIONS["reload_bundle"]["responses"]["503"]["content"]["application/problem+json"]["examples"]
+    assert set(refused) == {"overloaded"}
+
+
 def test_every_declared_code_has_an_exception_of_the_services_name() -> None:
     declared = {
         code

@@ -23,7 +23,7 @@ from prismrec.client import (
     UnavailableError,
     UnreadableReplyError,
 )
-from prismrec.client.problems import BY_CODE, InvalidRequestError
+from prismrec.client.problems import BY_CODE, InvalidRequestError, NotFoundError
 from service.app import RELOAD_SECONDS
 from service.errors import STATUS
 from service.limits import LIMITS
@@ -41,7 +41,9 @@ def test_code_becomes_its_exception(scripted: Any, code: str) -> None:
     assert str(error) == f"{code} ({STATUS[code]}): what happened; hint: what to do"
 
 
-@pytest.mark.parametrize(("status", "kind"), [(418, ProblemError), (503, UnavailableError)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(418, ProblemError), (404, NotFoundError), (429, UnavailableError), (503, UnavailableError)]
+)
 def test_code_of_a_later_service_is_a_problem_all_the_same(scripted: Any, status: int, kind: type[Any]) -> None:
     error = error_of(scripted(Script([problem_reply("brand-new", status)])), "health_live")
     assert type(error) is kind

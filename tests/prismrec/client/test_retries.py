@@ -153,12 +153,14 @@ def test_refused_connection_is_an_error_at_once_unless_asked_otherwise(scripted:
     assert len(script.requests) == 3
 
 
-def test_refused_connection_is_tried_again_only_for_what_is_idempotent(scripted: Any) -> None:
+def test_refused_connection_is_tried_again_for_every_operation_as_nothing_was_sent(scripted: Any) -> None:
     patient = RetryPolicy(refused_wait=0.5)
-    script = Script([REFUSED, httpx.Response(200, json=STORED)])
-    assert scripted(script, retry=patient)("append_interactions", "7", [InteractionAsked(item_id="m0")]).stored == 1
-    script = Script([REFUSED, httpx.Response(200, json={})])
-    assert isinstance(error_of(scripted(script, retry=patient), "reload_bundle"), NotConnectedError)
+    reloaded = {"changed": True, "bundle_id": "b", "model": "demo", "version": "2"}
+    script = Script([REFUSED, httpx.Response(200, json=STORED), REFUSED, httpx.Response(200, json=reloaded)])
+    ask = scripted(script, retry=patient)
+    assert ask("append_interactions", "7", [InteractionAsked(item_id="m0")]).stored == 1
+    assert ask("reload_bundle").version == "2"
+    assert len(script.requests) == 4
 
 
 @pytest.mark.parametrize("error", LOST, ids=lambda error: type(error).__name__)
