@@ -23,7 +23,7 @@ from prismrec.client import (
     UnavailableError,
     UnreadableReplyError,
 )
-from prismrec.client.problems import BY_CODE, InvalidRequestError, NotFoundError
+from prismrec.client.problems import BY_CODE, InvalidRequestError
 from service.app import RELOAD_SECONDS
 from service.errors import STATUS
 from service.limits import LIMITS
@@ -42,7 +42,8 @@ def test_code_becomes_its_exception(scripted: Any, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(418, ProblemError), (404, NotFoundError), (429, UnavailableError), (503, UnavailableError)]
+    ("status", "kind"),
+    [(418, ProblemError), (404, BY_CODE["not-found"]), (429, UnavailableError), (503, UnavailableError)],
 )
 def test_code_of_a_later_service_is_a_problem_all_the_same(scripted: Any, status: int, kind: type[Any]) -> None:
     error = error_of(scripted(Script([problem_reply("brand-new", status)])), "health_live")
