@@ -78,16 +78,44 @@ def pod_of(resources: list[Document]) -> Document:
     return spec
 
 
-def environment(container: Document, resources: list[Document], secrets: Document) -> dict[str, str]:
-    """The variables that a container gets, as Kubernetes works them out; secrets: name -> {key: value}."""
+def image_environment() -> dict[str, str]:
+    """What the service's image sets by itself: ENV of the last stage of the Dockerfile."""
+    last = (ROOT / "Dockerfile").read_text("utf-8").rpartition("\nFROM ")[2].replace("\\\n", " ")
+    words = [word for line in re.findall(r"^ENV (.*)$", last, re.M) for word in line.split()]
+    return dict(word.split("=", 1) for word in words if word.startswith("PRISMREC_"))
+
+
+def environment(container: Document, resources: list[Document]) -> dict[str, str]:
+    """The variables that a container gets, as Kubernetes works them out. Raises KeyError for one from a secret."""
     maps = {r["metadata"]["name"]: r["data"] for r in resources if r["kind"] == "ConfigMap"}
     found: dict[str, str] = {}
     for source in container.get("envFrom", ()):
-        if "configMapRef" in source:
-            found |= maps[source["configMapRef"]["name"]]
-        else:
-            found |= secrets.get(source["secretRef"]["name"], {})
+        found |= maps[source["configMapRef"]["name"]]
     for variable in container.get("env", ()):
-        reference = variable.get("valueFrom", {}).get("secretKeyRef")
-        found[variable["name"]] = secrets[reference["name"]][reference["key"]] if reference else variable["value"]
+        found[variable["name"]] = variable["value"]
+    return found
+
+
+def secret_files(pod: Document, container: Document, secrets: Document) -> dict[str, str]:
+    """path -> content of the secrets that a container finds mounted; secrets: name -> {key: value}."""
+    of_volume = {v["name"]: v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v}
+    return {
+        f"{mount['mountPath']}/{key}": value
+        for mount in container["volumeMounts"]
+        for key, value in secrets.get(of_volume.get(mount["name"], ""), {}).items()
+    }
+
+
+def variables_from_secrets(resources: list[Document]) -> list[str]:
+    """Where a secret stands in an environment, which children inherit and crash reports show."""
+    found = []
+    for container in (c for key in ("initContainers", "containers") for c in pod_of(resources)[key]):
+        found += [
+            f"{container['name']}: {s['secretRef']['name']}" for s in container.get("envFrom", ()) if "secretRef" in s
+        ]
+        found += [
+            f"{container['name']}: {v['name']}"
+            for v in container.get("env", ())
+            if "secretKeyRef" in v.get("valueFrom", {})
+        ]
     return found

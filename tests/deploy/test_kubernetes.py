@@ -19,18 +19,26 @@ from tests.deploy.manifests import (
     Document,
     environment,
     hits,
+    image_environment,
     kustomizations,
     one,
     patch_targets,
     pod_of,
     rendered,
     resources_of,
+    secret_files,
+    variables_from_secrets,
 )
 
 SECRETS = {
-    "prismrec-store": {"url": "postgresql://prismrec@db:5432/prismrec"},
-    "prismrec-keys": {scope: f"{scope}-{'x' * 24}" for scope in ("read", "write", "admin")},
+    "prismrec-store": {"url": "postgresql://prismrec:secret@db:5432/prismrec\n"},
+    "prismrec-keys": {scope: f"{scope}-{'x' * 24}\n" for scope in ("read", "write", "admin")},
+    "prismrec-bundle-keys": {"credentials": "[default]\n"},
 }
+MOUNTED = "/run/prismrec"
+WATCHER_STOP_SECONDS = 5
+"""How long the end of a process may wait for a load (service.bundles.watcher.Watcher.stop)."""
+
 overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 
 
@@ -99,19 +107,83 @@ def test_pod_is_locked_down(overlay: str) -> None:
     assert unlocked(loose) == ["root", "service: capabilities"]
 
 
+def given_to_the_service(resources: list[Document], place: Path) -> dict[str, str]:
+    """The environment of the service's container, image's variables included, with its secrets below `place`."""
+    pod = pod_of(resources)
+    (container,) = pod["containers"]
+    for path, content in secret_files(pod, container, SECRETS).items():
+        assert path.startswith(MOUNTED)
+        to = place / path.removeprefix(f"{MOUNTED}/")
+        to.parent.mkdir(exist_ok=True, parents=True)
+        to.write_text(content)
+    given = image_environment() | environment(container, resources)
+    return {name: value.replace(MOUNTED, str(place)) for name, value in given.items()}
+
+
 @overlay
-def test_settings_are_those_of_the_service(overlay: str) -> None:
+def test_settings_are_those_of_the_service(overlay: str, tmp_path: Path) -> None:
     resources = rendered(overlay)
     (container,) = pod_of(resources)["containers"]
-    given = environment(container, resources, SECRETS)
+    given = given_to_the_service(resources, tmp_path)
     settings = load_settings(given)
     settings.check_exposure()
     assert settings.has_keys == (overlay == "production")
-    (port,) = container["ports"]
-    assert (settings.port, settings.host) == (port["containerPort"], "0.0.0.0")
+    assert (settings.store_url or "").startswith({"production": "postgresql://", "trial": "sqlite:"}[overlay])
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"http": settings.port, "metrics": settings.metrics_port}
+    annotations = one(resources, "Deployment")["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(settings.metrics_port)
+    assert settings.host == "0.0.0.0"
     mounted = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
     assert mounted[str(settings.models)] is True
     assert {name for name in given if not name.startswith("PRISMREC_")} == set()
+
+
+@overlay
+def test_no_secret_stands_in_an_environment(overlay: str) -> None:
+    resources = rendered(overlay)
+    assert variables_from_secrets(resources) == []
+    loose = copy.deepcopy(resources)
+    (container,) = pod_of(loose)["containers"]
+    container["envFrom"].append({"secretRef": {"name": "prismrec-keys"}})
+    container["env"] = [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "prismrec-store", "key": "url"}}}]
+    assert variables_from_secrets(loose) == ["service: prismrec-keys", "service: X"]
+
+
+def test_keys_are_files_that_are_taken_up_when_the_secret_changes(tmp_path: Path) -> None:
+    resources = rendered("production")
+    pod = pod_of(resources)
+    (container,) = pod["containers"]
+    (keys,) = [mount for mount in container["volumeMounts"] if mount["name"] == "keys"]
+    assert keys["readOnly"] is True
+    assert "subPath" not in keys, "Kubernetes never replaces a file that is mounted by itself"
+    modes = {v["name"]: v["secret"]["defaultMode"] for v in pod["volumes"] if "secret" in v}
+    assert set(modes.values()) == {0o440}, "the group's (fsGroup) and nobody else's"
+    settings = load_settings(given_to_the_service(resources, tmp_path))
+    assert len(settings.key_files) == 3
+    assert settings.poll_seconds > 0, "else the files are read at the start only"
+    (tmp_path / "keys" / "read").write_text(f"read-{'x' * 24}\nread-{'y' * 24}\n")
+    assert [key.get_secret_value()[5] for key in settings.reread().read_keys] == ["x", "y"]
+
+
+def test_keys_of_the_bundles_place_reach_the_one_that_fetches_alone() -> None:
+    resources = rendered("production")
+    pod = pod_of(resources)
+    (init,), (container,) = pod["initContainers"], pod["containers"]
+    (path,) = secret_files(pod, init, SECRETS)
+    assert environment(init, resources)["AWS_SHARED_CREDENTIALS_FILE"] == path
+    assert path not in secret_files(pod, container, SECRETS)
+    (volume,) = [v for v in pod["volumes"] if v.get("secret", {}).get("secretName") == "prismrec-bundle-keys"]
+    assert volume["secret"]["optional"] is True
+
+
+@overlay
+def test_pods_are_spread_by_one_rule_for_each_of_host_and_zone(overlay: str) -> None:
+    """Patches of this list are merged by its key, which two patches of one key make two rules of."""
+    rules = pod_of(rendered(overlay))["topologySpreadConstraints"]
+    kept = {rule["topologyKey"].rpartition("/")[2]: rule["whenUnsatisfiable"] for rule in rules}
+    assert len(kept) == len(rules)
+    assert kept == {"hostname": "ScheduleAnyway", **({"zone": "DoNotSchedule"} if overlay == "production" else {})}
 
 
 @overlay
@@ -124,7 +196,7 @@ def test_what_kubernetes_would_add_for_the_service_is_kept_out(overlay: str) -> 
 
 
 @overlay
-def test_probes_ask_what_needs_no_key_and_stopping_takes_less_than_it_may(overlay: str) -> None:
+def test_probes_ask_what_needs_no_key_and_stopping_takes_less_than_it_may(overlay: str, tmp_path: Path) -> None:
     resources = rendered(overlay)
     pod = pod_of(resources)
     (container,) = pod["containers"]
@@ -137,8 +209,11 @@ def test_probes_ask_what_needs_no_key_and_stopping_takes_less_than_it_may(overla
     drain = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     ready = container["readinessProbe"]
     assert drain > ready["periodSeconds"] * ready["failureThreshold"]
-    grace = load_settings(environment(container, resources, SECRETS)).grace_seconds
-    assert pod["terminationGracePeriodSeconds"] > drain + grace
+    grace = load_settings(given_to_the_service(resources, tmp_path)).grace_seconds
+    assert pod["terminationGracePeriodSeconds"] > drain + grace + WATCHER_STOP_SECONDS
+    startup = container["startupProbe"]
+    assert startup["httpGet"]["path"] == "/health/live", "a slow load is no reason to kill: it is alive, and not ready"
+    assert startup["periodSeconds"] * startup["failureThreshold"] >= 60
 
 
 @overlay
@@ -174,13 +249,13 @@ def test_init_container_fetches_with_the_command_there_is(
 ) -> None:
     resources = rendered(overlay)
     (container,) = pod_of(resources)["initContainers"]
-    given = environment(container, resources, SECRETS)
+    given = environment(container, resources)
     assert given["BUNDLE_URL"].startswith({"trial": "file://", "production": "s3://"}[overlay])
     bundle = make_bundle(tmp_path / "elsewhere")
     (bundle.parent / "current").write_text("1\n")
     given |= {"BUNDLE_URL": f"file://{bundle.parent}", "HOME": str(tmp_path)}
     words = [word.replace("$(BUNDLE_URL)", given["BUNDLE_URL"]) for word in container["args"]]
-    models = container["volumeMounts"][-2]["mountPath"]
+    models = next(mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "models")
     assert models == "/models"
     assert main([word.replace(models, str(tmp_path / "models")) for word in words]) == 0
     assert (tmp_path / "models" / "demo" / "current").read_text() == "1\n"
@@ -193,5 +268,10 @@ def test_nothing_is_open_to_everybody(overlay: str) -> None:
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
     for rule in policy["ingress"]:
         assert all(source["namespaceSelector"]["matchLabels"] for source in rule["from"])
+    reached = {
+        port["port"]: rule["from"][0]["namespaceSelector"] for rule in policy["ingress"] for port in rule["ports"]
+    }
+    assert set(reached) == {"http", "metrics"}
+    assert reached["http"] != reached["metrics"], "metrics want no key: who may ask for lists does not see them"
     ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
     assert ports == ({53, 5432, 443} if overlay == "production" else {53})
