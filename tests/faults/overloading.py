@@ -54,7 +54,8 @@ async def burst(server: Served, *, clients: int, seconds: float) -> Burst:
 
 async def _ask_until(server: Served, seen: Burst, until: float) -> None:
     body = json.dumps(EXPLAIN).encode()
-    head = f"POST /explain HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = "POST /explain HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n\r\n"
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         while time.monotonic() < until:

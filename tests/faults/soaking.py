@@ -230,9 +230,8 @@ async def _one(http: httpx.AsyncClient, server: Served, turn: int, n_items: int)
 def abort(server: Served, turn: int) -> None:
     """Ask for a long reply and go away: before the body is whole, before the reply, or in the middle of it (RST)."""
     body = json.dumps({"history": HISTORY, "n": 500, "explain": turn % 2 == 0}).encode()
-    head = (
-        f"POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+    head = "POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n\r\n"
     with server.connect() as wire:
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         wire.sendall(head.encode() + b"\r\n\r\n" + (body[:-5] if turn % 3 == 0 else body))

@@ -75,8 +75,8 @@ def test_r1_lying_length_reads_no_further(service: Service) -> None:
         socket.create_connection(("127.0.0.1", service.port), 10) as line,
     ):
         body = b'{"history": ["m0"]}'
-        head = b"POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        line.sendall(head % len(body) + body + b"x" * OVER)
+        head = b"POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        line.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body + b"x" * OVER)
         line.settimeout(10)
         said = b"".join(iter(lambda: _received(line), b""))
     assert said.startswith((b"HTTP/1.1 200", b"HTTP/1.1 400"))
