@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from service.errors import StorageUnavailableError
+from service.errors import StorageFullError, StorageUnavailableError
 from service.store.broken import BrokenStore
 from service.store.protocol import (
     Interaction,
@@ -40,7 +40,7 @@ def open_or_degrade(url: str, *, clock: Callable[[], float] = time.time) -> Stor
     """
     try:
         return _open(url, clock=clock, later=True)
-    except StorageUnavailableError as error:
+    except (StorageUnavailableError, StorageFullError) as error:
         return BrokenStore(error)
 
 

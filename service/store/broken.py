@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from service.errors import StorageUnavailableError
+from service.errors import ServiceError, StorageUnavailableError
 from service.store.bulk import RowsOfMany
 from service.store.protocol import Interaction, KeptWrite, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
 
@@ -15,11 +15,11 @@ class BrokenStore:
 
     quick = True
 
-    def __init__(self, cause: StorageUnavailableError) -> None:
+    def __init__(self, cause: ServiceError) -> None:
         self._cause = cause
 
     @property
-    def cause(self) -> StorageUnavailableError:
+    def cause(self) -> ServiceError:
         return self._cause
 
     def _refuse(self) -> NoReturn:
@@ -32,6 +32,9 @@ class BrokenStore:
         self._refuse()
 
     def known(self, user_id: str) -> Known | None:
+        self._refuse()
+
+    def known_many(self, user_ids: Sequence[str]) -> Sequence[Known | None]:
         self._refuse()
 
     def writes(self, user_id: str) -> tuple[KeptWrite, ...]:
@@ -52,6 +55,7 @@ class BrokenStore:
         *,
         source: Source | None = None,
         rows_id: str | None = None,
+        restore_erased: bool = False,
         on_batch: Callable[[int], None] | None = None,
     ) -> Loaded:
         self._refuse()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from operator import itemgetter
 
+from service.store.parts import PARTS, mac, part_of
 from service.store.protocol import Loaded
 
 BATCH_ROWS = 50_000
@@ -20,16 +22,18 @@ Transaction = Callable[[], AbstractContextManager[sqlite3.Connection]]
 class BulkLoad:
     """One load.
 
-    rows      (user_id, item_id, timestamp), each user's oldest first
-    now       stands in for a timestamp that is not known, seconds since 1970
-    rows_id   identifies these very rows in this order; a load of the same that broke off is gone on with. None = no
-    on_batch  gets the number of rows done so far after each committed batch
+    rows            (user_id, item_id, timestamp), each user's oldest first
+    now             stands in for a timestamp that is not known, seconds since 1970
+    rows_id         identifies these very rows in this order; a load of them that broke off is gone on with. None = no
+    restore_erased  whether users who were erased are loaded, too, and no longer known to be erased
+    on_batch        gets the number of rows done so far after each committed batch
     """
 
     rows: RowsOfMany
     now: int
     max_history: int
     rows_id: str | None = None
+    restore_erased: bool = False
     on_batch: Callable[[int], None] | None = None
 
     def batches(self, done: int) -> Iterator[list[StoredRow]]:
@@ -46,33 +50,76 @@ class BulkLoad:
             self.on_batch(done)
 
 
-_CUT = """DELETE FROM history WHERE (user_id, item_id) IN (
+@dataclass(slots=True)
+class Counts:
+    """What the batches did so far; erased_users: those who were left out."""
+
+    done: int
+    stored: int = 0
+    erased: int = 0
+    erased_users: set[str] = field(default_factory=set)
+
+    def loaded(self, *, skipped: int, dropped: int) -> Loaded:
+        """What `load_many` answers."""
+        return Loaded(self.done, self.stored, max(0, dropped), skipped, self.erased, len(self.erased_users))
+
+
+INSERT = "INSERT OR IGNORE INTO {0} VALUES (?, ?, ?, ?)"
+_CUT = """DELETE FROM {0} WHERE (user_id, item_id) IN (
             SELECT user_id, item_id FROM (
               SELECT user_id, item_id, row_number() OVER
                 (PARTITION BY user_id ORDER BY at DESC, seq DESC, item_id DESC) AS age
-              FROM history WHERE user_id IN
-                (SELECT user_id FROM history GROUP BY user_id HAVING count(*) > ?1))
+              FROM {0} WHERE user_id IN (SELECT user_id FROM {0} GROUP BY user_id HAVING count(*) > ?1))
             WHERE age > ?1)"""
 
 
-def load_rows(transaction: Transaction, load: BulkLoad) -> Loaded:
+def load_rows(transaction: Transaction, load: BulkLoad, secret: bytes) -> Loaded:
     """Load into the SQLite store; an error or an interruption loses at most the batch it happened in.
 
     How far a load with a rows_id came is written in the transaction of its batch. A repeated load stores nothing twice.
     """
     with transaction() as db:
         found = db.execute("SELECT done FROM loads WHERE rows_id = ?", (load.rows_id,)).fetchone()
-    skipped = done = 0 if found is None else int(found[0])
-    stored = 0
-    load.reached(done)
-    for batch in load.batches(done):
-        done += len(batch)
+    counts = Counts(done=0 if found is None else int(found[0]))
+    skipped, dropped = counts.done, 0
+    load.reached(skipped)
+    for batch in load.batches(skipped):
         with transaction() as db:
-            stored += db.executemany("INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?)", batch).rowcount
+            kept = _without_erased(db, batch, load, counts, secret) if _any_erased(db) else batch
+            for table, rows in _by_table(kept).items():
+                counts.stored += db.executemany(INSERT.format(table), rows).rowcount
+            counts.done += len(batch)
             if load.rows_id is not None:
-                db.execute("INSERT OR REPLACE INTO loads VALUES (?, ?, ?)", (load.rows_id, done, load.now))
-        load.reached(done)
+                db.execute("INSERT OR REPLACE INTO loads VALUES (?, ?, ?)", (load.rows_id, counts.done, load.now))
+        load.reached(counts.done)
     with transaction() as db:
-        dropped = db.execute(_CUT, (load.max_history,)).rowcount
+        for part in PARTS:
+            dropped += max(0, db.execute(_CUT.format(part.history), (load.max_history,)).rowcount)
         db.execute("DELETE FROM loads WHERE rows_id = ?", (load.rows_id,))
-    return Loaded(done, stored, max(0, dropped), skipped)
+    return counts.loaded(skipped=skipped, dropped=dropped)
+
+
+def _by_table(batch: list[StoredRow]) -> dict[str, list[StoredRow]]:
+    tables: dict[str, list[StoredRow]] = {}
+    for user_id, rows in groupby(batch, key=itemgetter(0)):
+        tables.setdefault(part_of(user_id).history, []).extend(rows)
+    return tables
+
+
+def _any_erased(db: sqlite3.Connection) -> bool:
+    (there,) = db.execute("SELECT EXISTS (SELECT 1 FROM erased)").fetchone()
+    return bool(there)
+
+
+def _without_erased(
+    db: sqlite3.Connection, batch: list[StoredRow], load: BulkLoad, counts: Counts, secret: bytes
+) -> list[StoredRow]:
+    macs = {user_id: (mac(secret, "user", user_id),) for user_id in {row[0] for row in batch}}
+    erased = {user for user, key in macs.items() if db.execute("SELECT 1 FROM erased WHERE mac = ?", key).fetchone()}
+    if load.restore_erased:
+        db.executemany("DELETE FROM erased WHERE mac = ?", [macs[user] for user in erased])
+        return batch
+    kept = [row for row in batch if row[0] not in erased]
+    counts.erased += len(batch) - len(kept)
+    counts.erased_users |= erased
+    return kept

@@ -12,15 +12,19 @@ from service.errors import ServiceError, StorageFullError, StorageUnavailableErr
 from service.lateness import stop_if_late
 from service.limits import LIMITS
 from service.store.bulk import BulkLoad, RowsOfMany
-from service.store.postgres_bulk import copy_rows
+from service.store.postgres_bulk import ERASING, ERASING_LOCK, copy_rows
 from service.store.postgres_pool import TIMING, Database, Timed, Timing
 from service.store.protocol import Interaction, KeptWrite, Known, Loaded, Preferences, Receipt, Source, UserCount, Write
-from service.store.receipts import KEY_LIFE_SECONDS, conflict, fingerprint_of, kept_write, replayed
+from service.store.receipts import KEY_LIFE_SECONDS, conflict, fingerprint_of, kept_write, repeated
 
 _HISTORY = "SELECT item_id, at FROM prismrec.history WHERE user_id = %s ORDER BY at, seq, item_id"
 _KNOWN = """SELECT (SELECT array_agg(item_id ORDER BY at, seq, item_id) FROM prismrec.history WHERE user_id = %(user)s),
                    steer, bundle_id, at
             FROM (SELECT 1) AS one LEFT JOIN prismrec.preferences ON user_id = %(user)s"""
+_KNOWN_MANY = """SELECT (SELECT array_agg(item_id ORDER BY at, seq, item_id) FROM prismrec.history
+                         WHERE user_id = asked.user_id), steer, bundle_id, at
+                 FROM unnest(%s::text[]) WITH ORDINALITY AS asked (user_id, place)
+                 LEFT JOIN prismrec.preferences USING (user_id) ORDER BY place"""
 _USERS = """SELECT user_id, sum(n_items)::bigint FROM (
               (SELECT user_id, count(*) AS n_items FROM prismrec.history WHERE user_id > %(after)s
                GROUP BY user_id ORDER BY user_id LIMIT %(limit)s)
@@ -36,13 +40,20 @@ _TRIM = """DELETE FROM prismrec.history WHERE user_id = %(user)s AND item_id IN
            (SELECT item_id FROM prismrec.history WHERE user_id = %(user)s
             ORDER BY at DESC, seq DESC, item_id DESC OFFSET %(max_history)s)"""
 _SAME_KEY = """SELECT fingerprint, stored, duplicates, unknown_items FROM prismrec.writes
-               WHERE key = %s AND at >= %s"""
+               WHERE key = %(key)s AND at >= %(oldest)s
+               UNION ALL
+               SELECT '', 0, 0, '[]' FROM prismrec.secret, prismrec.keys
+               WHERE mac = prismrec.mac(value, 'key', %(key)s) AND at >= %(oldest)s"""
+"""In one statement, so that an erasure at the same time moves the key from the one table to the other unseen."""
+
 _KEY = """INSERT INTO prismrec.writes AS kept VALUES (%s, %s, %s, %s, %s, %s, %s)
           ON CONFLICT (key) DO UPDATE SET user_id = excluded.user_id, fingerprint = excluded.fingerprint,
             stored = excluded.stored, duplicates = excluded.duplicates, unknown_items = excluded.unknown_items,
             at = excluded.at WHERE kept.at < %s"""
-_EXPIRE = """DELETE FROM prismrec.writes WHERE key IN
-             (SELECT key FROM prismrec.writes WHERE at < %s ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED)"""
+_EXPIRE = """WITH spent AS (DELETE FROM prismrec.keys WHERE mac IN
+               (SELECT mac FROM prismrec.keys WHERE at < %(oldest)s ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED))
+             DELETE FROM prismrec.writes WHERE key IN
+               (SELECT key FROM prismrec.writes WHERE at < %(oldest)s ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED)"""
 """SKIP LOCKED: two writers that clean up at once must not wait for each other, or they might for ever."""
 
 _PREFER = """INSERT INTO prismrec.preferences AS kept VALUES (%s, %s, %s, %s) ON CONFLICT (user_id)
@@ -57,6 +68,11 @@ _ERASE = (
     "DELETE FROM prismrec.writes WHERE user_id = %s",
     _ERASE_PREFERENCES,
 )
+_SPEND = """INSERT INTO prismrec.keys AS kept
+            SELECT prismrec.mac(value, 'key', key), at FROM prismrec.writes, prismrec.secret WHERE user_id = %s
+            ON CONFLICT (mac) DO UPDATE SET at = excluded.at"""
+_REMEMBER = """INSERT INTO prismrec.erased SELECT prismrec.mac(value, 'user', %s), %s FROM prismrec.secret
+               ON CONFLICT (mac) DO UPDATE SET at = excluded.at"""
 _PROBE = "SELECT current_setting('transaction_read_only') = 'off' FROM prismrec.probe"
 
 
@@ -106,10 +122,11 @@ class PostgresStore:
         return tuple(Interaction(item_id, at) for item_id, at in rows) or None
 
     def known(self, user_id: str) -> Known | None:
-        ((items, steer, bundle_id, at),) = self._read(_KNOWN, {"user": user_id})
-        if items is None and steer is None:
-            return None
-        return Known(tuple(items or ()), None if steer is None else Preferences(steer, bundle_id, at))
+        (row,) = self._read(_KNOWN, {"user": user_id})
+        return _known(row)
+
+    def known_many(self, user_ids: Sequence[str]) -> Sequence[Known | None]:
+        return [_known(row) for row in self._read(_KNOWN_MANY, (list(user_ids),))]
 
     def users(self, limit: int, after: str = "") -> Sequence[UserCount]:
         rows = self._read(_USERS, {"after": after, "limit": limit})
@@ -126,18 +143,16 @@ class PostgresStore:
         fingerprint, now = fingerprint_of(write), int(self._clock())
         oldest = now - KEY_LIFE_SECONDS
         with self._transaction(write.user_id) as db:
-            known = db.execute(_SAME_KEY, (write.key, oldest)).fetchone()
+            known = db.execute(_SAME_KEY, {"key": write.key, "oldest": oldest}).fetchone()
             if known is not None:
-                if bytes(known[0]) != fingerprint:
-                    raise conflict()
-                return replayed(*known[1:])
+                return repeated(known, fingerprint)
             stored = self._insert(db, write, now)
             receipt = Receipt(stored, len(write.interactions) - stored, write.unknown_items)
             unknown = json.dumps(receipt.unknown_items)
             row = (write.key, write.user_id, fingerprint, receipt.stored, receipt.duplicates, unknown, now, oldest)
             if db.execute(_KEY, row).rowcount == 0:
                 raise conflict()  # another user's write took the key meanwhile; ours is rolled back
-            db.execute(_EXPIRE, (oldest,))
+            db.execute(_EXPIRE, {"oldest": oldest})
         return receipt
 
     def put_preferences(self, user_id: str, steer: str, bundle_id: str) -> Preferences:
@@ -147,10 +162,17 @@ class PostgresStore:
         return Preferences(*row)
 
     def erase_preferences(self, user_id: str) -> bool:
-        return self._erase(user_id, (_ERASE_PREFERENCES,))
+        with self._transaction(user_id) as db:
+            return db.execute(_ERASE_PREFERENCES, (user_id,)).rowcount > 0
 
     def erase(self, user_id: str) -> bool:
-        return self._erase(user_id, _ERASE)
+        with self._transaction(user_id) as db:
+            db.execute(ERASING, ERASING_LOCK)
+            db.execute(_SPEND, (user_id,))
+            erased = [db.execute(statement.encode(), (user_id,)).rowcount for statement in _ERASE]
+            if any(erased):
+                db.execute(_REMEMBER, (user_id, int(self._clock())))
+        return any(erased)
 
     def load_many(
         self,
@@ -158,6 +180,7 @@ class PostgresStore:
         *,
         source: Source | None = None,
         rows_id: str | None = None,
+        restore_erased: bool = False,
         on_batch: Callable[[int], None] | None = None,
     ) -> Loaded:
         now = int(self._clock())
@@ -167,7 +190,7 @@ class PostgresStore:
                     "INSERT INTO prismrec.sources VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
                     (source.fingerprint, source.name, now),
                 )
-        return copy_rows(self._database, BulkLoad(rows, now, self._max_history, rows_id, on_batch))
+        return copy_rows(self._database, BulkLoad(rows, now, self._max_history, rows_id, restore_erased, on_batch))
 
     def ping(self) -> bool:
         try:
@@ -181,11 +204,6 @@ class PostgresStore:
 
     def close(self) -> None:
         self._database.close()
-
-    def _erase(self, user_id: str, statements: Sequence[str]) -> bool:
-        with self._transaction(user_id) as db:
-            erased = [db.execute(statement.encode(), (user_id,)).rowcount for statement in statements]
-        return any(erased)
 
     def _insert(self, db: Timed, write: Write, now: int) -> int:
         """Add what is new and cut the history to its bound; returns how many were new."""
@@ -220,6 +238,13 @@ class PostgresStore:
             self._write_failed = True
             raise
         self._write_failed = False
+
+
+def _known(row: tuple[Any, ...]) -> Known | None:
+    items, steer, bundle_id, at = row
+    if items is None and steer is None:
+        return None
+    return Known(tuple(items or ()), None if steer is None else Preferences(steer, bundle_id, at))
 
 
 def _lock_of(user_id: str) -> int:

@@ -37,9 +37,22 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE prismrec.loads (rows_id text PRIMARY KEY, done bigint NOT NULL, at bigint NOT NULL);
     """,
+    """
+    CREATE TABLE prismrec.secret (id integer PRIMARY KEY CHECK (id = 1), value bytea NOT NULL);
+    INSERT INTO prismrec.secret
+        VALUES (1, sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
+    CREATE FUNCTION prismrec.mac(secret bytea, kind text, id text) RETURNS bytea LANGUAGE sql STABLE
+        RETURN sha256(secret || sha256(secret || convert_to(kind || ' ' || id, 'UTF8')));
+    CREATE TABLE prismrec.erased (mac bytea PRIMARY KEY, at bigint NOT NULL);
+    CREATE TABLE prismrec.keys (mac bytea PRIMARY KEY, at bigint NOT NULL);
+    CREATE INDEX keys_by_time ON prismrec.keys (at);
+    """,
 )
 """One script a version; a database of version n has had the first n. Only ever append.
 
+mac     what may stay of an id ("user") or a key ("key") that is gone: without the secret it says nothing
+erased  the users who were erased, so that loading the same data again does not bring them back
+keys    the idempotency keys of the last day of erased users, so that a late retry is not taken for a new write
 COLLATE "C": ids sort by their bytes, as in SQLite, whatever the database's language is.
 """
 

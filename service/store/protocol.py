@@ -94,13 +94,16 @@ class Source:
 class Loaded:
     """What a bulk load did: rows read, rows that were new, rows dropped because a history was full.
 
-    skipped: of the rows read, those at the beginning that a load of the same which broke off had stored already.
+    skipped       of the rows read, those at the beginning that a load of the same which broke off had stored already
+    erased        of the rows read, those left out because their users were erased; erased_users: how many these are
     """
 
     read: int
     stored: int
     dropped: int
     skipped: int = 0
+    erased: int = 0
+    erased_users: int = 0
 
 
 class Store(Protocol):
@@ -126,12 +129,19 @@ class Store(Protocol):
     def known(self, user_id: str) -> Known | None:
         """History and preferences together, as every list for a user needs both; None for a user without either."""
 
+    def known_many(self, user_ids: Sequence[str]) -> Sequence[Known | None]:
+        """`known` of each, in one call. Raises DeadlineError where nobody waits for the rest of it any more."""
+
     def writes(self, user_id: str) -> tuple[KeptWrite, ...]:
         """What is kept of the user's writes, oldest first; with `interactions` and `known` it is all there is of a
         user. Keys are kept for a day, and until somebody writes after that."""
 
     def append(self, write: Write) -> Receipt:
-        """Add to a history, all or nothing, once per key. ConflictError when the key came with another write."""
+        """Add to a history, all or nothing, once per key.
+
+        ConflictError when the key came with another write, or for a user who was erased since: a late retry must not
+        bring back what was erased. A new key may, for a user may come back.
+        """
 
     def put_preferences(self, user_id: str, steer: str, bundle_id: str) -> Preferences:
         """Keep preferences in place of those before; the last write wins. The same again changes nothing, not even
@@ -146,23 +156,28 @@ class Store(Protocol):
         *,
         source: Source | None = None,
         rows_id: str | None = None,
+        restore_erased: bool = False,
         on_batch: Callable[[int], None] | None = None,
     ) -> Loaded:
         """Bulk load of (user_id, item_id, timestamp); what is there already stays. A batch is one transaction.
 
-        source    the data set of the rows, remembered before the first of them
-        rows_id   identifies these very rows in this order: a load of the same that broke off is gone on with where it
-                  stopped; one that came to its end is not remembered. None = begin with the first row
-        on_batch  gets the number of rows done after each batch, and before the first one
+        Users who were erased are left out, also when they have come back since: the rows may be from before.
+
+        source          the data set of the rows, remembered before the first of them
+        rows_id         identifies these very rows in this order: a load of the same that broke off is gone on with
+                        where it stopped; one that came to its end is not remembered. None = begin with the first row
+        restore_erased  do not leave them out, and forget that these users were erased
+        on_batch        gets the number of rows done after each batch, and before the first one
         """
 
     def sources(self) -> Sequence[Source]:
         """The data sets that were loaded, oldest first."""
 
     def erase(self, user_id: str) -> bool:
-        """Remove all that is known of a user: history, preferences, keys, and traces in logs of the engine.
+        """Remove all that is known of a user: history, preferences, receipts, and traces in logs of the engine.
 
-        False = unknown user.
+        What stays is a keyed hash of the id and, for a day, of each idempotency key: that the user was erased, and that
+        the keys were used. False = unknown user.
         """
 
     def users(self, limit: int, after: str = "") -> Sequence[UserCount]:

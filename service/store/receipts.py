@@ -19,15 +19,18 @@ def fingerprint_of(write: Write) -> bytes:
 
 
 def conflict() -> ConflictError:
-    """A key came again with another write."""
+    """A key came again with another write, or for a user who has been erased since."""
     return ConflictError(
-        "this Idempotency-Key was used for another write",
+        "this Idempotency-Key was used for another write, or for a user who was erased since",
         hint="use a new key for every write, the same for a retry",
     )
 
 
-def replayed(stored: int, duplicates: int, unknown_items: str) -> Receipt:
-    """The first answer again; unknown_items: the JSON that was kept."""
+def repeated(kept: tuple[bytes, int, int, str], fingerprint: bytes) -> Receipt:
+    """The first answer again; kept: its write's fingerprint and what is kept of it. ConflictError for another write."""
+    before, stored, duplicates, unknown_items = kept
+    if bytes(before) != fingerprint:
+        raise conflict()
     return Receipt(stored, duplicates, tuple(json.loads(unknown_items)), replayed=True)
 
 

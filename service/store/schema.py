@@ -6,9 +6,13 @@ import sqlite3
 from pathlib import Path
 
 from service.errors import StorageUnavailableError
+from service.store.splitting import SPLIT, teach
 
 APPLICATION_ID = 0x70726D72
 """Written into the file's header ("prmr"), so that no other program's database is taken for ours."""
+
+STATEMENTS = 1024
+"""How many prepared statements a connection keeps: every part has its own."""
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -36,6 +40,7 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE loads (rows_id TEXT PRIMARY KEY, done INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    SPLIT,
 )
 """One script a version; version n of the file (PRAGMA user_version) has had the first n. Only ever append."""
 
@@ -45,7 +50,9 @@ def connect(path: Path, *, busy_ms: int) -> sqlite3.Connection:
 
     StorageUnavailableError for a file that is not ours or newer: before WAL, which is written into the file.
     """
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_ms / 1000)
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=busy_ms / 1000, cached_statements=STATEMENTS
+    )
     try:
         _version(connection)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -60,6 +67,7 @@ def connect(path: Path, *, busy_ms: int) -> sqlite3.Connection:
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the file to the newest version, one transaction a step; StorageUnavailableError for a foreign file."""
     version = _version(connection)
+    teach(connection)
     for number in range(version, len(MIGRATIONS)):
         script = f"PRAGMA application_id = {APPLICATION_ID};\n{MIGRATIONS[number]}\nPRAGMA user_version = {number + 1};"
         try:

@@ -17,6 +17,7 @@ import httpx
 import psycopg
 import pytest
 
+from service.store.parts import part_of
 from tests.builders import make_bundle
 from tests.cluster import Cluster
 
@@ -124,7 +125,7 @@ def _lose_one(url: str) -> None:
     lost = "WHERE user_id = 'c0-0' AND at = 0"
     if url.startswith("sqlite"):
         with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
-            assert file.execute(f"DELETE FROM history {lost}").rowcount == 1
+            assert file.execute(f"DELETE FROM {part_of('c0-0').history} {lost}").rowcount == 1
         file.close()
     else:
         with psycopg.connect(url, autocommit=True) as connection:

@@ -93,14 +93,14 @@ class StoreContract:
         assert store.erase("u00"), "who is erased meanwhile does not come back"
         reached: list[int] = []
         other = store.load_many(rows[:12], rows_id="others")
-        assert (other.skipped, other.stored) == (0, 4), "other rows do not go on there"
-        assert store.erase("u00")
+        assert (other.skipped, other.stored, other.erased) == (0, 0, 4), "other rows do not go on there"
         loaded = store.load_many(iter(rows), rows_id="these", on_batch=reached.append)
         assert (loaded.read, loaded.skipped, loaded.stored, reached) == (35, 20, 15, [20, 30, 35])
         assert store.history("u00") is None
         assert [user.n_items for user in store.users(9)] == [4] * 7 + [3]
         again = store.load_many(rows, rows_id="these")
-        assert (again.skipped, again.stored) == (0, 4), "what came to its end begins with the first row again"
+        assert (again.skipped, again.read) == (0, 35), "what came to its end begins with the first row again"
+        assert (again.stored, again.erased, again.erased_users) == (0, 4, 1)
 
     def test_load_without_an_identity_begins_with_the_first_row(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -133,7 +133,45 @@ class StoreContract:
         assert store.history("1") is None
         assert not store.erase("1")
         assert store.history("2") == ("b",)
-        assert not store.append(write("1", "a", key="one")).replayed
+        with pytest.raises(ConflictError):  # a late retry of a write from before
+            store.append(write("1", "a", key="one"))
+        assert store.history("1") is None
+        with pytest.raises(ConflictError):  # nor is the key free for anybody else, as it was not before
+            store.append(write("2", "a", key="one"))
+        assert store.append(write("1", "c", key="three")) == Receipt(1, 0, ()), "a user may come back"
+        assert store.history("1") == ("c",)
+        assert [kept.key for kept in store.writes("1")] == ["three"]
+
+    def test_load_leaves_out_who_was_erased_unless_told_to_restore_them(self, store: Store) -> None:
+        rows = [(user, item, NOW + place) for user in ("1", "2", "3") for place, item in enumerate("abc")]
+        assert store.load_many(rows).erased == 0
+        store.put_preferences("4", "{}", "b")
+        for user in ("1", "3", "4"):
+            assert store.erase(user)
+        assert not store.erase("nobody"), "of whom nothing is kept nothing is remembered"
+        store.append(write("3", "new", key="back again"))
+        loaded = store.load_many([*rows, ("4", "a", NOW), ("nobody", "a", NOW)])
+        assert (loaded.read, loaded.stored, loaded.erased, loaded.erased_users) == (11, 1, 7, 3)
+        assert [store.history(user) for user in "1234"] == [None, ("a", "b", "c"), ("new",), None]
+        restored = store.load_many(rows[:3], restore_erased=True)
+        assert (restored.stored, restored.erased, restored.erased_users) == (3, 0, 0)
+        assert store.history("1") == ("a", "b", "c")
+        again = store.load_many([*rows, ("1", "d", NOW + 9)])
+        assert (again.stored, again.erased, again.erased_users) == (1, 3, 1), "who was restored is erased no more"
+
+    def test_known_of_many_is_known_of_each_in_their_order(self, store: Store) -> None:
+        store.append(write("1", "b", "a", key="one"))
+        store.append(write("2", "c", key="two"))
+        kept = store.put_preferences("2", "{}", "b")
+        alone = store.put_preferences("3", "{}", "b")
+        assert list(store.known_many(["2", "nobody", "3", "1", "2"])) == [
+            Known(("c",), kept),
+            None,
+            Known((), alone),
+            Known(("b", "a")),
+            Known(("c",), kept),
+        ]
+        assert list(store.known_many([])) == []
 
     def test_users_are_listed_in_pages(self, store: Store) -> None:
         for user in ("10", "2", "1"):
@@ -231,3 +269,5 @@ class StoreContract:
             store.known("1")
         with pytest.raises(StorageUnavailableError):
             store.put_preferences("1", "{}", "b")
+        with pytest.raises(StorageUnavailableError):
+            store.known_many(["1"])

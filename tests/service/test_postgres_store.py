@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ from service.store.receipts import KEY_LIFE_SECONDS
 from tests.cluster import Cluster
 from tests.service.store_contract import MAX_HISTORY, NOW, StoreContract, write
 
-TABLES = ("history", "writes", "preferences", "sources", "loads")
+TABLES = ("history", "writes", "preferences", "sources", "loads", "erased", "keys")
 
 
 @pytest.fixture(scope="module")
@@ -109,13 +110,13 @@ def test_history_stays_bounded_when_replicas_write_to_it_at_once(url: str, store
 
 
 def test_erasing_and_writing_at_once_never_leaves_half_a_user(url: str, store: Store) -> None:
-    def act(number: int) -> object:
+    def act(attempt: int, number: int) -> object:
         if number % 2:
             return store.erase("1")
-        return store.append(write("1", "a", "b", "c", key=f"k{number}"))
+        return store.append(write("1", "a", "b", "c", key=f"k{attempt}-{number}"))
 
-    for _ in range(6):
-        found = _together(8, act)
+    for attempt in range(6):
+        found = _together(8, partial(act, attempt))
         assert not [one for one in found if isinstance(one, Exception)]
         assert store.history("1") in {None, ("a", "b", "c")}
         store.erase("1")
@@ -227,13 +228,15 @@ class TestVersions:
         with monkeypatch.context() as patched:
             patched.setattr("service.store.postgres_schema.MIGRATIONS", MIGRATIONS[:version])
             old = open_store(fresh)
-            old.append(write("1", "a"))
+            _sql(fresh, "INSERT INTO prismrec.history VALUES ('1', 'a', 0, 1)")
             with pytest.raises(StorageUnavailableError, match="UndefinedTable"):
-                old.load_many([("1", "b", NOW)])
+                old.append(write("1", "b"))
             old.close()
         store = open_store(fresh)
         assert store.load_many([("1", "b", NOW + 9)]).stored == 1
         assert store.history("1") == ("a", "b")
+        assert store.erase("1")
+        assert store.load_many([("1", "b", NOW + 9)]).erased == 1
         assert _sql(fresh, "SELECT number FROM prismrec.version") == [(len(MIGRATIONS),)]
         store.close()
 

@@ -208,7 +208,7 @@ def test_store_of_an_older_schema_takes_preferences_and_loads(tmp_path: Path, ve
         db.executescript(f"PRAGMA application_id = {APPLICATION_ID};{scripts}PRAGMA user_version = {version};")
         db.execute("INSERT INTO history VALUES ('1', 'a', 0, 1)")
         with pytest.raises(sqlite3.OperationalError, match="no such table"):
-            db.execute("SELECT * FROM loads")
+            db.execute("SELECT * FROM erased")
     db.close()
     store = open_store(f"sqlite:///{path}")
     kept = store.put_preferences("1", "{}", "b")

@@ -108,7 +108,10 @@ def test_export_holds_everything_that_is_kept_and_erasure_leaves_nothing_of_it(o
     assert (store.known("7"), store.interactions("7"), store.writes("7")) == (None, None, ())
     assert own_client.get("/users/8/export").json() == other
     again = own_client.post("/users/7/interactions", BODY, headers={"Idempotency-Key": "a"})
-    assert again.json()["stored"] == 2, "the key is forgotten, too"
+    assert_problem(again, 409, "conflict")  # a late retry must not bring back what was erased
+    assert store.known("7") is None
+    anew = own_client.post("/users/7/interactions", BODY, headers={"Idempotency-Key": "anew"})
+    assert anew.json()["stored"] == 2, "a user may come back"
 
 
 def test_export_of_preferences_alone_needs_no_history_and_no_words_of_this_version(own_client: AppClient) -> None:
