@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,12 @@ OPERATIONS = {
     for method, operation in methods.items()
 }
 NO_BODY_EXAMPLE = {"metrics"}
+
+
+@pytest.fixture
+def copied() -> dict[str, Any]:
+    """A copy to spoil."""
+    return copy.deepcopy(DOCUMENT)
 
 
 def check(value: Any, schema: dict[str, Any]) -> None:
@@ -98,6 +106,42 @@ def test_operation_has_examples_that_fit(name: str) -> None:
     if "requestBody" in operation:
         body = operation["requestBody"]["content"]["application/json"]
         check(body["example"], body["schema"])
+
+
+def shown(value: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Every default and example that stands in a schema, with that schema."""
+    if isinstance(value, list):
+        for entry in value:
+            yield from shown(entry)
+    if not isinstance(value, dict):
+        return
+    if {"type", "anyOf", "$ref", "enum"} & set(value):
+        yield from ((value["default"], value),) if "default" in value else ()
+        yield from ((example, value) for example in value.get("examples", ()))
+    for name, part in value.items():
+        if name not in {"example", "examples", "default"}:
+            yield from shown(part)
+
+
+def test_default_and_example_in_a_schema_fit_it() -> None:
+    found = list(shown(DOCUMENT))
+    assert len(found) > 50
+    for value, schema in found:
+        check(value, schema)
+
+
+def test_default_that_does_not_fit_is_found_out() -> None:
+    ((value, schema),) = shown({"properties": {"n": {"type": "integer", "minimum": 1, "default": 0}}})
+    with pytest.raises(jsonschema.ValidationError):
+        check(value, schema)
+
+
+def test_document_is_valid_by_the_schema_of_openapi_itself(copied: dict[str, Any]) -> None:
+    definitions = pytest.importorskip("schemathesis.specs.openapi.definitions")  # has a copy of it
+    whole = jsonschema.Draft202012Validator(definitions.OPENAPI_31)
+    whole.validate(copied)
+    copied["paths"]["/items"]["get"]["responses"]["200"].pop("description")
+    assert not whole.is_valid(copied)
 
 
 def test_example_check_notices_a_wrong_example() -> None:
