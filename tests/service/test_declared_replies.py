@@ -100,6 +100,16 @@ def with_headers(**headers: str) -> Bring:
     return bring
 
 
+def with_header(**headers: str) -> Bring:
+    """The good request, with one header more."""
+
+    def bring(folder: Path, names: list[str]) -> dict[str, httpx.Response]:
+        with known(folder) as client:
+            return {name: GOOD[name].to(client, headers=headers) for name in names}
+
+    return bring
+
+
 def late(folder: Path, names: list[str]) -> dict[str, httpx.Response]:
     """A body that never ends, sent to whom it may."""
 
@@ -248,6 +258,8 @@ BRING: dict[str, Bring] = {
     "malformed": late,
     "unauthorized": keyed(None),
     "forbidden": keyed(READ),
+    "cross-site": with_header(origin="https://evil.example"),
+    "misdirected": with_header(host="evil.example"),
     "not-found": elsewhere({"get_problem": Sent("GET", "/problems/none")}),
     "unknown-user": of_nobody,
     "unknown-preferences": elsewhere({name: GOOD[name] for name in ("get_preferences", "erase_preferences")}),
