@@ -13,25 +13,35 @@ from tests.faults.served import Served
 
 EXPLAIN = {"history": ["m3", "m14", "m15"], "item_id": "m12", "counterfactual": True}
 MOST = 512
-PATIENCE = 30.0
+PATIENCE = 60.0
+"""How long a reply is waited for before its connection counts as broken; a deadline that is not kept shows before."""
+
 RECOVERY_SECONDS = 5.0
 SLACK = 1.0
-"""How late the clients themselves may be, which share the machine with what they measure."""
+"""How late an answer may seem that was in time, beside the time for which the clients themselves did not get to run:
+they share the machine with what they measure."""
+
+TICK = 0.02
+FULL = 'prismrec_workers_refused_total{pool="compute",reason="full"}'
 
 
 @dataclass(slots=True)
 class Burst:
-    """Replies by status, seconds of those with 200, and refusals that did not say when to come back."""
+    """Replies by status, seconds of those with 200, and refusals that did not say when to come back.
+
+    lag: the longest for which the clients did not get to run, in seconds.
+    """
 
     clients: int
     statuses: Counter[int] = field(default_factory=Counter)
     took: list[float] = field(default_factory=list)
     unsaid: int = 0
     broken: int = 0
+    lag: float = 0.0
 
     def complaints(self) -> list[str]:
         """What must not be seen above capacity."""
-        late = sum(seconds > LIMITS.deadline_seconds + SLACK for seconds in self.took)
+        late = sum(seconds > LIMITS.deadline_seconds + SLACK + self.lag for seconds in self.took)
         refused = self.statuses[503]
         other = {status: count for status, count in self.statuses.items() if status not in {200, 503}}
         found = {
@@ -48,8 +58,17 @@ class Burst:
 async def burst(server: Served, *, clients: int, seconds: float) -> Burst:
     """So many clients, each with one request at a time, for so long; a refused one asks again a little later."""
     seen, until = Burst(clients), time.monotonic() + seconds
+    ticking = asyncio.create_task(_tick(seen))
     await asyncio.gather(*(_ask_until(server, seen, until) for _ in range(clients)))
+    ticking.cancel()
     return seen
+
+
+async def _tick(seen: Burst) -> None:
+    while True:
+        begun = time.monotonic()
+        await asyncio.sleep(TICK)
+        seen.lag = max(seen.lag, time.monotonic() - begun - TICK)
 
 
 async def _ask_until(server: Served, seen: Burst, until: float) -> None:
@@ -83,7 +102,7 @@ async def _reply(reader: asyncio.StreamReader) -> tuple[int, bool]:
 
 
 def capacity(server: Served, *, seconds: float) -> int:
-    """The most clients of whom none is refused, to within an eighth; MOST where nobody ever is."""
+    """The most clients of whom none is refused for want of room, to within an eighth; MOST where nobody ever is."""
     taken, refused = 1, 8
     while refused < MOST and _all_taken(server, refused, seconds):
         taken, refused = refused, refused * 2
@@ -94,7 +113,10 @@ def capacity(server: Served, *, seconds: float) -> int:
 
 
 def _all_taken(server: Served, clients: int, seconds: float) -> bool:
-    return not asyncio.run(burst(server, clients=clients, seconds=seconds)).statuses[503]
+    """By the service's own count: a machine that stalls may have it refuse who waited long, however few they are."""
+    before = server.counter(FULL)
+    asyncio.run(burst(server, clients=clients, seconds=seconds))
+    return server.counter(FULL) == before
 
 
 def recovery(server: Served) -> float:

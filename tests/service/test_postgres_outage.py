@@ -25,8 +25,11 @@ from service.store.postgres_pool import TIMING
 from tests.builders import make_bundle
 from tests.cluster import LOCKED, Cluster
 from tests.service.store_contract import NOW, write
+from tests.stolen import stolen
 
-MENDED_SECONDS = 10.0
+MENDED_SECONDS = 60.0
+"""How long a repair is waited for: for a machine that is busy; nothing here measures it."""
+
 SECRET = "s3cret-word"
 _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
 
@@ -50,10 +53,14 @@ def logged() -> Iterator[list[str]]:
 
 
 def _refused_in_time(call: Callable[[], object]) -> StorageUnavailableError:
-    started = time.monotonic()
-    with pytest.raises(StorageUnavailableError) as caught:
-        call()
-    assert time.monotonic() - started < LIMITS.deadline_seconds
+    """What the call raises, in less than the deadline of a request, beside what a busy machine takes of it."""
+    with stolen() as others, pytest.raises(StorageUnavailableError) as caught:
+        started = time.monotonic()
+        try:
+            call()
+        finally:
+            took = time.monotonic() - started
+    assert took < LIMITS.deadline_seconds + others.seconds
     return caught.value
 
 
@@ -189,7 +196,7 @@ def test_process_that_starts_before_its_database_becomes_whole_when_it_comes(
     try:
         _until(lambda: b'"listening"' in errors.read_bytes())
         port = next(line["port"] for line in map(json.loads, errors.read_text().splitlines()) if "port" in line)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=MENDED_SECONDS) as client:
             _until(lambda: client.get("/health/ready").status_code == 200)
             assert client.get("/health/ready").json()["degraded"] == ["store"]
             assert client.post("/recommend", json={"history": ["m0"]}).status_code == 200
@@ -204,7 +211,7 @@ def test_process_that_starts_before_its_database_becomes_whole_when_it_comes(
             assert client.get("/users/1").json()["code"] == "unknown-user"
     finally:
         process.terminate()
-        assert process.wait(20) in {0, -signal.SIGTERM}
+        assert process.wait(MENDED_SECONDS) in {0, -signal.SIGTERM}
     told = errors.read_text()
     assert '"cause":"the store\'s database does not answer (nobody listens there)"' in told
     assert not [part for part in (SECRET, str(cluster.folder), "Traceback") if part in told]
