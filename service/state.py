@@ -73,11 +73,19 @@ class State:
         return self.slot.current is not None and not self.draining
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A read of the store: at once when the engine is quick, else from the pool."""
+        """A short read of the store: at once when the engine is quick, else from the pool."""
+        if not self.store.quick:
+            return await self.call_store(call, *args, **kwargs)
         started = perf_counter_ns()
         try:
-            if self.store.quick:
-                return call(*args, **kwargs)
+            return call(*args, **kwargs)
+        finally:
+            self.observe(STORE, started, perf_counter_ns())
+
+    async def call_store(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A call of the store from the pool: a write, or a read that may be long. Its wait there counts, too."""
+        started = perf_counter_ns()
+        try:
             return await self.storage.run(call, *args, **kwargs)
         finally:
             self.observe(STORE, started, perf_counter_ns())

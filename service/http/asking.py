@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bundle.idmap import IdMap
 from service.engine import LoadedBundle
-from service.errors import UnknownItemError, UnknownUserError
+from service.errors import ServiceError, UnknownItemError, UnknownUserError
 from service.limits import LIMITS
 from service.query import Condition, FloatArray, Query
 from service.schemas.recommend import ConditionAsked, RecommendRequest
@@ -66,11 +66,40 @@ async def known_of(state: State, user_id: str | None, given: Sequence[str] | Non
     More than LIMITS.history items are possible: `query_of` scores the latest and only masks the rest. Raises
     UnknownUserError when nothing is stored and nothing given.
     """
-    stored = None
-    if user_id is not None:
-        stored = await state.read(state.store.known, user_id)
-        if stored is None and given is None:
-            raise UnknownUserError(NO_HISTORY)
+    stored = None if user_id is None else await state.read(state.store.known, user_id)
+    if user_id is not None and stored is None and given is None:
+        raise UnknownUserError(NO_HISTORY)
+    return _joined(stored, given)
+
+
+async def known_of_each(
+    state: State, asked: Sequence[tuple[str | None, Sequence[str] | None]]
+) -> list[Known | ServiceError]:
+    """`known_of` for each (user_id, given), or why not, from one read of the store.
+
+    A store that does not answer is the error of those who name a user, and of nobody else.
+    """
+    users = list(dict.fromkeys(user_id for user_id, _ in asked if user_id is not None))
+    stored: dict[str | None, Known | None] = {}
+    failed: ServiceError | None = None
+    if users:
+        try:
+            found = await state.call_store(state.store.known_many, users)
+            stored.update(zip(users, found, strict=True))
+        except ServiceError as error:
+            failed = error
+
+    def one(user_id: str | None, given: Sequence[str] | None) -> Known | ServiceError:
+        if user_id is not None and failed is not None:
+            return failed
+        if user_id is not None and stored[user_id] is None and given is None:
+            return UnknownUserError(NO_HISTORY)
+        return _joined(stored.get(user_id), given)
+
+    return [one(user_id, given) for user_id, given in asked]
+
+
+def _joined(stored: Known | None, given: Sequence[str] | None) -> Known:
     stored = stored or Known(())
     latest_first = dict.fromkeys(reversed((*stored.history, *(given or ()))))
     return Known(tuple(reversed(latest_first)), stored.preferences)

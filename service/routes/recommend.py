@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Path, Query, Request
@@ -13,7 +14,7 @@ from service.engine import LoadedBundle
 from service.errors import FieldError, InvalidRequestError, NonFiniteScoreError, ServiceError
 from service.explaining.explain import explain_list
 from service.explaining.explanation import ItemReasons
-from service.http.asking import Asked, known_of, query_of
+from service.http.asking import Asked, known_of, known_of_each, query_of
 from service.http.openapi import errors
 from service.http.operation import reply, resource
 from service.http.problems import invalid_request, problem
@@ -105,9 +106,7 @@ async def recommend_batch(request: Request, asked: BatchRequest) -> Response:
     """
     state = state_of(request)
     taken = answering_each(request, [None if isinstance(e, Refused) else (e.model, e.user_id) for e in asked.requests])
-    known: list[Known | ServiceError] = []
-    for entry in asked.requests:
-        known.append(await _known_or_error(state, entry))
+    known = await _known_of_each(state, asked.requests)
     request_id = request.scope["prismrec.request_id"]
     results = await state.compute.run(_batch, asked.requests, taken, known, request_id)
     for entry, result in zip(asked.requests, results, strict=True):
@@ -142,13 +141,13 @@ def _listed(by: Answering, asked: RecommendRequest, known: Known) -> Recommendat
     return _shown(by, asked, put, Lists(ranking, before, _or_none(unlocked)))
 
 
-async def _known_or_error(state: State, entry: RecommendRequest | Refused) -> Known | ServiceError:
-    if isinstance(entry, Refused):
-        return invalid_request(entry.errors, model=RecommendRequest)
-    try:
-        return await known_of(state, entry.user_id, entry.history)
-    except ServiceError as error:
-        return error
+async def _known_of_each(state: State, entries: Sequence[RecommendRequest | Refused]) -> list[Known | ServiceError]:
+    sound = [entry for entry in entries if not isinstance(entry, Refused)]
+    found = iter(await known_of_each(state, [(entry.user_id, entry.history) for entry in sound]))
+    return [
+        invalid_request(entry.errors, model=RecommendRequest) if isinstance(entry, Refused) else next(found)
+        for entry in entries
+    ]
 
 
 def _batch(

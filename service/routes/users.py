@@ -61,7 +61,7 @@ async def list_users(
     """The users of whom anything is stored, in the order of their ids."""
     state = state_of(request)
     after = "" if cursor is None else decode_cursor(cursor, "users")
-    found = await state.storage.run(state.store.users, limit + 1, after)
+    found = await state.call_store(state.store.users, limit + 1, after)
     page = found[:limit]
     more = len(found) > limit
     return reply(
@@ -98,7 +98,7 @@ async def export_user(request: Request, user_id: Annotated[UserId, Path(descript
     Needs no bundle. A history is bounded, and receipts of writes are kept for a day, so there are no pages.
     """
     state = state_of(request)
-    found = await state.storage.run(_exported, state.store, user_id, int(state.clock()))
+    found = await state.call_store(_exported, state.store, user_id, int(state.clock()))
     if found is None:
         raise UnknownUserError(NOTHING_STORED)
     return reply(found)
@@ -151,7 +151,7 @@ async def append_interactions(
     interactions = tuple(Interaction(taken.item_id, taken.timestamp) for taken in asked.interactions)
     unknown = catalogue.idmap.split(taken.item_id for taken in interactions).unknown
     write = Write(user_id, interactions, idempotency_key, tuple(unknown))
-    receipt = await state.storage.run(state.store.append, write)
+    receipt = await state.call_store(state.store.append, write)
     return reply(
         InteractionsReply(
             stored=receipt.stored, duplicates=receipt.duplicates, unknown_items=list(receipt.unknown_items)
@@ -163,7 +163,7 @@ async def append_interactions(
 async def erase_user(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
     """Remove everything that is known of a user, preferences included."""
     state = state_of(request)
-    if not await state.storage.run(state.store.erase, user_id):
+    if not await state.call_store(state.store.erase, user_id):
         raise UnknownUserError(NOTHING_STORED)
     return reply(Erased(erased=True))
 
@@ -204,7 +204,7 @@ async def put_preferences(
     steer = asked.steer
     shift_of(loaded, factors=steer.factors, attributes=steer.attributes, lock=steer.lock)
     text = steer.model_dump_json()
-    kept = await state.storage.run(state.store.put_preferences, user_id, text, loaded.bundle_id)
+    kept = await state.call_store(state.store.put_preferences, user_id, text, loaded.bundle_id)
     return reply(_preferences_found(user_id, kept))
 
 
@@ -216,7 +216,7 @@ async def put_preferences(
 async def erase_preferences(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
     """Remove a user's preferences; the history stays. `unknown-preferences` where nothing was put."""
     state = state_of(request)
-    if not await state.storage.run(state.store.erase_preferences, user_id):
+    if not await state.call_store(state.store.erase_preferences, user_id):
         raise _no_preferences(await state.read(state.store.known, user_id))
     return reply(Erased(erased=True))
 

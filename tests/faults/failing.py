@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -107,11 +108,12 @@ def main() -> None:
     root, kind = Path(sys.argv[1]), sys.argv[2]
     early = sys.argv[3:] == ["EARLY"]
     seen: Counter[str] = Counter()
+    first = root / kind
+    first.mkdir()
+    with closing(opened(first)) as store:
+        store.append(OLD)
     for n in range(1, ENOUGH):
-        folder = root / f"{kind}-{n}"
-        folder.mkdir()
-        with closing(opened(folder)) as store:
-            store.append(OLD)
+        folder = Path(shutil.copytree(first, root / f"{kind}-{n}"))
         outcome = kill_at(folder, n, early=early) if kind == "kill" else room_for(folder, n * STEP, early=early)
         seen[outcome] += 1
         if outcome.startswith("passed"):
