@@ -23,6 +23,7 @@ from prismrec.client import (
     UnavailableError,
     UnreadableReplyError,
 )
+from prismrec.client.operations import API_VERSION
 from prismrec.client.problems import BY_CODE, InvalidRequestError
 from service.app import RELOAD_SECONDS
 from service.errors import STATUS
@@ -103,6 +104,14 @@ def test_failure_of_the_way_has_its_class(scripted: Any, raised: Exception, kind
     assert error.sent is sent
     assert error.__cause__ is raised
     assert (str(raised) or "ReadTimeout") in str(error)
+
+
+def test_request_says_which_client_it_is_of(scripted: Any) -> None:
+    script = Script([live()])
+    scripted(script)("health_live")
+    assert script.requests[0].headers["User-Agent"] == f"prismrec-client/{API_VERSION}"
+    scripted(script)("health_live", options=CallOptions(headers={"User-Agent": "shop/2"}))
+    assert script.requests[1].headers.get_list("User-Agent") == ["shop/2"]
 
 
 def test_every_exception_survives_pickling(scripted: Any) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
 from prismrec.client import AsyncClient, CallOptions, Client, ConnectTimedOutError, NotConnectedError, TimedOutError
@@ -41,6 +42,33 @@ def test_user_is_written_asked_about_and_erased(base_url: str) -> None:
         assert client.erase_user("7").erased
         with pytest.raises(UnknownUserError):
             client.get_user("7")
+
+
+def test_connection_is_used_again_and_closed_with_the_client(base_url: str) -> None:
+    async def run() -> list[int]:
+        async with AsyncClient(base_url) as awaited:
+            for _ in range(5):
+                await awaited.health_live()
+            pool = awaited._http._transport._pool
+            open_before = len(pool.connections)
+        return [open_before, len(pool.connections)]
+
+    with Client(base_url) as client:
+        for _ in range(5):
+            client.health_live()
+        pool = client._http._transport._pool
+        assert len(pool.connections) == 1
+    assert len(pool.connections) == 0
+    assert asyncio.run(run()) == [1, 0]
+    with pytest.raises(RuntimeError, match="closed"):
+        client.health_live()
+
+
+def test_connections_of_the_callers_own_stay_open(base_url: str) -> None:
+    with httpx.Client() as http:
+        with Client(base_url, http=http) as client:
+            client.health_live()
+        assert http.get(f"{base_url}/health/live").status_code == 200
 
 
 def test_client_is_shared_by_threads_and_tasks(base_url: str) -> None:
