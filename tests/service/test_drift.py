@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from service.bundles.loader import load_bundle
 from service.bundles.slot import Slot
+from service.telemetry.drift import ScoreRange, range_of, score_range
 from service.telemetry.stages import TimedSession
 from tests.builders import make_bundle
 from tests.builders.catalogue import item_genres
@@ -30,6 +33,32 @@ def observed(tmp_path: Path) -> Iterator[AppClient]:
     with open_client(tmp_path, slot=Slot()) as client:
         assert client.state.watcher.check() is not None
         yield client
+
+
+def test_score_range_holds_its_own_golden_histories(tmp_path: Path) -> None:
+    loaded = load_bundle(make_bundle(tmp_path))
+    found = score_range(loaded)
+    assert found is not None
+    assert found.half > 0
+    asked = [case for case in loaded.manifest.golden if case.history and not case.condition]
+    assert asked
+
+
+@pytest.mark.parametrize(("certainties", "expected"), [([], None), ([-4.0, -2.0, -3.5], ScoreRange(-3.0, 1.0))])
+def test_range_of_values_is_their_middle_and_half_width(certainties: list[float], expected: ScoreRange | None) -> None:
+    assert range_of(certainties) == expected
+
+
+def test_range_of_equal_values_keeps_a_width() -> None:
+    found = range_of([-2.0, -2.0])
+    assert found is not None
+    assert found.half == 0.1
+
+
+def test_position_is_in_half_ranges_from_the_middle() -> None:
+    found = ScoreRange(middle=-3.0, half=1.5)
+    assert found.position(math.exp(-1.5)) == pytest.approx(1.0)
+    assert found.position(0.0) is None
 
 
 def buckets(client: AppClient) -> Buckets:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.bundles.loader import load_bundle
 from service.bundles.slot import ReloadReport, Slot
 from service.errors import OverloadedError
-from service.telemetry.drift import ScoreRange, range_of, score_range
+from service.telemetry.answered import Answered
+from service.telemetry.drift import ScoreRange
 from service.telemetry.metrics import BUCKETS, MOST_DEL, Metrics, Served
 from service.telemetry.observing import observed_pool, tell_reload
 from tests.builders import make_bundle
@@ -161,32 +160,6 @@ def test_fidelity_is_counted_beside_random_orders() -> None:
     assert 'prismrec_explanations_total{kind="item",model="m"} 2.0' in text
 
 
-def test_score_range_holds_its_own_golden_histories(tmp_path: Path) -> None:
-    loaded = load_bundle(make_bundle(tmp_path))
-    found = score_range(loaded)
-    assert found is not None
-    assert found.half > 0
-    asked = [case for case in loaded.manifest.golden if case.history and not case.condition]
-    assert asked
-
-
-@pytest.mark.parametrize(("certainties", "expected"), [([], None), ([-4.0, -2.0, -3.5], ScoreRange(-3.0, 1.0))])
-def test_range_of_values_is_their_middle_and_half_width(certainties: list[float], expected: ScoreRange | None) -> None:
-    assert range_of(certainties) == expected
-
-
-def test_range_of_equal_values_keeps_a_width() -> None:
-    found = range_of([-2.0, -2.0])
-    assert found is not None
-    assert found.half == 0.1
-
-
-def test_position_is_in_half_ranges_from_the_middle() -> None:
-    found = ScoreRange(middle=-3.0, half=1.5)
-    assert found.position(math.exp(-1.5)) == pytest.approx(1.0)
-    assert found.position(0.0) is None
-
-
 def test_score_of_another_bundle_is_not_placed() -> None:
     metrics = Metrics()
     metrics.expect(Served("m", "1", "one", ScoreRange(-3.0, 1.0)))
@@ -290,3 +263,15 @@ def test_bundle_that_comes_back_is_known_however_old_it_is() -> None:
     metrics.expect(Served("m", "1", "id1"))
     metrics.serving("id1")
     assert 'bundle_id="id1"' in metrics.render().decode()
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, "ok"), (404, "refused"), (499, "refused"), (503, "failed")])
+def test_answer_is_counted_and_timed_by_model_and_arm(status: int, outcome: str) -> None:
+    metrics = Metrics()
+    for arm in (None, "b"):
+        metrics.observe_answer(Answered("a", "x", arm), status=status, seconds=0.002)
+    found = values_of(metrics.render().decode())
+    for arm in ("", "b"):
+        by = (("arm", arm), ("model", "a"))
+        assert found["prismrec_answers_total", (*by, ("outcome", outcome))] == 1
+        assert found["prismrec_answer_seconds_sum", by] == 0.002
