@@ -59,7 +59,8 @@ def ranks_of(item_ix: int, scores: Scores, allowed: Mask) -> NDArray[np.int64]:
     ahead[:, :item_ix] |= scores[:, :item_ix] == target
     ahead &= allowed
     ahead[:, item_ix] = False
-    return np.asarray(1 + np.count_nonzero(ahead, axis=1), dtype=np.int64)
+    # Row by row: along an axis numpy widens every flag to a number first.
+    return np.array([1 + np.count_nonzero(row) for row in ahead], dtype=np.int64)
 
 
 def log_normaliser(logits: FloatArray) -> NDArray[np.float64]:

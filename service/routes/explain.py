@@ -12,13 +12,14 @@ from bundle.catalogue import Catalogue
 from service.bundles.models import Answering
 from service.explaining.counterfactual import Counterfactual
 from service.explaining.explain import Extras, explain_item
-from service.explaining.explanation import ItemExplanation, Profile
+from service.explaining.explanation import HistoryContribution, ItemExplanation, Profile
 from service.explaining.fidelity import DEFAULT_K
 from service.explaining.profile import profile
 from service.http.asking import Asked, item_index, known_of, query_of
 from service.http.openapi import errors
 from service.http.operation import reply, resource
 from service.http.showing import title_of
+from service.lateness import stop_if_late
 from service.limits import LIMITS
 from service.schemas.base import A_USER, ItemId, Model, Preferences, TrueOrFalse, UserId, WholeNumber
 from service.schemas.explain import (
@@ -38,6 +39,7 @@ from service.schemas.explain import (
 from service.schemas.recommend import RecommendRequest
 from service.state import answering, state_of
 from service.store.protocol import Known
+from service.telemetry.metrics import Metrics
 from service.telemetry.observing import tell_explanation
 
 router = resource("explain")
@@ -52,13 +54,14 @@ ERRORS = errors(
     "non-finite-score",
 )
 Explained = ItemExplained | ProfileFound
-SHARES = TypeAdapter(list[FactorShare])
+FACTORS = TypeAdapter(list[FactorShare])
+HISTORY = TypeAdapter(list[HistoryShare])
 
 
 @router.post("/explain", response_model=Explained, responses=ERRORS)
 async def explain(request: Request, asked: ExplainRequest) -> Response:
     """Why an item scores as it does, or, without `item_id`, the profile of a history in decoded factors."""
-    return reply(await _explain(request, asked))
+    return await _explain(request, asked)
 
 
 @router.get("/explain/{user_id}", response_model=Explained, responses=ERRORS)
@@ -104,17 +107,24 @@ async def explain_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
         preferences=preferences,
         model=model,
     )
-    return reply(await _explain(request, asked))
+    return await _explain(request, asked)
 
 
-async def _explain(request: Request, asked: ExplainRequest) -> Explained:
+async def _explain(request: Request, asked: ExplainRequest) -> Response:
     state = state_of(request)
     by = answering(request, asked.model, asked.user_id)
     item_ix = None if asked.item_id is None else item_index(by.loaded.catalogue.idmap, asked.item_id)
     known = await known_of(state, asked.user_id, asked.history)
-    told = await state.compute.run(_told, by, asked, known, item_ix)
-    tell_explanation(state.metrics, told)
-    return told
+    return await state.compute.run(_answered, state.metrics, by, asked, known, item_ix)
+
+
+def _answered(metrics: Metrics, by: Answering, asked: ExplainRequest, known: Known, item_ix: int | None) -> Response:
+    """Told, written and let go in one thread: the event loop has others to serve than a reply of 80 KB, and thousands
+    of small objects cost twice where one core makes them and another reads them."""
+    told = _told(by, asked, known, item_ix)
+    stop_if_late()
+    tell_explanation(metrics, told)
+    return reply(told)
 
 
 def _told(by: Answering, asked: ExplainRequest, known: Known, item_ix: int | None) -> Explained:
@@ -146,21 +156,13 @@ def _item(by: Answering, put: Asked, told: ItemExplanation) -> ItemExplained:
         not_listed=told.not_listed,
         base_value=told.base_value,
         condition_gain=told.condition_gain,
-        factors=SHARES.validate_python(told.factors, from_attributes=True),
+        factors=FACTORS.validate_python(told.factors, from_attributes=True),
         other_factors=told.other_factors,
         n_other_factors=told.n_other_factors,
         linear=told.linear,
         residual=told.residual,
         explained_share=told.explained_share,
-        history=[
-            HistoryShare(
-                item_id=catalogue.ids[h.item_ix],
-                title=title_of(catalogue, h.item_ix),
-                contribution=h.contribution,
-                linear=h.linear,
-            )
-            for h in told.history
-        ],
+        history=HISTORY.validate_python([_history(catalogue, share) for share in told.history]),
         history_base=told.history_base,
         history_residual=told.history_residual,
         counterfactual=_counterfactual(catalogue, told.counterfactual),
@@ -168,6 +170,16 @@ def _item(by: Answering, put: Asked, told: ItemExplanation) -> ItemExplained:
         sentence=told.sentence,
         **_common(by, put),
     )
+
+
+def _history(catalogue: Catalogue, share: HistoryContribution) -> dict[str, Any]:
+    """Of HistoryShare: an item's history may be long, and all rows are checked at once."""
+    return {
+        "item_id": catalogue.ids[share.item_ix],
+        "title": title_of(catalogue, share.item_ix),
+        "contribution": share.contribution,
+        "linear": share.linear,
+    }
 
 
 def _counterfactual(catalogue: Catalogue, found: Counterfactual | None) -> CounterfactualFound | None:
