@@ -15,7 +15,10 @@ from prismrec.client.structs import Asked, Reply
 
 T = TypeVar("T")
 QueryValue = str | int | bool | Sequence[str] | None
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_REQUEST_ID = re.compile(
+    r"[0-9A-Fa-f]{16,64}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-7][0-9A-HJKMNP-TV-Z]{25}"
+)
+"""What the service takes as an id; it replaces all else, and then the error's would not be the log's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class CallOptions:
     """What one call does otherwise than its client."""
 
     request_id: str | None = None
-    """The X-Request-ID: up to 64 letters, digits and . _ - ; null = a new one."""
+    """The X-Request-ID: a UUID, a ULID or 16 to 64 hex digits, such as a trace's id; null = a new one."""
     timeout: float | httpx.Timeout | None = None
     """Seconds for each step of an attempt; null = the client's."""
     retry: RetryPolicy | None = None
@@ -33,7 +36,7 @@ class CallOptions:
 
     def __post_init__(self) -> None:
         if self.request_id is not None and not _REQUEST_ID.fullmatch(self.request_id):
-            raise ValueError("request_id must be 1 to 64 letters, digits and . _ - , starting with a letter or digit")
+            raise ValueError("request_id must be a UUID, a ULID, or 16 to 64 hex digits")
 
 
 @dataclass(frozen=True, slots=True)

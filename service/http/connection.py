@@ -7,7 +7,6 @@ client that does not read its reply is waited for. The deadline of the body is t
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from uvicorn.server import ServerState
 
 from service.errors import MalformedError, OverloadedError, ServiceError, TooLargeError
 from service.http.problems import problem_response
+from service.http.request_ids import new_request_id, request_id_of
 from service.limits import Limits
 from service.telemetry.metrics import Metrics
 
@@ -63,12 +63,19 @@ class Door:
             oldest.cut("crowded")
         return oldest is not None
 
-    def told(self, reason: str, error: ServiceError | None) -> None:
-        """One connection is cut."""
+    def told(self, reason: str) -> None:
+        """One connection is cut, without a word."""
         self._metrics.observe_cut(reason)
-        if error is not None:
-            self._metrics.observe_problem(error.code)
-        self._log.info("connection cut", reason=reason, problem=error and error.code)
+        self._log.info("connection cut", reason=reason)
+
+    def refused(self, reason: str, error: ServiceError, request_id: str, *, begun: bool) -> None:
+        """One connection is cut, and told why. begun: the edge has this request, and counts it itself."""
+        self._metrics.observe_cut(reason)
+        self._metrics.observe_problem(error.code)
+        if not begun:
+            self._metrics.observe_unread(error.status)
+        told = {"request_id": request_id, "status": error.status, "problem": error.code}
+        self._log.info("connection cut", reason=reason, **told)
 
 
 class Connection(HttpToolsProtocol):
@@ -160,15 +167,24 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._door.busy(self)
-        self._door.told(reason, error)
-        if error is not None and not (self._answering and self.cycle.response_started):
-            self.transport.write(_reply(error))
+        if error is None or (self._answering and self.cycle.response_started):
+            self._door.told(reason)
+        else:
+            request_id = self._request_id()
+            self._door.refused(reason, error, request_id, begun=self._answering)
+            self.transport.write(_reply(error, request_id))
         self.transport.close()
         self._linger()
 
     @property
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _request_id(self) -> str:
+        """That of the request under way; of one whose head is not whole, the caller's if it came along."""
+        if self._answering:
+            return str(self.cycle.scope.get("prismrec.request_id") or new_request_id())
+        return request_id_of(self.headers if self._part == "head" else ())
 
     def _await_head(self) -> None:
         self._door.idle(self)
@@ -191,7 +207,7 @@ class Connection(HttpToolsProtocol):
             raise self._refusal[1]
 
     def _stalled(self) -> None:
-        self._door.told("reply-stalled", None)
+        self._door.told("reply-stalled")
         self.transport.abort()
 
     def _stop_head_timer(self) -> None:
@@ -214,8 +230,9 @@ def _too_large(limits: Limits) -> TooLargeError:
     return TooLargeError(f"the head has more than {limits.head_bytes} bytes or {limits.headers} headers")
 
 
-def _reply(error: ServiceError) -> bytes:
+def _reply(error: ServiceError, request_id: str) -> bytes:
     """A whole reply, for a request that never became one."""
-    response = problem_response(error, secrets.token_hex(8), {"Connection": "close"})
+    headers_of_all = {"X-Request-ID": request_id, "X-Content-Type-Options": "nosniff"}
+    response = problem_response(error, request_id, headers_of_all | {"Connection": "close"})
     headers = b"".join(b"%s: %s\r\n" % pair for pair in response.raw_headers)
     return STATUS_LINE[response.status_code] + headers + b"\r\n" + bytes(response.body)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import time
 import traceback
 from collections.abc import Mapping
@@ -16,6 +14,7 @@ from service.errors import InternalError, NotFoundError, OverloadedError, Servic
 from service.http.body import ClientGoneError, LateBodyError, read_body
 from service.http.operation import APART
 from service.http.problems import problem_response
+from service.http.request_ids import request_id_of
 from service.lateness import begun
 from service.state import State
 from service.telemetry.answered import SCOPE as ANSWERED
@@ -25,7 +24,6 @@ from service.telemetry.metrics import UNMATCHED
 CLIENT_GONE = 499
 METRICS_PATH = "/metrics"
 MAX_FRAMES = 20
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 BATCH_PATHS = frozenset({"/recommend/batch"})
 ALWAYS = frozenset({"/health/live", "/health/ready"})
 """Answered however long they waited: a busy process must not be taken for a dead one."""
@@ -139,7 +137,7 @@ class _Exchange:
         self.waited = now - self.started
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.request_id = _request_id(self.headers)
+        self.request_id = request_id_of(scope["headers"])
         self.status: int | None = None
         self._send = send
         self.scope: Scope = {**scope, "method": "GET"} if self.method == "HEAD" else scope
@@ -173,12 +171,6 @@ class _Exchange:
         elif self.method == "HEAD":
             message = {**message, "body": b""}
         await self._send(message)
-
-
-def _request_id(headers: Mapping[bytes, bytes]) -> str:
-    """The caller's X-Request-ID when it is harmless in a log and a header, else a new one."""
-    given = headers.get(b"x-request-id", b"")
-    return given.decode("ascii") if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -123,6 +123,10 @@ class Metrics:
         self._requests.labels(route, method if method in METHODS else "other", str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
+    def observe_unread(self, status: int) -> None:
+        """Count a reply to what could not be read as a request. It has no time: its client took as long as it liked."""
+        self._requests.labels(UNMATCHED, "other", str(status)).inc()
+
     def observe_problem(self, code: str) -> None:
         self._problems.labels(code).inc()
 

@@ -21,7 +21,8 @@ from service.http.workers import Workers
 from service.limits import LIMITS
 
 HURRIED, BARE, PACED, UNBOUNDED, SLEEPING = "hurried", "bare", "paced", "unbounded", "sleeping"
-SHORT = {"head_seconds": 1.0, "body_seconds": 1.5, "reply_seconds": 1.0, "connections": 40}
+SHORT = {"head_seconds": 1.0, "body_seconds": 1.5, "reply_seconds": 1.0, "connections": 40, "deadline_seconds": 20.0}
+"""The deadline of the work itself is long: slow clients are tried here, also on a slow machine."""
 TURN = 0.05
 """Each of n threads takes n turns for a call: 20 calls a second, whatever n is."""
 ASLEEP = 2 * LIMITS.deadline_seconds

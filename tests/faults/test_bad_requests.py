@@ -246,7 +246,7 @@ def test_r12_odd_name_in_any_path_is_refused_and_opens_nothing(service: Service)
                 assert status in {400, 404, 405, 422}, (template, name, status)
     touched = {Path(line) for line in opened.read_bytes()[before:].decode(errors="replace").splitlines()}
     allowed = (
-        service.bundles.models,
+        service.models,
         service.folder / "store.sqlite",
         Path("/proc/self"),
         Path(f"/proc/{service.process.pid}"),
@@ -254,7 +254,7 @@ def test_r12_odd_name_in_any_path_is_refused_and_opens_nothing(service: Service)
     assert not [path for path in touched if path.suffix != ".py" and not _below(path, allowed)]
     assert service.http.get("/bundles").status_code == 200
     seen = opened.read_bytes()[before:].decode(errors="replace")
-    assert str(service.bundles.models) in seen, "control: what is opened is seen"
+    assert str(service.models) in seen, "control: what is opened is seen"
 
 
 def _below(path: Path, folders: Iterable[Path]) -> bool:

@@ -66,7 +66,7 @@ def test_b7_copy_in_progress_is_not_loaded_and_told_of_once(tmp_path: Path, orde
 
         with service.holds(REFUSALS):
             service.point("2")
-            copy_slowly(whole, service.bundles.models / "demo" / "2", names, still_old)
+            copy_slowly(whole, service.models / "demo" / "2", names, still_old)
             wait_until(lambda: service.serving()["version"] == "2", "the whole copy is taken")
         told = [line for line in service.log("bundle") if line["outcome"] == "failed"]
         assert 1 <= len(told) <= 4, told  # one for each kind of trouble on the way, however long it takes

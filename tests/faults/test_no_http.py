@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from tests.faults.serving import LONG, Service, serving
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 CUT = "prismrec_connections_cut_total"
+UNREAD = "prismrec_requests_total"
 POST = b"POST /recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 STRANGE = {
     "tls": bytes.fromhex("16030100c8010000c40303") + bytes(range(200)),
@@ -52,11 +54,25 @@ def _said(service: Service, content: bytes) -> tuple[bytes, bytes]:
 
 @pytest.mark.parametrize("kind", STRANGE)
 def test_r1_bytes_that_are_no_http_are_a_problem_and_counted(service: Service, kind: str) -> None:
+    before = service.counted(UNREAD, route="unmatched")
     with service.holds(CUT, reason="not-http", by=1):
         head, body = _said(service, STRANGE[kind])
     assert head.startswith(b"http/1.1 400 ")
     assert b"content-type: application/problem+json" in head and b"connection: close" in head
-    assert json.loads(body)["code"] == "malformed"
+    found = json.loads(body)
+    assert found["code"] == "malformed"
+    named = re.search(rb"\r\nx-request-id: ([0-9a-f]{16})(\r|$)", head)
+    assert named is not None and found["instance"].endswith(named[1].decode())
+    assert service.counted(UNREAD, route="unmatched") - before == 1
+
+
+def test_r1_head_that_is_too_large_is_answered_by_the_id_that_it_began_with(service: Service) -> None:
+    given = b"00112233445566778899aabbccddeeff"
+    large = b"GET /health/live HTTP/1.1\r\nX-Request-ID: " + given + b"\r\nX: " + b"a" * 70_000 + b"\r\n\r\n"
+    with service.holds(CUT, reason="head-large", by=1):
+        head, body = _said(service, large)
+    assert head.startswith(b"http/1.1 413 ") and b"x-request-id: " + given in head
+    assert json.loads(body)["instance"].endswith(given.decode())
 
 
 def test_r1_control_a_plain_request_is_answered_and_not_counted(service: Service) -> None:

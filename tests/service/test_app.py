@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -154,7 +153,7 @@ def test_path_has_one_spelling(client: AppClient) -> None:
     for path in ("/metrics", "/items", "/health/live", "/items/m0/similar"):
         assert client.get(path).status_code == 200
         for other in (f"{path}/", f"{path}%0A", f"{path}%00", f"/{path}/", path.upper()):
-            assert client.request("GET", f"http://test{other}").status_code in {404, 422}, other
+            assert client.request("GET", f"http://localhost{other}").status_code in {404, 422}, other
 
 
 @pytest.mark.parametrize(
@@ -249,13 +248,6 @@ def test_head_is_answered_as_get_without_content(client: AppClient) -> None:
     for path, status, allow in (("/nope", 404, None), ("/users/nobody", 404, None), ("/recommend", 405, "POST")):
         refused = client.request("HEAD", path)
         assert (refused.status_code, refused.content, refused.headers.get("allow")) == (status, b"", allow)
-
-
-def test_request_id_is_echoed_when_harmless(client: AppClient) -> None:
-    assert client.get("/health/live", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
-    for harmful in ("a" * 65, "a b", "", '"', "é".encode()):
-        given = client.get("/health/live", headers={"X-Request-ID": harmful}).headers["x-request-id"]
-        assert re.fullmatch(r"[0-9a-f]{16}", given)
 
 
 def test_unforeseen_error_is_a_problem_and_its_message_goes_nowhere(

@@ -9,10 +9,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from prismrec.client import calls
 from service.bundles.slot import Slot
+from service.http.request_ids import FORMS
 from service.telemetry.answered import Answered, fields_of, only_bundle
 from service.telemetry.logs import LINES, MINUTE, Bridge, make_log
 from tests.builders import make_bundle
@@ -94,7 +97,10 @@ def test_answers_of_nobody_of_one_and_of_several() -> None:
     assert only_bundle([one, Answered("b", "y")]) is None
 
 
-@pytest.mark.parametrize("given", ["abc-DEF_1.2", "0" * 64])
+@pytest.mark.parametrize(
+    "given",
+    ["0" * 64, "0123456789abcdef", "4BF92F3577B34DA6A3CE929D0E0E4736", str(uuid4()), "01ARZ3NDEKTSV4RRFFQ69G5FAV"],
+)
 def test_well_formed_request_id_goes_through(two: AppClient, given: str) -> None:
     reply = two.get("/problems", headers={"X-Request-ID": given})
     assert reply.headers["x-request-id"] == line_of(two)["request_id"] == given
@@ -102,13 +108,57 @@ def test_well_formed_request_id_goes_through(two: AppClient, given: str) -> None
 
 @pytest.mark.parametrize(
     "given",
-    ["", "-first", "a b", "a\tb", "é", "a/b", "a;b", '"', "a{b}", "0" * 65, "a,b", "<script>", "${jndi:x}", "a%0a"],
+    [
+        "",
+        "-first",
+        "a b",
+        "a\tb",
+        "é",
+        "a/b",
+        "a;b",
+        '"',
+        "a{b}",
+        "0" * 65,
+        "a,b",
+        "<script>",
+        "${jndi:x}",
+        "a%0a",
+        "secretuser77",
+        "0" * 15,
+        "ann@example.org",
+        "user-0123456789abcdef",
+        "0123456789abcdeg",
+        "81ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "01ARZ3NDEKTSV4RRFFQ69G5FAU",
+        "6b0b6a1e-2f2f-4c5c-9d3e",
+        "+49 30 1234567",
+    ],
 )
 def test_request_id_of_another_form_is_replaced(two: AppClient, given: str) -> None:
     reply = two.get("/users/nobody", headers={"X-Request-ID": given.encode("latin-1")})
     made = reply.headers["x-request-id"]
     assert re.fullmatch(r"[0-9a-f]{16}", made)
     assert line_of(two)["request_id"] == made and reply.json()["instance"].endswith(made)
+
+
+def test_request_id_that_comes_twice_is_replaced(two: AppClient) -> None:
+    twice = [("X-Request-ID", "0123456789abcdef"), ("X-Request-ID", "0123456789abcdef")]
+    made = two.get("/problems", headers=twice).headers["x-request-id"]
+    assert line_of(two)["request_id"] == made != twice[0][1]
+
+
+def test_id_of_an_erased_user_sent_as_request_id_is_not_in_the_log(two: AppClient) -> None:
+    give_history(two, "secretuser77", "m0")
+    two.request("DELETE", "/users/secretuser77", headers={"X-Request-ID": "secretuser77"})
+    assert "secretuser77" not in two.log.getvalue().decode()
+
+
+def test_forms_of_request_ids_are_the_same_everywhere() -> None:
+    """The service, the client (which does not import it) and the proxy."""
+    forms = b"|".join(FORMS).decode()
+    assert calls._REQUEST_ID.pattern == forms
+    proxy = (Path(__file__).parents[2] / "deploy" / "proxy" / "haproxy.cfg").read_text()
+    assert f"req.hdr(X-Request-ID) -m reg '^({forms})$'" in proxy
 
 
 def test_every_operation_of_the_document_is_among_those_that_are_asked() -> None:

@@ -30,14 +30,16 @@ from service.errors import STATUS
 from service.limits import LIMITS
 from tests.prismrec.client.conftest import Pair, Script, error_of, live, problem_reply
 
+MINE = "00112233445566778899aabbccddeeff"
+
 
 @pytest.mark.parametrize("code", sorted(STATUS))
 def test_code_becomes_its_exception(scripted: Any, code: str) -> None:
     script = Script([problem_reply(code, STATUS[code], Retry_After="99")])
-    error = error_of(scripted(script), "health_live", options=CallOptions(request_id="mine"))
+    error = error_of(scripted(script), "health_live", options=CallOptions(request_id=MINE))
     assert type(error) is BY_CODE[code]
     assert (error.code, error.status, error.detail) == (code, STATUS[code], "what happened")
-    assert (error.hint, error.request_id, error.retry_after) == ("what to do", "mine", 99.0)
+    assert (error.hint, error.request_id, error.retry_after) == ("what to do", MINE, 99.0)
     assert [(field.pointer, field.detail) for field in error.errors] == [("/n", "must be at least 1")]
     assert str(error) == f"{code} ({STATUS[code]}): what happened; hint: what to do"
 
@@ -55,10 +57,10 @@ def test_code_of_a_later_service_is_a_problem_all_the_same(scripted: Any, status
 def test_real_problem_names_the_field_and_the_request(pair: Pair) -> None:
     for client in (pair.waits, pair.awaited):
         with pytest.raises(InvalidRequestError) as raised:
-            pair.call(client, "recommend", history=["m0"], n=0, options=CallOptions(request_id="mine-2"))
+            pair.call(client, "recommend", history=["m0"], n=0, options=CallOptions(request_id=MINE))
         assert [field.pointer for field in raised.value.errors] == ["/n"]
-        assert raised.value.request_id == "mine-2"
-        assert raised.value.problem.instance.endswith("mine-2")
+        assert raised.value.request_id == MINE
+        assert raised.value.problem.instance.endswith(MINE)
 
 
 UNREADABLE = {

@@ -163,9 +163,9 @@ def test_empty_id_is_refused_before_it_is_sent(pair: Pair) -> None:
 
 
 def test_request_id_reaches_the_log(own_pair: Pair) -> None:
-    own_pair.waits.list_items(options=CallOptions(request_id="mine-1"))
-    assert b"mine-1" in own_pair.app.log.getvalue()
-    for wrong in ("", "a b", "x" * 65, "-a"):
+    own_pair.waits.list_items(options=CallOptions(request_id="00112233445566778899aabbccddeeff"))
+    assert b"00112233445566778899aabbccddeeff" in own_pair.app.log.getvalue()
+    for wrong in ("", "a b", "f" * 65, "-a", "ann"):
         with pytest.raises(ValueError, match="request_id"):
             CallOptions(request_id=wrong)
 
