@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from service.bundles.loader import load_bundle
+from service.bundles.memory import give_back_with
 from service.bundles.slot import Slot
 from tests.builders import make_bundle
 from tests.faults.soaking import QUESTIONS
@@ -64,3 +66,19 @@ def test_swapped_bundle_that_is_part_of_a_cycle_is_found_out(without_collector: 
     del bundle
     ask_all(client)
     assert swapped_away(client)() is not None
+
+
+def test_memory_is_given_back_once_more_when_the_replaced_bundle_has_gone(
+    monkeypatch: pytest.MonkeyPatch, without_collector: None, client: AppClient
+) -> None:
+    told = threading.Event()
+    monkeypatch.setattr("service.bundles.memory._TRIM", lambda _: told.set())
+    monkeypatch.setattr("service.bundles.memory.SOON_SECONDS", 0.0)
+    served = client.state.models.default.slot.require()
+    give_back_with(served)
+    client.post("/bundles/reload", {"model": "demo", "version": "2"})
+    assert told.wait(10)  # of the load itself
+    told.clear()
+    assert not told.wait(0.2)  # a request still holds the old one
+    del served
+    assert told.wait(10)
