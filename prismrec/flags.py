@@ -128,6 +128,12 @@ Store = Annotated[
         "sqlite:///models/<name>.sqlite, beside the model).",
     ),
 ]
+RestoreErased = Annotated[
+    bool,
+    typer.Option(
+        "--restore-erased", help="Load users who were erased from the store, too; they are left out otherwise."
+    ),
+]
 Merge = Annotated[
     bool, typer.Option("--merge", help="Load into a store that holds another data set, too: equal user ids are one.")
 ]

@@ -20,7 +20,7 @@ from prismrec.session import Session, session_of
 if TYPE_CHECKING:
     import polars as pl
 
-    from service.store import Source, Store
+    from service.store import Loaded, Source, Store
     from training.data.dataset import Dataset
 
 LOOKED_AT = 200
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(load)
 
 
-def load(
+def load(  # noqa: PLR0913 - each is an option
     context: typer.Context,
     data: flags.Data,
     *,
@@ -41,13 +41,14 @@ def load(
     ] = None,
     store: flags.Store = None,
     merge: flags.Merge = False,
+    restore_erased: flags.RestoreErased = False,
     items: flags.Items = None,
     max_bad: flags.MaxBad = 0.01,
     threshold: flags.Threshold = None,
 ) -> None:
     """Put what the users liked into the model's store, oldest first. What is there stays; twice is harmless.
 
-    It may be interrupted: the same command goes on where it stopped.
+    It may be interrupted: the same command goes on where it stopped. Users who were erased from the store stay erased.
     """
     session = session_of(context)
     choice = DataChoice(data, items, max_bad, threshold)
@@ -55,7 +56,8 @@ def load(
     dataset = read(session, choice)
     check_source(url, source_of(dataset), merge=merge)
     protocol = protocol_for(dataset, read_config(session.config), choice)
-    document = {"store": shown_store(url), **load_histories(session, dataset, protocol.threshold, url)}
+    done = load_histories(session, dataset, protocol.threshold, url, restore_erased=restore_erased)
+    document = {"store": shown_store(url), **done}
     text = (
         "stored {stored} of {read} interactions of {users} users ({known} were there, {dropped} past a history's limit)"
         " in {store}"
@@ -123,14 +125,14 @@ def check_source(url: str, source: Source, *, merge: bool) -> None:
         )
 
 
-def load_histories(session: Session, dataset: Dataset, threshold: float | None, url: str) -> dict[str, Any]:
+def load_histories(
+    session: Session, dataset: Dataset, threshold: float | None, url: str, *, restore_erased: bool = False
+) -> dict[str, Any]:
     """Load what was liked, or the rest of it where a load broke off.
 
-    Returns counts read, skipped (stored by the load that broke off), stored, known (there before), dropped, users, and
-    who is left out.
+    Returns counts read, skipped (stored by the load that broke off), stored, known (there before), erased (left out, as
+    their users were erased), erased_users, dropped, users, and who is left out.
     """
-    from service.limits import LIMITS
-
     liked = histories(dataset, threshold)
     for reject in liked.left_out:
         session.note(f"  {reject.count} {reject.reason} are left out (e.g. {', '.join(reject.examples)})")
@@ -144,24 +146,42 @@ def load_histories(session: Session, dataset: Dataset, threshold: float | None, 
             )
         with session.progress("loading histories", len(table)) as reach:
             loaded = opened.load_many(
-                table.iter_rows(), source=source_of(dataset), rows_id=rows_id_of(table), on_batch=reach
+                table.iter_rows(),
+                source=source_of(dataset),
+                rows_id=rows_id_of(table),
+                restore_erased=restore_erased,
+                on_batch=reach,
             )
+    tell(session, loaded)
+    return {
+        "read": loaded.read,
+        "stored": loaded.stored,
+        "skipped": loaded.skipped,
+        "known": loaded.read - loaded.skipped - loaded.erased - loaded.stored,
+        "erased": loaded.erased,
+        "erased_users": loaded.erased_users,
+        "dropped": loaded.dropped,
+        "users": table["user_id"].n_unique(),
+        "left_out": [asdict(reject) for reject in liked.left_out],
+    }
+
+
+def tell(session: Session, loaded: Loaded) -> None:
+    """What is worth knowing of a load beside its counts."""
+    from service.limits import LIMITS
+
     if loaded.skipped:
         session.note(f"  went on after {loaded.skipped} interactions that a load which broke off had stored")
+    if loaded.erased:
+        session.note(
+            f"  {loaded.erased} interactions of {loaded.erased_users} users who were erased from the store are left"
+            " out; --restore-erased would load them"
+        )
     if loaded.dropped:
         session.note(
             f"  {loaded.dropped} interactions are older than the latest {LIMITS.history} of their user and are not"
             " stored: such items can be recommended again"
         )
-    return {
-        "read": loaded.read,
-        "stored": loaded.stored,
-        "skipped": loaded.skipped,
-        "known": loaded.read - loaded.skipped - loaded.stored,
-        "dropped": loaded.dropped,
-        "users": table["user_id"].n_unique(),
-        "left_out": [asdict(reject) for reject in liked.left_out],
-    }
 
 
 def strangers(store: Store, rows: pl.DataFrame) -> list[str]:

@@ -61,6 +61,26 @@ def test_load_that_was_interrupted_goes_on_where_it_stopped(
     store.close()
 
 
+def test_load_again_leaves_out_who_was_erased_and_says_how_to_restore_them(
+    url: str, data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["load", data, "--store", url, "--json"]) == 0
+    assert "erased" not in capsys.readouterr().err
+    store = open_store(url)
+    assert store.erase("u7") and store.erase("u8")
+    assert main(["load", data, "--store", url, "--json"]) == 0
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    counts = {name: document[name] for name in ("read", "stored", "known", "erased", "erased_users")}
+    assert counts == {"read": 250, "stored": 0, "known": 240, "erased": 10, "erased_users": 2}
+    assert "10 interactions of 2 users who were erased" in said.err and "--restore-erased" in said.err
+    assert store.history("u7") is None
+    assert main(["load", data, "--store", url, "--json", "--restore-erased"]) == 0
+    assert json.loads(capsys.readouterr().out)["stored"] == 10
+    assert store.history("u7") == ("i0", "i1", "i2", "i3", "i4")
+    store.close()
+
+
 def test_load_of_other_rows_does_not_go_on_there(
     url: str, data: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
