@@ -52,7 +52,7 @@ def logged() -> Iterator[list[str]]:
     logging.getLogger().removeHandler(listening)
 
 
-def _refused_in_time(call: Callable[[], object]) -> StorageUnavailableError:
+def _refused_in_time(call: Callable[[], object], *, within: float = LIMITS.deadline_seconds) -> StorageUnavailableError:
     """What the call raises, in less than the deadline of a request, beside what a busy machine takes of it."""
     with stolen() as others, pytest.raises(StorageUnavailableError) as caught:
         started = time.monotonic()
@@ -60,7 +60,7 @@ def _refused_in_time(call: Callable[[], object]) -> StorageUnavailableError:
             call()
         finally:
             took = time.monotonic() - started
-    assert took < LIMITS.deadline_seconds + others.seconds
+    assert took < within + others.seconds
     return caught.value
 
 
@@ -69,6 +69,17 @@ def _until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < until, f"not mended within {MENDED_SECONDS} s"
         time.sleep(0.05)
+
+
+def test_call_that_takes_longer_than_it_may_is_found_out() -> None:
+    """The control of every `_refused_in_time`."""
+
+    def slow() -> None:
+        time.sleep(1.0)
+        raise StorageUnavailableError("late")
+
+    with pytest.raises(AssertionError):
+        _refused_in_time(slow, within=0.1)
 
 
 def test_start_without_the_database_is_refused_at_once_and_mended_without_a_restart(cluster: Cluster, url: str) -> None:
