@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from service.bundles.loader import load_bundle
-from service.bundles.memory import give_back_with
+from service.bundles.memory import _give_back_soon
 from service.bundles.slot import Slot
 from tests.builders import make_bundle
 from tests.faults.soaking import QUESTIONS
@@ -71,14 +71,27 @@ def test_swapped_bundle_that_is_part_of_a_cycle_is_found_out(without_collector: 
 def test_memory_is_given_back_once_more_when_the_replaced_bundle_has_gone(
     monkeypatch: pytest.MonkeyPatch, without_collector: None, client: AppClient
 ) -> None:
-    told = threading.Event()
-    monkeypatch.setattr("service.bundles.memory._TRIM", lambda _: told.set())
+    soon: list[object] = []
+    monkeypatch.setattr("service.bundles.memory._give_back_soon", lambda: soon.append(1))
+    assert client.post("/bundles/reload", {"model": "demo", "version": "2"}).json()["changed"]
+    held = client.state.models.default.slot.require()
+    assert client.post("/bundles/reload", {"model": "demo", "version": "1"}).json()["changed"]
+    assert not soon  # a request still holds it
+    del held
+    assert len(soon) == 1
+
+
+def test_pages_go_back_on_a_thread_that_nobody_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[bool] = []
+    done = threading.Event()
+
+    def trim(_: int) -> int:
+        given.append(threading.current_thread().daemon)
+        done.set()
+        return 1
+
+    monkeypatch.setattr("service.bundles.memory._TRIM", trim)
     monkeypatch.setattr("service.bundles.memory.SOON_SECONDS", 0.0)
-    served = client.state.models.default.slot.require()
-    give_back_with(served)
-    client.post("/bundles/reload", {"model": "demo", "version": "2"})
-    assert told.wait(10)  # of the load itself
-    told.clear()
-    assert not told.wait(0.2)  # a request still holds the old one
-    del served
-    assert told.wait(10)
+    _give_back_soon()
+    assert done.wait(10)
+    assert all(given)
