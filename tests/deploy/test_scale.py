@@ -177,7 +177,7 @@ def test_replicas_restarted_one_by_one_under_load_lose_no_request(stack: ScaleSt
 
 @for_real
 def test_killed_replica_costs_at_most_what_it_was_answering(stack: ScaleStack) -> None:
-    """Nobody can save a reply that a killed process had begun; everything else goes to the other replica."""
+    """Nobody can save a reply that a killed process had begun; what it had not answered goes to the other replica."""
     name = stack.replicas()[0]
     load = Load(stack.port)
     try:
@@ -189,6 +189,21 @@ def test_killed_replica_costs_at_most_what_it_was_answering(stack: ScaleStack) -
         seen = load.end()
     failed = sum(seen.values()) - seen["200"]
     assert failed <= CLIENTS, seen
+    assert seen["200"] > 100
+
+
+@for_real
+def test_replica_that_is_stopped_costs_no_request(stack: ScaleStack) -> None:
+    name = stack.replicas()[0]
+    load = Load(stack.port)
+    try:
+        time.sleep(1)
+        docker("stop", "--time", "20", name)
+        time.sleep(2)
+        docker("start", name)
+    finally:
+        seen = load.end()
+    assert set(seen) == {"200"}, seen
     assert seen["200"] > 100
 
 

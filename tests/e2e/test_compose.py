@@ -12,6 +12,8 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +113,60 @@ def test_service_image_is_small_and_has_no_torch(stack: Stack) -> None:
     base = run("docker", "image", "inspect", "python:3.11-slim", "--format", "{{.Size}}").stdout
     ours = run("docker", "image", "inspect", "prismrec-service", "--format", "{{.Size}}").stdout
     assert int(ours) - int(base) <= SIZE_BUDGET, f"the service adds {(int(ours) - int(base)) / 1e6:.0f} MB to its base"
+
+
+def test_service_image_holds_what_its_requirements_name_and_nothing_else(stack: Stack, tmp_path: Path) -> None:
+    """Packages, .pth files, compilers, pip, .git, the user; and the list of the image is of this very image."""
+    looked = run(sys.executable, ".ci/image.py", "prismrec-service", check=False)
+    assert looked.returncode == 0, looked.stderr
+    assert " 0 .pth files, 0 problems" in looked.stdout
+    base = run("docker", "image", "inspect", "--format", "{{.Id}}", "python:3.11-slim").stdout.strip()
+    control = run(sys.executable, ".ci/image.py", base, check=False)  # what it is built on has pip
+    assert control.returncode == 1
+    assert "prismrec is not installed" in control.stderr
+    assert "pip" in control.stderr
+
+
+def test_service_answers_where_it_can_call_nobody(stack: Stack) -> None:
+    """It needs no way out: a network that leads nowhere, no rights, a root that cannot be written."""
+    name = f"{stack.project}-inside"
+    locked = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp"]
+    mounts = [f"--volume={stack.project}_models:/models:ro", "--tmpfs=/store:uid=10001"]
+    run("docker", "network", "create", "--internal", name)
+    try:
+        run(
+            "docker",
+            "run",
+            "--detach",
+            "--name",
+            name,
+            "--network",
+            name,
+            *locked,
+            *mounts,
+            "--env=PRISMREC_OPEN=true",
+            "prismrec-service",
+        )
+        until = time.monotonic() + 120
+        while run("docker", "inspect", "--format", "{{.State.Health.Status}}", name).stdout.strip() != "healthy":
+            assert time.monotonic() < until, run("docker", "logs", name).stderr[-2000:]
+            time.sleep(0.5)
+        assert "model" in run("docker", "exec", name, "python", "-c", ASK).stdout
+        assert run("docker", "exec", name, "python", "-c", CALL_OUT, check=False).returncode != 0
+        assert run("docker", "exec", name, "touch", "/opt/x", check=False).returncode != 0
+    finally:
+        run("docker", "rm", "--force", "--volumes", name, check=False)
+        run("docker", "network", "rm", name, check=False)
+
+
+ASK = """
+import json, urllib.request as u
+items = json.load(u.urlopen("http://127.0.0.1:8000/items?limit=1"))["items"]
+body = json.dumps({"history": [items[0]["item_id"]], "n": 3}).encode()
+asked = u.Request("http://127.0.0.1:8000/recommend", body, {"Content-Type": "application/json"})
+print(json.load(u.urlopen(asked))["source"])
+"""
+CALL_OUT = "import socket; socket.create_connection(('1.1.1.1', 443), timeout=3)"
 
 
 def test_second_up_keeps_the_bundle(stack: Stack, http: httpx.Client) -> None:
