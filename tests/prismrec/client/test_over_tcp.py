@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -62,6 +63,14 @@ def test_connection_is_used_again_and_closed_with_the_client(base_url: str) -> N
     assert asyncio.run(run()) == [1, 0]
     with pytest.raises(RuntimeError, match="closed"):
         client.health_live()
+
+
+def test_key_is_in_no_log_however_much_is_logged(base_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with Client(base_url, key="sk-very-secret") as client:
+        client.list_items(limit=1)
+    assert "httpcore" in {record.name.partition(".")[0] for record in caplog.records}
+    assert "sk-very-secret" not in caplog.text
 
 
 def test_connections_of_the_callers_own_stay_open(base_url: str) -> None:
