@@ -11,6 +11,7 @@ import pytest
 
 from tests.cluster import Cluster, running_cluster, skip_without_postgres
 from tests.demo import Demo, make_demo
+from tests.skipping import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 - hooks
 
 DATA_VARIABLE = "PRISMREC_TEST_DATA"
 EXPECTED = ("ml-100k", "ml-1m", "ml-latest-small")

@@ -256,7 +256,7 @@ def test_unforeseen_error_is_a_problem_and_its_message_goes_nowhere(
     def broken(*_: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(own_client.state.store, "history", broken)
+    monkeypatch.setattr(own_client.state.store, "known", broken)
     reply = own_client.post("/recommend", {"user_id": "1"})
     assert_problem(reply, 500, "internal")
     assert SECRET not in reply.text
