@@ -246,3 +246,17 @@ def test_list_of_the_image_names_every_package(tmp_path: Path) -> None:
     listed = {component["name"].lower().replace("_", "-"): component["version"] for component in document["components"]}
     expected = {name: version for name, (version, _) in entries("requirements/service.txt").items()}
     assert expected.items() <= listed.items()
+
+
+def loose_actions(text: str) -> list[str]:
+    """The actions of a workflow that are named by something that can be moved: a tag or a branch."""
+    used = re.findall(r"uses:\s*['\"]?([^\s'\"#]+)", text)
+    return [name for name in used if not name.startswith("./") and not re.search(r"@[0-9a-f]{40}$", name)]
+
+
+def test_actions_of_workflows_are_named_by_commit() -> None:
+    """There are none at present: CI runs .ci/run. Whoever adds one pins it."""
+    found = list((ROOT / ".github").rglob("*.y*ml")) if (ROOT / ".github").exists() else []
+    assert {str(path): loose for path in found if (loose := loose_actions(path.read_text("utf-8")))} == {}
+    assert loose_actions("- uses: actions/checkout@v5\n- uses: 'a/b@main' # x\n") == ["actions/checkout@v5", "a/b@main"]
+    assert loose_actions(f"- uses: a/b@{'0' * 40} # v5\n- uses: ./local\n") == []

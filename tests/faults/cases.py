@@ -80,9 +80,13 @@ CASES = (
     Case(
         "S7",
         "a container that writes, roots or calls out",
-        ("e2e/test_compose.py::test_service_container_is_locked_down", "deploy/test_kubernetes.py"),
+        (
+            "e2e/test_compose.py::test_service_container_is_locked_down",
+            "e2e/test_compose.py::test_service_answers_where_it_can_call_nobody",
+            "deploy/test_kubernetes.py",
+        ),
     ),
-    Case("S8", "code or archives in a bundle"),
+    Case("S8", "code or archives in a bundle", ("service/test_no_addresses.py",)),
     Case(
         "W1",
         "kill -9 while clients write",
@@ -142,6 +146,33 @@ CASES = (
             "prismrec/test_bad_input.py::test_export_below_popularity_is_refused_and_forced_with_a_reason_in_the_manifest",
             "training/export/test_pack.py::test_export_run_of_leaking_split_is_refused_even_when_forced",
         ),
+    ),
+    Case(
+        "C1",
+        "a malicious release of a dependency",
+        (
+            "deploy/test_supply.py::test_every_locked_package_but_torch_has_its_hashes",
+            "deploy/test_supply.py::test_images_install_by_hash_and_nothing_but_what_their_files_name",
+        ),
+    ),
+    Case("C2", "an action's tag is moved", ("deploy/test_supply.py::test_actions_of_workflows_are_named_by_commit",)),
+    Case(
+        "C3",
+        "another base image, or code that runs at every start",
+        (
+            "deploy/test_image.py::test_base_image_by_tag_is_said_loudly_and_by_digest_is_not",
+            "e2e/test_compose.py::test_service_image_holds_what_its_requirements_name_and_nothing_else",
+        ),
+    ),
+    Case(
+        "C4",
+        "an image with torch, compilers, pip, tests or .git",
+        ("deploy/test_image.py", "e2e/test_compose.py::test_service_image_is_small_and_has_no_torch"),
+    ),
+    Case(
+        "C5",
+        "a known vulnerability in the lock",
+        ("deploy/test_supply.py::test_audit_finds_a_planted_package_by_the_real_tool",),
     ),
 )
 
