@@ -6,10 +6,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from bundle.catalogue import Attribute
 from service.errors import InvalidRequestError, UnknownItemError
 from service.limits import LIMITS
-from service.query import Condition, Match, Mode, Query
+from service.query import Query
 
 NAMED = 50
 """At most so many allowed values are listed in a message."""
@@ -45,37 +44,6 @@ def check_item(item_ix: int, *, n_items: int) -> None:
     """Raise UnknownItemError for an index outside the catalogue."""
     if not 0 <= item_ix < n_items:
         raise UnknownItemError("the item is not in this model's catalogue")
-
-
-def check_condition(condition: Condition, attribute: Attribute | None) -> None:
-    """Raise InvalidRequestError unless the condition names one value or more of the attribute."""
-    if attribute is None:
-        raise InvalidRequestError.field("/condition", "this model's items have no attribute to ask for")
-    if not condition.values or any(not 0 <= v < len(attribute.values) for v in condition.values):
-        raise InvalidRequestError.field("/condition", f"must name values of {attribute.name}")
-
-
-def condition_of(
-    attribute: Attribute | None, soft_values: Sequence[str], names: Sequence[str], *, match: Match, mode: Mode
-) -> Condition:
-    """The condition of these value names; see LoadedBundle.condition."""
-    if attribute is None:
-        raise InvalidRequestError.field("/condition", "this model's items have no attribute to ask for")
-    if not 1 <= len(names) <= LIMITS.condition_values:
-        raise InvalidRequestError.field("/condition/genres", f"must name 1 to {LIMITS.condition_values} values")
-    soft = mode in {"soft", "both"}
-    if soft and not soft_values:
-        raise InvalidRequestError.field(
-            "/condition/mode", "this model has no condition input; only strict can be asked of it"
-        )
-    allowed = [v for v in attribute.values if not soft or v in set(soft_values)]
-    values: dict[int, None] = {}
-    for place, name in enumerate(names):
-        if name not in allowed:
-            wider = "; a strict condition may name any value" if len(allowed) < len(attribute.values) else ""
-            raise InvalidRequestError.field(f"/condition/genres/{place}", f"must be one of {listing(allowed)}{wider}")
-        values[attribute.values.index(name)] = None
-    return Condition(tuple(sorted(values)), match=match, mode=mode)
 
 
 def listing(values: Sequence[str]) -> str:

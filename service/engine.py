@@ -16,8 +16,9 @@ from bundle.factors import FactorMap
 from bundle.manifest import Manifest
 from bundle.reader import Bundle
 from service import checks, ranking
-from service.errors import InvalidRequestError, NonFiniteScoreError, ServiceError
-from service.graphs import GraphRunner, condition_row
+from service.conditioning import Conditioning
+from service.errors import NonFiniteScoreError, ServiceError
+from service.graphs import GraphRunner
 from service.query import (
     Attribution,
     Condition,
@@ -40,8 +41,7 @@ class LoadedBundle:
     def __init__(self, bundle: Bundle, graphs: GraphRunner) -> None:
         self.bundle = bundle
         self._graphs = graphs
-        self._attribute = _condition_attribute(bundle)
-        self._inputs = _condition_inputs(bundle.manifest, self._attribute)
+        self._conditions = Conditioning(bundle)
         self._popularity = np.asarray(bundle.catalogue.popularity, dtype=np.float64)
         self._items = ItemSpace()
         self.memo: dict[str, object] = {}
@@ -74,23 +74,22 @@ class LoadedBundle:
     @property
     def condition_attribute(self) -> Attribute | None:
         """The attribute whose values conditions name: the model's, else "genre", else the first that is not numeric."""
-        return self._attribute
+        return self._conditions.attribute
 
     @property
     def soft_values(self) -> tuple[str, ...]:
         """The condition values that the model has an input for; empty for a model without conditions."""
-        return self.manifest.conditions.values
+        return self._conditions.soft_values
 
     def condition(self, names: Sequence[str], *, match: Match = "any", mode: Mode = "soft") -> Condition:
         """The condition of these value names. Raises InvalidRequestError at /condition/... with the allowed values."""
-        return checks.condition_of(self._attribute, self.soft_values, names, match=match, mode=mode)
+        return self._conditions.named(names, match=match, mode=mode)
 
     def check(self, query: Query) -> None:
         """Raise InvalidRequestError unless the query is within the limits and every index means something here."""
         checks.check_query(query, n_items=self.n_items, n_latent=self.n_latent)
         if query.condition is not None:
-            checks.check_condition(query.condition, self._attribute)
-            self._soft(query.condition)
+            self._conditions.check(query.condition)
 
     def encode(self, history: Sequence[int], condition: Condition | None = None) -> FloatArray:
         """mu float32 [n_latent] of one history (without any shift). Raises NonFiniteScoreError."""
@@ -102,7 +101,7 @@ class LoadedBundle:
     def encode_many(self, histories: Sequence[Sequence[int]], condition: Condition | None = None) -> FloatArray:
         """mu float32 [B, n_latent] of many histories under one condition."""
         cleaned = [self._clean(history) for history in histories]
-        return self._graphs.encode(cleaned, self._soft_rows([condition] * len(cleaned)))
+        return self._graphs.encode(cleaned, self._conditions.rows([condition] * len(cleaned)))
 
     def scores(
         self, mu: FloatArray, history: Sequence[int], condition: Condition | None = None, *, shift: FloatArray | None
@@ -130,7 +129,7 @@ class LoadedBundle:
         histories  B, or one for all
         """
         cleaned = [self._clean(history) for history in histories]
-        conditions = self._soft_rows([condition] * len(cleaned))
+        conditions = self._conditions.rows([condition] * len(cleaned))
         points = np.ascontiguousarray(mu, dtype=np.float32)
         moved = None if shift is None else np.ascontiguousarray(shift, dtype=np.float32)
         for chunk in self._graphs.scores(points, cleaned, conditions, shift=moved):
@@ -140,7 +139,7 @@ class LoadedBundle:
 
     def subsets(self, history: Sequence[int], condition: Condition | None = None) -> Subsets:
         """Many subsets of one history under one condition, to be scored together."""
-        return Subsets(self._graphs, self._clean(history), self._soft_row(condition))
+        return Subsets(self._graphs, self._clean(history), self._conditions.row(condition))
 
     def point(self, query: Query) -> FloatArray:
         """The point that the query decodes: float32 [n_latent], the encoder's mean plus the shift."""
@@ -148,11 +147,11 @@ class LoadedBundle:
 
     def allowed(self, query: Query) -> NDArray[np.bool_]:
         """[n_items]: the items that the query may list."""
-        return ranking.allowed_items(self.n_items, query, satisfying=self._satisfying(query.condition))
+        return ranking.allowed_items(self.n_items, query, satisfying=self._conditions.satisfying(query.condition))
 
     def satisfied(self, condition: Condition | None, items: Sequence[int]) -> float | None:
         """The share of `items` that satisfy the condition; None without a condition or without items."""
-        satisfying = self._satisfying(condition)
+        satisfying = self._conditions.satisfying(condition)
         return float(satisfying[list(items)].mean()) if satisfying is not None and items else None
 
     def is_popularity(self, query: Query) -> bool:
@@ -205,7 +204,7 @@ class LoadedBundle:
         for ix in item_ix:
             checks.check_item(ix, n_items=self.n_items)
         shift = np.zeros(self.n_latent, dtype=np.float32) if shift is None else shift
-        found = self._graphs.explain(self._clean(history), self._soft_row(condition), shift=shift, items=item_ix)
+        found = self._graphs.explain(self._clean(history), self._conditions.row(condition), shift=shift, items=item_ix)
         if not found.is_finite:
             raise NonFiniteScoreError("the explainer gave a value that is not finite")
         return found
@@ -213,7 +212,7 @@ class LoadedBundle:
     def _ranked(self, queries: Sequence[Query]) -> Iterator[Ranking | ServiceError]:
         """Lists of checked queries, by the model."""
         histories = [self._clean(query.history) for query in queries]
-        conditions = self._soft_rows([query.condition for query in queries])
+        conditions = self._conditions.rows([query.condition for query in queries])
         mu = self._graphs.encode(histories, conditions)
         b = 0
         for chunk in self._graphs.scores(mu, histories, conditions, shift=shifts_of(queries, self.n_latent)):
@@ -261,38 +260,6 @@ class LoadedBundle:
             short_reason=ranking.shortage(len(items), query.n, query.offset),
         )
 
-    def _satisfying(self, condition: Condition | None) -> NDArray[np.bool_] | None:
-        if condition is None or self._attribute is None:
-            return None
-        return ranking.satisfies(self._attribute, condition)
-
-    def _soft(self, condition: Condition | None) -> tuple[int, ...]:
-        """The model inputs that a condition switches on."""
-        if condition is None or not condition.is_soft:
-            return ()
-        missing = [v for v in condition.values if v not in self._inputs]
-        if missing:
-            raise InvalidRequestError.field("/condition/mode", "the model has no input for this condition; use strict")
-        return tuple(self._inputs[v] for v in condition.values)
-
-    def _soft_row(self, condition: Condition | None) -> FloatArray:
-        """The condition input float32 [n_conditions]: 1 for each value asked for.
-
-        A model with a linear graph is asked for "all" of n values by 1/n in each: only an item that has them all
-        sums to 1 (bundle.manifest.Graphs). So is a model that was trained so (Conditions.shares). Others never saw
-        such a number in training, and get 1.
-        """
-        inputs, manifest = self._soft(condition), self.manifest
-        knows = manifest.conditions.shares or manifest.graphs.linear is not None
-        shared = condition is not None and condition.match == "all" and knows
-        weight = 1.0 / len(set(inputs)) if shared and inputs else 1.0
-        return condition_row(self.manifest.dims.n_conditions, inputs, weight)
-
-    def _soft_rows(self, conditions: Sequence[Condition | None]) -> FloatArray:
-        """float32 [B, n_conditions]."""
-        rows = [self._soft_row(condition) for condition in conditions]
-        return np.stack(rows) if rows else np.zeros((0, self.manifest.dims.n_conditions), dtype=np.float32)
-
     def _clean(self, history: Sequence[int]) -> tuple[int, ...]:
         checks.check_indices(history, n_items=self.n_items, pointer="/history")
         return tuple(sorted(set(history)))
@@ -301,22 +268,3 @@ class LoadedBundle:
         """mu of each item as the only one of a history, less that of an empty history: float32 [n_items, n_latent]."""
         alone = self.encode_many([(j,) for j in range(self.n_items)])
         return alone - self.encode_many([()])
-
-
-def _condition_attribute(bundle: Bundle) -> Attribute | None:
-    name = bundle.manifest.conditions.attribute
-    if name is not None:
-        return bundle.catalogue.attribute(name)
-    named = [a for a in bundle.catalogue.attributes if a.kind != "numeric"]
-    return bundle.catalogue.attribute("genre") or (named[0] if named else None)
-
-
-def _condition_inputs(manifest: Manifest, attribute: Attribute | None) -> dict[int, int]:
-    """Value index of the attribute -> condition input of the model."""
-    if attribute is None:
-        return {}
-    place = {value: v for v, value in enumerate(attribute.values)}
-    return {place[value]: c for c, value in enumerate(manifest.conditions.values)}
-
-
-__all__ = ["Attribution", "Condition", "LoadedBundle", "Query", "RankedItem", "Ranking", "SimilarItem"]

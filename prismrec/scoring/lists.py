@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from prismrec.scoring.histories import Chunk
-from service.engine import LoadedBundle, Query, Ranking
+from service.engine import LoadedBundle
 from service.errors import ServiceError
 from service.limits import LIMITS
+from service.query import Query, Ranking
 
 NOTHING: frozenset[int] = frozenset()
 
