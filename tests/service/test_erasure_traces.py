@@ -5,12 +5,16 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from service.store.postgres import PostgresStore
 from service.store.protocol import Interaction, Write
 from service.store.sqlite import SqliteStore
+from tests.cluster import Cluster
 from tests.service.store_contract import NOW
 
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 SEEDS = range(4)
 USERS = 120
 APPENDS = 700
@@ -114,4 +118,55 @@ def test_receipts_that_had_run_out_leave_no_trace_of_a_user_erased_later(
     for user in there:
         assert store.erase(user)
         assert not _left(tmp_path, user)
+    store.close()
+
+
+def _tidying() -> list[str]:
+    """The statements that docs/operations.md gives for a database."""
+    text = OPERATIONS.read_text().partition("## What an erasure leaves behind")[2]
+    return text.partition("```sql\n")[2].partition("```")[0].strip().removesuffix(";").split(";")
+
+
+def _in_statistics(connection: psycopg.Connection, user: str) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM pg_stats WHERE schemaname = 'prismrec'"
+        " AND concat(most_common_vals::text, histogram_bounds::text) LIKE %s",
+        (f"%{user}%",),
+    )
+    return found.fetchone() is not None
+
+
+def test_erased_users_leave_no_trace_in_a_database_that_is_tidied_as_the_manual_says(cluster: Cluster) -> None:
+    rng = random.Random(1)
+    users = [f"usr-{rng.getrandbits(60):015x}-end" for _ in range(100)]
+    store = PostgresStore(cluster.fresh_database(), clock=lambda: NOW)
+    store.load_many([(user, f"{place} {user}", place) for user in users for place in range(20)])
+    for step in range(100):
+        user = rng.choice(users)
+        store.append(Write(user, (Interaction(f"{step} of {user}", NOW),), f"{step} {user}"))
+        store.put_preferences(user, f'"{user}"', "b")
+    gone = users[:30]
+    for user in gone:
+        assert store.erase(user)
+
+    def left(below: str) -> set[str]:
+        contents = [path.read_bytes() for path in (cluster.data / below).rglob("*") if path.is_file()]
+        return {user for user in gone if any(user.encode() in content for content in contents)}
+
+    with psycopg.connect(store._database._url, autocommit=True) as connection:
+        connection.execute("VACUUM prismrec.history, prismrec.writes, prismrec.preferences")
+        connection.execute("CHECKPOINT")
+        assert left("base") and left("pg_wal"), "the control: VACUUM and a checkpoint are not enough"
+        assert any(_in_statistics(connection, user) for user in gone), "and the planner has its samples"
+        connection.execute("ALTER SYSTEM SET wal_recycle = off")
+        connection.execute("SELECT pg_reload_conf()")
+        try:
+            for statement in _tidying():
+                connection.execute(statement.encode())
+            assert not left(".")
+            assert not any(_in_statistics(connection, user) for user in gone)
+        finally:
+            connection.execute("ALTER SYSTEM RESET wal_recycle")
+            connection.execute("SELECT pg_reload_conf()")
+    assert all(store.history(user) for user in users[30:])
     store.close()
