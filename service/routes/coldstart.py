@@ -8,12 +8,13 @@ from fastapi import Request
 from starlette.responses import Response
 
 from service.bundles.models import Answering
-from service.coldstarts.coldstart import Draws, sample_coldstart
+from service.coldstarts.coldstart import ColdStart, Draws, sample_coldstart
 from service.coldstarts.picks import Pick
-from service.http.asking import condition_of, history_of
+from service.engine import LoadedBundle
+from service.http.asking import Asked, condition_of, history_of
 from service.http.openapi import errors
 from service.http.operation import reply, resource
-from service.http.showing import fields_of
+from service.http.showing import Fields, fields_of
 from service.limits import LIMITS
 from service.query import Query
 from service.schemas.coldstart import ColdStartReply, ColdStartRequest, JointFound, PickFound, ShareFound
@@ -44,17 +45,25 @@ def _sampled(by: Answering, asked: ColdStartRequest, history: tuple[str, ...]) -
         Pick(factor=pick.factor, half=pick.half, attribute=pick.attribute, value=pick.value, strength=pick.strength)
         for pick in asked.picks
     ]
+    put = _query(loaded, asked, history)
+    draws = Draws(samples=asked.samples, seed=asked.seed, diversity=asked.diversity)
+    return _shown(by, put, sample_coldstart(loaded, picks, query=put.query, draws=draws), show)
+
+
+def _query(loaded: LoadedBundle, asked: ColdStartRequest, history: tuple[str, ...]) -> Asked:
+    """Of a history that is too long the latest items are scored, and the older ones are not listed either."""
     known, excluded = loaded.catalogue.idmap.split(history), loaded.catalogue.idmap.split(asked.exclude_items)
-    older = known.indices[: -LIMITS.history]
     query = Query(
         history=tuple(known.indices[-LIMITS.history :]),
         n=asked.n,
         condition=condition_of(loaded, asked.condition),
-        exclude=frozenset((*excluded.indices, *older)),
+        exclude=frozenset((*excluded.indices, *known.indices[: -LIMITS.history])),
     )
-    draws = Draws(samples=asked.samples, seed=asked.seed, diversity=asked.diversity)
-    found = sample_coldstart(loaded, picks, query=query, draws=draws)
-    ids = loaded.catalogue.ids
+    return Asked(query, list(dict.fromkeys((*known.unknown, *excluded.unknown))))
+
+
+def _shown(by: Answering, put: Asked, found: ColdStart, show: Fields) -> ColdStartReply:
+    ids = by.loaded.catalogue.ids
     return ColdStartReply(
         items=[
             ListedItem(
@@ -77,9 +86,9 @@ def _sampled(by: Answering, asked: ColdStartRequest, history: tuple[str, ...]) -
         returned=len(found.items),
         short_reason=found.short_reason,
         condition_satisfied=found.condition_satisfied,
-        history_used=len(query.history),
-        unknown_items=list(dict.fromkeys((*known.unknown, *excluded.unknown))),
+        history_used=len(put.query.history),
+        unknown_items=put.unknown_items,
         model=by.model,
         arm=by.arm,
-        bundle_id=loaded.bundle_id,
+        bundle_id=by.loaded.bundle_id,
     )

@@ -23,19 +23,14 @@ from service.lateness import stop_if_late
 from service.limits import LIMITS
 from service.schemas.base import A_USER, ItemId, Model, Preferences, TrueOrFalse, UserId, WholeNumber
 from service.schemas.explain import (
-    CounterfactualFound,
     ExplainRequest,
-    FactorQuality,
-    FactorShare,
-    FidelityFound,
     FidelityK,
-    HistoryShare,
     ItemExplained,
     ProfileFactorFound,
     ProfileFound,
-    Pull,
     TopFactors,
 )
+from service.schemas.reasons import CounterfactualFound, FactorQuality, FactorShare, FidelityFound, HistoryShare, Pull
 from service.schemas.recommend import RecommendRequest
 from service.state import answering, state_of
 from service.store.protocol import Known
