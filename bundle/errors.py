@@ -7,7 +7,11 @@ BundleError          anything below; carries `reason` (a metric label), the mess
  +- ContentError     the parts disagree with each other (lengths, ids, dimensions)   reason "content"
  +- GraphError       a graph is refused (operators, external data, tensor names)     reason "graph"
  +- GoldenError      the loaded model does not give the golden answers               reason "golden"
+ +- MemoryShortError there is no memory to load it in                                reason "memory"
+ +- LateError        loading it took too long and was given up on                    reason "late"
  +- NoBundleError    there is no bundle where one was looked for                     reason "no_bundle"
+
+The reasons "memory" and "late" may pass without a change of the bundle, so what they refused is worth another try.
 """
 
 from __future__ import annotations
@@ -47,6 +51,16 @@ class GraphError(BundleError):
 
 class GoldenError(BundleError):
     reason = "golden"
+
+
+class MemoryShortError(BundleError):
+    reason = "memory"
+    default_hint = "give the process more memory or serve fewer models; PRISMREC_MEMORY=off loads it unasked"
+
+
+class LateError(BundleError):
+    reason = "late"
+    default_hint = "look at the disk and the processor of this machine; the load is tried again"
 
 
 class NoBundleError(BundleError):

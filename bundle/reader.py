@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundle import files
 from bundle.catalogue import Catalogue
 from bundle.content import check_content
-from bundle.errors import FilesError, HashError, ManifestError, NoBundleError
+from bundle.errors import BundleError, FilesError, HashError, ManifestError, NoBundleError
 from bundle.factors import FactorMap, LatentMap
 from bundle.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, parse_manifest
+
+Admit = Callable[[Manifest], None]
+"""Is shown the manifest of a bundle before anything else of it is read, and raises a BundleError to refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +86,22 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def read_bundle(folder: Path) -> Bundle:
+def read_bundle(folder: Path, admit: Admit | None = None) -> Bundle:
     """Read and verify one bundle folder. Costs one read and one sha256 of its bytes.
 
-    Raises NoBundleError, FilesError, HashError, ManifestError or ContentError; nothing is returned half-read.
+    Raises NoBundleError, FilesError, HashError, ManifestError or ContentError, or what `admit` raises; nothing is
+    returned half-read.
     """
     if not folder.is_dir():
         raise NoBundleError(f"{folder} is not a bundle folder")
     try:
-        raw_manifest = _read_regular(folder / files.MANIFEST, limit=MAX_MANIFEST_BYTES)
+        raw_manifest = _read_regular(folder / files.MANIFEST, limit=MAX_MANIFEST_BYTES, larger=ManifestError)
     except FileNotFoundError:
         raise ManifestError(f"{folder} has no {files.MANIFEST}") from None
     manifest = parse_manifest(raw_manifest)
     _check_listing(folder, manifest)
+    if admit is not None:
+        admit(manifest)
     content = {name: _read_verified(folder / name, entry) for name, entry in manifest.files.items()}
     parts = check_content(manifest, content)
     return Bundle(
@@ -136,8 +142,11 @@ def _read_verified(path: Path, entry: FileEntry) -> bytes:
     return content
 
 
-def _read_regular(path: Path, *, limit: int) -> bytes:
-    """The bytes of a regular file of at most `limit` bytes; a link, folder, fifo or socket is refused unopened."""
+def _read_regular(path: Path, *, limit: int, larger: type[BundleError] = FilesError) -> bytes:
+    """The bytes of a regular file; a link, folder, fifo or socket is refused unopened.
+
+    larger: what is raised for more than `limit` bytes; FilesError for all else.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -149,7 +158,7 @@ def _read_regular(path: Path, *, limit: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise FilesError(f"{path.name} is not a regular file")
         if status.st_size > limit:
-            raise FilesError(f"{path.name} has {status.st_size} bytes, at most {limit} are expected")
+            raise larger(f"{path.name} has {status.st_size} bytes, at most {limit} are expected")
         with os.fdopen(fd, "rb", closefd=False) as handle:
             return handle.read(limit + 1)
     except OSError as error:

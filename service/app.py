@@ -19,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.bundles.models import Models, Place
 from service.bundles.reloads import Reloads
+from service.bundles.shelf import Shelf
 from service.bundles.slot import Slot
 from service.bundles.watcher import Watcher
 from service.errors import ServiceError
@@ -48,7 +49,6 @@ from service.telemetry.observing import (
 )
 from service.telemetry.tracing import open_tracing
 
-RELOAD_SECONDS = 60.0
 STORE_THREADS = 2
 WAITING_THREADS = 8
 """For a store whose calls wait for the network, reads too; its pool has as many connections."""
@@ -109,15 +109,15 @@ def make_state(
     store = store or open_or_degrade(store_url_of(settings), clock=clock)
     watcher = partial(
         Watcher,
-        models=settings.models,
         interval=settings.poll_seconds,
-        load=partial(load_observed, metrics, observe),
+        fallback=settings.fallback == "newest",
+        load=partial(load_observed, metrics, observe, settings.admit),
         clock=clock,
         listener=partial(tell_reload, log, metrics),
         turn=Lock(),
     )
     models = make_models(settings, watcher, slot)
-    loading = pool("loading", threads=len(models.places), queue=0, deadline=RELOAD_SECONDS)
+    loading = pool("loading", threads=len(models.places), queue=0, deadline=LIMITS.load_seconds)
     state = State(
         settings=settings,
         limits=LIMITS,
@@ -147,6 +147,7 @@ def make_state(
     )
     begin_counts(metrics, models)
     metrics.ready.set_function(lambda: state.is_ready)
+    metrics.loads_left.set_function(lambda: sum(place.watcher.loads_left for place in models.places))
     if slot.current is not None:
         metrics.expect(served(slot.current))
         metrics.serving(slot.current.bundle_id)
@@ -154,13 +155,13 @@ def make_state(
 
 
 def make_models(settings: Settings, watcher: Callable[..., Watcher], slot: Slot) -> Models:
-    """A place for each model to be served; the default one's slot is `slot`. watcher: takes a slot and a name."""
+    """A place for each model to be served; the default one's slot is `slot`. watcher: takes a slot and a shelf."""
     default = settings.default_model
     others = {name: Slot() for name in settings.serve if name != default}
     return Models(
-        Place(slot, watcher(slot, name=default)),
+        Place(slot, watcher(slot, Shelf(settings.models, default))),
         name=default,
-        others={name: Place(other, watcher(other, name=name)) for name, other in others.items()},
+        others={name: Place(other, watcher(other, Shelf(settings.models, name))) for name, other in others.items()},
         split=settings.experiment,
     )
 

@@ -19,6 +19,7 @@ ServiceError                      detail, errors[{pointer, detail}], hint; never
  +- UnsupportedMediaTypeError     unsupported-media-type
  +- MisdirectedError              misdirected             the Host is not a name of this service
  +- BundleRefusedError            bundle-refused          the bundle asked for does not pass its checks
+ +- NoMemoryError                 no-memory               it may pass them, and there is no memory to load it in
  +- UnavailableError              (retry_after is set)
  |   +- OverloadedError           overloaded
  |   +- NoBundleError             no-bundle
@@ -62,6 +63,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "no-bundle": 503,
         "storage-unavailable": 503,
         "deadline": 504,
+        "no-memory": 507,
         "storage-full": 507,
     }
 )
@@ -201,6 +203,14 @@ class MisdirectedError(ServiceError):
 class BundleRefusedError(ServiceError):
     code, title = "bundle-refused", "The bundle does not pass its checks"
     default_hint = "run `prismrec verify` on the bundle; the bundle served before goes on serving"
+
+
+class NoMemoryError(ServiceError):
+    code, title = "no-memory", "There is not enough memory for the bundle"
+    default_hint = (
+        "give the process more memory, or serve fewer models; the bundle served before goes on serving, and what"
+        " `current` names is tried again by itself"
+    )
 
 
 class UnavailableError(ServiceError):

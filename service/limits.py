@@ -13,7 +13,7 @@ class Limits:
 
     head_bytes bounds the request line and the headers together; head_, body_ and reply_seconds how long either side of
     a connection is waited for, reply_seconds while nothing at all is taken. wait_seconds bounds the wait between a head
-    and its turn on the event loop: whoever waited longer is told to come back.
+    and its turn on the event loop: whoever waited longer is told to come back. load_seconds is for loading a bundle.
 
     leave_one_out_cells bounds B * L of a leave-one-out run: a history of 1000 items has its 131 newest tried, one of
     300 all of them. encode_cells and decode_cells bound the padded batches given to onnxruntime at one time
@@ -46,6 +46,7 @@ class Limits:
     # time and queue
     wait_seconds: float = 1.0
     deadline_seconds: float = 2.0
+    load_seconds: float = 60.0
     concurrency: int = 8
     queue: int = 16
     retry_after_seconds: int = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Set
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,6 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from bundle import files
+from bundle.reader import Admit
+from service.bundles.cgroups import MIB
+from service.bundles.room import check_room
 from service.bundles.split import Shares, Split, parse_split
 from service.errors import ServiceError
 from service.hosts import check_hosts, is_loopback
@@ -29,6 +33,8 @@ SAMPLE_KEYS = frozenset({"change-me-please", "change-me-change-me", "your-secret
 Keys = tuple[SecretStr, ...]
 MAX_SERVED = 16
 """Models side by side; each is a bundle in memory and a label of the metrics."""
+MAX_MEMORY = 1 << 30
+"""MiB, a number past every machine's: what is larger was meant in other units."""
 
 MAX_ORIGINS = 32
 _ORIGIN = re.compile(r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
@@ -65,6 +71,10 @@ class Settings(BaseModel):
     hosts         comma-separated names that a Host header may have, beside loopback's and addresses; () = without keys
                   on loopback only loopback's, else any (service.http.visitors)
     poll_seconds  how often the model folder is looked at for a new version, and the files of keys; 0 = only at start
+    fallback      "newest": while nothing is served and what is to be served cannot be (damaged, not there), serve the
+                  newest version that can be, and say so; "none" = wait for what is to be served
+    memory        "auto" = refuse a bundle that takes more memory to load than the container and the machine have left
+                  (service.bundles.room); a number = besides, so many MiB for the whole process; "off" = load and see
     traces        where OpenTelemetry spans go: an OTLP/HTTP collector, http://host:4318; None = nowhere, at no cost
     docs, metrics whether /docs and /openapi.json, and /metrics, are served
     metrics_port  a port for /metrics and nothing else, where no key is asked for: who may reach it, may read them;
@@ -94,6 +104,8 @@ class Settings(BaseModel):
     open: bool = False
     hosts: tuple[str, ...] = ()
     poll_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
+    fallback: Literal["none", "newest"] = "none"
+    memory: Literal["auto", "off"] | int = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     traces: str | None = None
     docs: bool = True
@@ -145,6 +157,19 @@ class Settings(BaseModel):
     @classmethod
     def _parse_split(cls, value: Any) -> Any:
         return parse_split(value) if isinstance(value, str) else value
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _check_memory(cls, value: Any) -> Any:
+        if value in {"auto", "off"}:
+            return value
+        try:
+            mebibytes = int(value)
+        except (TypeError, ValueError):
+            mebibytes = 0
+        if not 0 < mebibytes <= MAX_MEMORY:
+            raise ValueError(f"expected auto, off, or from 1 to {MAX_MEMORY} MiB")
+        return mebibytes
 
     @field_validator("origins")
     @classmethod
@@ -233,6 +258,13 @@ class Settings(BaseModel):
     def experiment(self) -> Split | None:
         """The split between models; None = there is none."""
         return Split(self.split, self.split_salt) if self.split else None
+
+    @property
+    def admit(self) -> Admit | None:
+        """What is asked before a bundle is read; None = nothing."""
+        if self.memory == "off":
+            return None
+        return partial(check_room, budget=None if self.memory == "auto" else self.memory * MIB)
 
     @property
     def has_keys(self) -> bool:

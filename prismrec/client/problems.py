@@ -81,6 +81,10 @@ class DeadlineError(ProblemError):
     """`deadline` (504): The answer took too long."""
 
 
+class NoMemoryError(ProblemError):
+    """`no-memory` (507): There is not enough memory for the bundle."""
+
+
 class StorageFullError(ProblemError):
     """`storage-full` (507): The store is full."""
 
@@ -135,6 +139,7 @@ BY_CODE: Mapping[str, type[ProblemError]] = MappingProxyType(
         "no-bundle": NoBundleError,
         "storage-unavailable": StorageUnavailableError,
         "deadline": DeadlineError,
+        "no-memory": NoMemoryError,
         "storage-full": StorageFullError,
     }
 )

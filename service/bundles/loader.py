@@ -14,7 +14,7 @@ import onnxruntime as ort
 
 from bundle.errors import GoldenError, GraphError
 from bundle.manifest import Dims, GoldenCase, Graph, Manifest
-from bundle.reader import Bundle, read_bundle
+from bundle.reader import Admit, Bundle, read_bundle
 from service.bundles.onnx_scan import scan
 from service.engine import LoadedBundle
 from service.graphs import ORT_ERRORS, GraphRunner, Sessions, condition_row, open_session
@@ -33,13 +33,14 @@ EXPLAINED = 3
 """So many items are explained in the warm-up."""
 
 
-def load_bundle(folder: Path, observe: Observer | None = None) -> LoadedBundle:
+def load_bundle(folder: Path, observe: Observer | None = None, admit: Admit | None = None) -> LoadedBundle:
     """Read, verify, check and warm up the bundle in `folder`; raises BundleError, and then nothing is kept.
 
+    admit: shown the manifest before the rest is read (service.bundles.room: is there memory for it?).
     Costs one read and hash of its bytes, a session per graph (memory: their bytes, twice the largest graph's again at
     the peak) and one run per golden case. Most of it releases the interpreter lock, so requests go on meanwhile.
     """
-    return prepare(read_bundle(folder), observe)
+    return prepare(read_bundle(folder, admit), observe)
 
 
 def prepare(bundle: Bundle, observe: Observer | None = None) -> LoadedBundle:

@@ -17,7 +17,10 @@ State = Literal["loading", "serving", "no_bundle"]
 
 @dataclass(frozen=True, slots=True)
 class ReloadReport:
-    """The last attempt to load. reason (failed only) is a BundleError's, safe as a metric label; at: epoch seconds."""
+    """The last attempt to load. reason (failed only) is a BundleError's, safe as a metric label; at: epoch seconds.
+
+    fallback: what was loaded is not what is to be served, which cannot be.
+    """
 
     outcome: Literal["ok", "failed"]
     at: float
@@ -26,15 +29,20 @@ class ReloadReport:
     bundle_id: str | None = None
     reason: str | None = None
     detail: str | None = None
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SlotState:
-    """All of the slot at one moment; `current` is served whatever the last reload did."""
+    """All of the slot at one moment; `current` is served whatever the last reload did.
+
+    fallback: `current` is the newest good bundle, in place of the one to be served.
+    """
 
     state: State
     current: LoadedBundle | None
     last_reload: ReloadReport | None
+    fallback: bool = False
 
     def require(self) -> LoadedBundle:
         """The served bundle; raises NoBundleError (503) when there is none."""
@@ -76,11 +84,11 @@ class Slot:
         if self._now.current is None:
             self._now = dataclasses.replace(self._now, state="loading")
 
-    def swap(self, loaded: LoadedBundle, report: ReloadReport) -> None:
+    def swap(self, loaded: LoadedBundle, report: ReloadReport, *, fallback: bool = False) -> None:
         """Serve `loaded` from now on."""
-        self._now = SlotState("serving", loaded, report)
+        self._now = SlotState("serving", loaded, report, fallback)
 
     def fail(self, report: ReloadReport) -> None:
         """A load failed: keep what is served, and say so."""
-        current = self._now.current
-        self._now = SlotState("no_bundle" if current is None else "serving", current, report)
+        state: State = "no_bundle" if self._now.current is None else "serving"
+        self._now = dataclasses.replace(self._now, state=state, last_reload=report)

@@ -1,8 +1,9 @@
 """Watches a model folder and swaps in what appears there. At most one load runs at any time.
 
 A target (folder, names, sizes and times of its files) is tried once: a bundle that was refused is not tried again
-until the pointer or a file changes, and one still being copied is tried again as its files grow; of that, the log
-and the counter hear once a reason until the files are at rest.
+until the pointer or a file changes, or, where the reason may pass by itself (service.bundles.backoff), a while has
+gone by; one still being copied is tried again as its files grow; of that, the log and the counter hear once a reason
+until the files are at rest.
 """
 
 from __future__ import annotations
@@ -12,57 +13,55 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from bundle import files
-from bundle.errors import BundleError
-from bundle.errors import NoBundleError as MissingBundleError
-from bundle.reader import model_names, resolve
+from bundle.errors import BundleError, LateError, MemoryShortError
+from service.bundles.backoff import Backoff
 from service.bundles.loader import load_bundle
-from service.bundles.memory import give_back
+from service.bundles.loads import Loads
+from service.bundles.memory import give_back, give_back_with
+from service.bundles.shelf import Shelf, Target, target
 from service.bundles.slot import ReloadReport, Slot
 from service.engine import LoadedBundle
-from service.errors import BundleRefusedError, ConflictError, UnknownBundleError
+from service.errors import BundleRefusedError, ConflictError, DeadlineError, NoMemoryError, ServiceError
+from service.limits import LIMITS
 
-Target = tuple[str, tuple[tuple[str, int, int, int], ...]]
 Listener = Callable[[ReloadReport], None]
 
 
-def model_folder(models: Path, name: str | None) -> Path:
-    """The folder of the model to serve: the named one, or the only one. Raises bundle.errors.NoBundleError."""
-    if name is not None:
-        return models / name
-    found = model_names(models)
-    if len(found) != 1:
-        raise MissingBundleError(
-            f"{models} holds {len(found)} models with bundles, one was expected",
-            hint="name one in PRISMREC_MODEL" if found else None,
-        )
-    return models / found[0]
-
-
 class Watcher:
-    """Polls `models/<name>` and keeps `slot` up to date; `start` runs it in a daemon thread, `check` polls once."""
+    """Polls a shelf and keeps `slot` up to date; `start` runs it in a daemon thread, `check` polls once."""
 
     def __init__(
         self,
         slot: Slot,
-        models: Path,
+        shelf: Shelf,
         *,
-        name: str | None = None,
         interval: float = 5.0,
+        fallback: bool = False,
         load: Callable[[Path], LoadedBundle] = load_bundle,
         clock: Callable[[], float] = time.time,
         listener: Listener | None = None,
         turn: Lock | None = None,
     ) -> None:
-        """turn: held while a bundle is loaded; watchers that share one never load at the same time."""
-        self._slot, self._models, self._name = slot, models, name
-        self._interval, self._load, self._clock, self._listener = interval, load, clock, listener
+        """interval: seconds between polls; fallback: while nothing is served and what is to be served cannot be, the
+        newest version that can; turn: held while a bundle is loaded, so watchers that share one never load at the
+        same time; load: has LIMITS.load_seconds.
+        """
+        self._slot, self._shelf, self._fallback = slot, shelf, fallback
+        self._interval, self._clock, self._listener = interval, clock, listener
+        self._loads = Loads(load, seconds=LIMITS.load_seconds)
+        self._again = Backoff(clock, first=interval)
         self._busy, self._turn = Lock(), turn or Lock()
         self._loading: Path | None = None
         self._stopping = Event()
         self._tried: Target | str | None = None
+        self._passed_over: set[Target] = set()  # what was no fallback either
         self._told: tuple[Path, str] | None = None  # the folder still growing, and why it was refused
         self._thread: Thread | None = None
+
+    @property
+    def loads_left(self) -> int:
+        """How many loads were given up on and still run."""
+        return self._loads.left
 
     def start(self) -> None:
         """Poll at once and then every `interval` seconds (0 = only at once), in a daemon thread, until `stop`."""
@@ -81,16 +80,14 @@ class Watcher:
         if not self._busy.acquire(blocking=False):
             return None
         try:
-            try:
-                folder = self._folder()
-                target: Target | str = _target(folder)
-            except (BundleError, OSError) as error:
-                return self._missing(error)
-            if target == self._tried:
-                self._told = None  # at rest: a refusal after the next change is news
-                return None
-            self._tried = target
-            return self._attempt(folder)
+            again = self._again.is_over()
+            if again:
+                self._told = None
+                self._passed_over.clear()
+            report = self._follow(again=again)
+            if self._fallback and self._slot.current is None:
+                return self._stand_in() or report
+            return report
         finally:
             self._busy.release()
 
@@ -99,9 +96,10 @@ class Watcher:
 
         A named version stays until the pointer or the files change. While the poll loads the very same version its
         result is waited for and is the answer. Raises ConflictError while another version is being loaded,
-        UnknownBundleError for a version that is not there, BundleRefusedError (with the reason) when its checks fail.
+        UnknownBundleError for a version that is not there, BundleRefusedError (with the reason) when its checks fail,
+        NoMemoryError and DeadlineError where memory or time do not suffice.
         """
-        folder, before = self._chosen(version), self._slot.last_reload
+        folder, before = self._shelf.chosen(version), self._slot.last_reload
         joined = not self._busy.acquire(blocking=False)
         if joined:
             if self._loading not in {folder, None}:
@@ -113,10 +111,12 @@ class Watcher:
                 self._told = None  # who asked by name is told, whatever the poll said before
                 report = self._attempt(folder)
                 self._tried = self._now_there()
+                if report.outcome == "ok" or (isinstance(self._tried, Target) and self._tried.folder == folder):
+                    self._again.heard(report.reason)
         finally:
             self._busy.release()
         if report.outcome == "failed":
-            raise BundleRefusedError(f"the bundle was refused ({report.reason}): {report.detail}")
+            raise _refusal(report)
         return report
 
     def _run(self) -> None:
@@ -126,62 +126,89 @@ class Watcher:
                 return
             self._stopping.wait(self._interval)
 
-    def _folder(self) -> Path:
-        return resolve(model_folder(self._models, self._name))
-
-    def _chosen(self, version: str | None) -> Path:
+    def _follow(self, *, again: bool) -> ReloadReport | None:
+        """Take up what is to be served, where that is not what was tried last, or is worth another try."""
         try:
-            if version is None:
-                return self._folder()
-            parent = model_folder(self._models, self._name)
-        except BundleError as error:
-            raise UnknownBundleError(error.message, hint=error.hint) from error
-        if not files.valid_version(version) or not (parent / version / files.MANIFEST).is_file():
-            raise UnknownBundleError("the model has no such version")
-        return (parent / version).resolve()
+            wanted = self._shelf.wanted()
+        except (BundleError, OSError) as error:
+            return self._missing(error)
+        if wanted != self._tried:
+            self._again.forget()
+        elif not again:
+            self._told = None  # at rest: a refusal after the next change is news
+            return None
+        self._tried = wanted
+        report = self._attempt(wanted.folder)
+        self._again.heard(report.reason)
+        return report
+
+    def _stand_in(self) -> ReloadReport | None:
+        """Nothing is served: take the newest version that passes its checks, each tried once. None = there is none.
+
+        What is to be served remains that, and its refusal the last reload.
+        """
+        refused = self._slot.last_reload
+        try:
+            found = self._shelf.newest_first()
+        except (BundleError, OSError):
+            return None
+        for other in found:
+            if other == self._tried or other in self._passed_over:
+                continue
+            self._passed_over.add(other)
+            report = self._attempt(other.folder, instead_of=refused)
+            if report.outcome == "ok":
+                return report
+            self._again.heard(report.reason)
+        return None
 
     def _is_of(self, report: ReloadReport, folder: Path) -> bool:
         """Whether the load that was waited for was of this folder as it is now."""
         try:
-            return report.version == folder.name and self._tried == _target(folder)
+            return report.version == folder.name and self._tried == target(folder)
         except OSError:
             return False
 
     def _now_there(self) -> Target | str | None:
         try:
-            return _target(self._folder())
+            return self._shelf.wanted()
         except (BundleError, OSError):
             return self._tried
 
-    def _attempt(self, folder: Path) -> ReloadReport:
+    def _attempt(self, folder: Path, *, instead_of: ReloadReport | None = None) -> ReloadReport:
         """Load and swap, or keep what is served and report why; in turn with the other models' watchers."""
         self._slot.loading()
         self._loading = folder
         try:
             with self._turn:
-                report = self._take_up(folder)
+                report = self._take_up(folder, instead_of)
                 give_back()
                 return report
         finally:
             self._loading = None
 
-    def _take_up(self, folder: Path) -> ReloadReport:
+    def _take_up(self, folder: Path, instead_of: ReloadReport | None) -> ReloadReport:
         try:
-            loaded = self._load(folder)
+            loaded = self._loads.take(folder)
         except BundleError as error:
-            return self._failed(folder, error.reason, error.message)
-        except (OSError, MemoryError) as error:
-            return self._failed(folder, "files", f"the bundle cannot be read ({type(error).__name__})")
+            return self._failed(folder, error.reason, error.message, instead_of)
+        except MemoryError:
+            return self._failed(folder, MemoryShortError.reason, "there was not enough memory to load it", instead_of)
+        except OSError as error:
+            return self._failed(folder, "files", f"the bundle cannot be read ({type(error).__name__})", instead_of)
         manifest = loaded.manifest
-        report = ReloadReport("ok", self._clock(), manifest.name, manifest.version, loaded.bundle_id)
-        self._slot.swap(loaded, report)
+        report = ReloadReport(
+            "ok", self._clock(), manifest.name, manifest.version, loaded.bundle_id, fallback=instead_of is not None
+        )
+        self._slot.swap(loaded, report if instead_of is None else instead_of, fallback=report.fallback)
+        give_back_with(loaded)
         self._told = None
         self._tell(report)
         return report
 
-    def _failed(self, folder: Path, reason: str, detail: str) -> ReloadReport:
+    def _failed(self, folder: Path, reason: str, detail: str, instead_of: ReloadReport | None) -> ReloadReport:
         report = ReloadReport("failed", self._clock(), folder.parent.name, folder.name, reason=reason, detail=detail)
-        self._slot.fail(report)
+        self._slot.fail(report if instead_of is None else instead_of)
         if (folder, reason) != self._told:  # a slow copy is refused at every poll, and told of once
             self._told = (folder, reason)
             self._tell(report)
@@ -194,7 +221,7 @@ class Watcher:
         if self._tried == reason:
             return None
         self._tried = reason
-        report = ReloadReport("failed", self._clock(), self._name, reason=reason, detail=detail)
+        report = ReloadReport("failed", self._clock(), self._shelf.name, reason=reason, detail=detail)
         self._slot.fail(report)
         self._tell(report)
         return report
@@ -204,10 +231,9 @@ class Watcher:
             self._listener(report)
 
 
-def _target(folder: Path) -> Target:
-    """What is there now: the resolved folder with name, size, time and inode of each file in it."""
-    listed = []
-    for path in sorted(folder.iterdir()):
-        status = path.lstat()
-        listed.append((path.name, status.st_size, status.st_mtime_ns, status.st_ino))
-    return str(folder), tuple(listed)
+def _refusal(report: ReloadReport) -> ServiceError:
+    """What is answered to who asked for a bundle that was not taken up."""
+    detail = f"the bundle was refused ({report.reason}): {report.detail}"
+    if report.reason == MemoryShortError.reason:
+        return NoMemoryError(detail)
+    return DeadlineError(detail) if report.reason == LateError.reason else BundleRefusedError(detail)

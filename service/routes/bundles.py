@@ -56,7 +56,9 @@ async def list_bundles(request: Request, limit: PageLimit = LIMITS.page, cursor:
 @router.post(
     "/bundles/reload",
     response_model=ReloadReply,
-    responses=errors("unknown-model", "unknown-bundle", "conflict", "bundle-refused", "overloaded", "deadline"),
+    responses=errors(
+        "unknown-model", "unknown-bundle", "conflict", "bundle-refused", "no-memory", "overloaded", "deadline"
+    ),
 )
 async def reload_bundle(request: Request, asked: ReloadRequest | None = None) -> Response:
     """Verify, warm and serve a version of a model; if it is refused, the bundle served before goes on serving.
@@ -94,6 +96,7 @@ def _model(state: State, name: str | None, now: SlotState) -> ModelFound:
         share=None if split is None or name is None else split.share_of(name),
         state=now.state,
         serving=None if now.current is None else _served(now.current),
+        fallback=now.fallback,
         last_reload=None if report is None else LastReload(state=report.outcome, reason=report.reason),
     )
 

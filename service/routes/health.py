@@ -32,7 +32,7 @@ async def health_ready(request: Request) -> Response:
     """Ready: a verified bundle is loaded and warmed, and the process is not stopping.
 
     The default model decides: another one without a bundle, like a store that does not answer or takes no writes, is
-    named in `degraded`, and lists for histories go on.
+    named in `degraded`, and lists for histories go on. So is a bundle that stands in for the one to be served.
     """
     state = state_of(request)
     now = state.slot.now
@@ -42,9 +42,11 @@ async def health_ready(request: Request) -> Response:
     elif now.current is None:
         status = "loading" if now.state == "loading" else "no_bundle"
     models = [_model(name, place.slot.now) for name, place in state.models.listed()]
-    degraded: list[Literal["store", "models"]] = [] if await _store_answers(state) else ["store"]
+    degraded: list[Literal["store", "models", "bundles"]] = [] if await _store_answers(state) else ["store"]
     if any(model.bundle_id is None for model in models[1:]):
         degraded.append("models")
+    if any(model.fallback for model in models):
+        degraded.append("bundles")
     found = Ready(
         status=status,
         bundle_id=None if now.current is None else now.current.bundle_id,
@@ -60,6 +62,7 @@ def _model(name: str | None, now: SlotState) -> ModelReady:
         model=name,
         state=now.state,
         bundle_id=None if now.current is None else now.current.bundle_id,
+        fallback=now.fallback,
         last_reload=None if now.last_reload is None else now.last_reload.outcome,
     )
 

@@ -107,6 +107,8 @@ class ModelFound(Wire):
     """Whether it has a bundle that answers."""
     serving: ServedBundle | None
     """That bundle; null = none is loaded yet."""
+    fallback: bool
+    """Whether it is the newest good one in place of the one to be served, which cannot be (PRISMREC_FALLBACK)."""
     last_reload: LastReload | None
     """Null = none was tried."""
 
@@ -155,6 +157,8 @@ class ModelReady(Wire):
     """Whether it has a bundle that answers."""
     bundle_id: str | None
     """The bundle that answers; null = none is loaded."""
+    fallback: bool
+    """Whether it is the newest good one in place of the one to be served, which cannot be (PRISMREC_FALLBACK)."""
     last_reload: Literal["ok", "failed"] | None
     """How the last reload ended; null = none was tried."""
 
@@ -168,7 +172,8 @@ class Ready(Wire):
     """The default model's bundle; null = none is loaded."""
     last_reload: Literal["ok", "failed"] | None
     """How the default model's last reload ended; null = none was tried."""
-    degraded: list[Literal["store", "models"]]
-    """Parts that do not work while recommending goes on; models: one beside the default has no bundle."""
+    degraded: list[Literal["store", "models", "bundles"]]
+    """Parts that do not work while recommending goes on; models: one beside the default has no bundle; bundles: one is
+    served in place of the one to be served."""
     models: list[ModelReady]
     """The models served side by side, the default one first."""

@@ -59,6 +59,10 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+        self._fallback = self._gauge(
+            "bundle_fallback", "1 while the newest good bundle is served in place of the one to be served.", "model"
+        )
+        self.loads_left = self._gauge("bundle_loads_left", "Loads of bundles that were given up on and still run.")
         self._known: dict[str, Served] = {}
         self._served: dict[str, str] = {}
         self._of_requests()
@@ -198,8 +202,11 @@ class Metrics:
         for bundle_id in spare[:-KNOWN]:
             del self._known[bundle_id]
 
-    def serving(self, bundle_id: str) -> None:
-        """From now on this bundle is served for its model; the series of the one before goes."""
+    def serving(self, bundle_id: str, *, fallback: bool = False) -> None:
+        """From now on this bundle is served for its model; the series of the one before goes.
+
+        fallback: in place of the one to be served, which cannot be.
+        """
         found = self._known[bundle_id]
         before = self._known.get(self._served.get(found.model, ""))
         if before is not None:
@@ -207,6 +214,7 @@ class Metrics:
         self._served[found.model] = bundle_id
         self.watch_model(found.model)
         self._bundle.labels(found.model, found.version, found.bundle_id).set(1)
+        self._fallback.labels(found.model).set(fallback)
 
     def watch_model(self, model: str) -> None:
         """Begin with a 0 what is counted of a model seldom: Prometheus sees no rise in a series that begins at 1."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
+from bundle.reader import Admit
 from service.bundles.loader import load_bundle
 from service.bundles.models import Models
 from service.bundles.slot import ReloadReport
@@ -54,9 +55,9 @@ def observed_pool(
     return pool
 
 
-def load_observed(metrics: Metrics, observe: Observer, folder: Path) -> LoadedBundle:
+def load_observed(metrics: Metrics, observe: Observer, admit: Admit | None, folder: Path) -> LoadedBundle:
     """A bundle whose graph runs are observed and whose golden histories are asked for the range of their scores."""
-    loaded = load_bundle(folder, observe)
+    loaded = load_bundle(folder, observe, admit)
     metrics.expect(served(loaded))
     return loaded
 
@@ -100,7 +101,8 @@ def tell_reload(log: FilteringBoundLogger, metrics: Metrics, report: ReloadRepor
     """Log and count one attempt to take up a bundle."""
     metrics.observe_reload(report.model or "", None if report.outcome == "ok" else report.reason or "bundle")
     if report.outcome == "ok" and report.bundle_id is not None:
-        metrics.serving(report.bundle_id)
+        metrics.serving(report.bundle_id, fallback=report.fallback)
     event = {name: getattr(report, name) for name in ("model", "version", "bundle_id", "reason", "detail")}
-    write = log.info if report.outcome == "ok" else log.warning
+    event["fallback"] = report.fallback or None
+    write = log.info if report.outcome == "ok" and not report.fallback else log.warning
     write("bundle", outcome=report.outcome, **{name: value for name, value in event.items() if value is not None})

@@ -237,7 +237,7 @@ _KINDS: dict[str, tuple[str, Damage]] = {
     "symlink": ("files", _symlink),
     "directory": ("files", _directory),
     "listed-pickle": ("files", manifest_edit(_listed_pickle)),
-    "huge-manifest": ("files", _huge_manifest),
+    "huge-manifest": ("manifest", _huge_manifest),
     "missing-manifest": ("manifest", lambda folder: (folder / "manifest.json").unlink()),
     "manifest-not-json": ("manifest", _manifest_text("{")),
     "manifest-empty": ("manifest", _manifest_text("")),

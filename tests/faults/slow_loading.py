@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from bundle.reader import Admit
 from service.__main__ import main
 from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
@@ -23,11 +24,11 @@ def _say(event: str) -> None:
     os.write(2, b'{"event": "%s"}\n' % event.encode())
 
 
-def load_slowly(folder: Path, observe: Observer | None = None) -> LoadedBundle:
+def load_slowly(folder: Path, observe: Observer | None = None, admit: Admit | None = None) -> LoadedBundle:
     """`service.bundles.loader.load_bundle`, and then a while."""
     _say(BEGINS)
     try:
-        loaded = load_bundle(folder, observe)
+        loaded = load_bundle(folder, observe, admit)
         time.sleep(float(sys.argv[1]))
         return loaded
     finally:

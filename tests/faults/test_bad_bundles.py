@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import DAMAGES, damage, edit_manifest
+from tests.builders import DAMAGES, damage, edit_manifest, make_bundle
 from tests.faults.serving import POLL, REFUSALS, SWAPS, Service, serving, two_versions, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -24,6 +24,8 @@ GONE = frozenset({"missing-manifest", "manifest-fifo"})
 """Without a manifest that is a file a folder is no version (yet), so the pointer names none: reason no_bundle."""
 
 WHOLE_SECONDS = 1.0
+LOAD_SECONDS = 2.0
+LEFT = "prismrec_bundle_loads_left"
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +163,26 @@ def test_b5_model_that_is_not_the_one_that_was_tried_is_refused(service: Service
 @pytest.mark.parametrize("kind", sorted(kind for kind, reason in DAMAGES.items() if reason == "graph"))
 def test_b6_graph_that_may_do_anything_else_is_refused(service: Service, whole: Path, kind: str) -> None:
     refused(service, whole, lambda folder: damage(folder, kind), "graph")
+
+
+def test_b6_load_that_does_not_end_is_given_up_on_and_others_take_its_place(tmp_path: Path) -> None:
+    _, stuck = two_versions(tmp_path)
+    good = make_bundle(tmp_path / "whole", version="3", seed=3)
+    let_go = tmp_path / "let go"
+    with serving(tmp_path, command=("tests.faults.stuck_loading", "2", str(let_go), str(LOAD_SECONDS))) as service:
+        with service.holds(REFUSALS, reason="late"):
+            service.put(stuck)
+            wait_until(lambda: service.counted(REFUSALS, reason="late") > 2, "given up on, and asked for again")
+            ready = service.http.get("/health/ready")
+            assert (ready.status_code, ready.json()["last_reload"]) == (200, "failed")
+        begun = [line["version"] for line in service.log("load begins")]
+        assert (begun.count("2"), service.counted(LEFT)) == (1, 1), "one load, however often it was tried"
+        with service.holds(SWAPS, by=1):
+            service.put(good)
+            wait_until(lambda: service.serving()["version"] == "3", "another is taken up beside it")
+        let_go.touch()
+        wait_until(lambda: service.counted(LEFT) == 0, "it ends")
+        assert service.serving()["version"] == "3", "and nothing comes of it"
 
 
 FORBIDDEN = {

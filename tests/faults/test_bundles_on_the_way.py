@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bundle.reader import read_bundle
-from tests.builders import damage
+from tests.builders import damage, make_bundle
 from tests.faults.serving import PROBLEMS, REFUSALS, SWAPS, Service, serving, two_versions, wait_until
 from tests.faults.slow_loading import BEGINS, ENDS
 
@@ -25,6 +25,7 @@ KILLS = max(3, int(os.environ.get("KILLS", "10")) // 3)
 COPY_SECONDS, PIECES = 2.0, 60
 COPY_POLL = 0.25
 SLOW = ("tests.faults.slow_loading", "1.0")
+FALLBACK = "prismrec_bundle_fallback"
 
 
 @pytest.fixture
@@ -144,6 +145,32 @@ def test_b14_without_a_good_bundle_the_process_waits_and_becomes_ready(tmp_path:
             service.put(whole)
             service.wait_ready()  # by itself
         assert service.serving()["version"] == "2"
+
+
+@pytest.mark.parametrize("wanted", ["flipped-bit", "golden-off", "missing"])
+def test_b14_newest_good_version_stands_in_where_that_is_asked_for(tmp_path: Path, wanted: str) -> None:
+    """Versions 1 and 2 are good, 3 is damaged, and `current` names it, or what is not there."""
+    _, whole = two_versions(tmp_path)
+    shutil.copytree(whole, tmp_path / "models" / "demo" / "2")
+    damage(make_bundle(tmp_path / "models", version="3", seed=3), "truncated" if wanted == "missing" else wanted)
+    if wanted == "missing":
+        (tmp_path / "models" / "demo" / "current").write_text("9")
+    good = make_bundle(tmp_path / "whole", version="4", seed=4)
+    with serving(tmp_path, FALLBACK="newest") as service:
+        service.check_alive()
+        assert (service.counted(FALLBACK), service.ask()["bundle_id"]) == (1, service.serving()["bundle_id"])
+        ready = service.http.get("/health/ready").json()
+        assert (ready["degraded"], ready["last_reload"]) == (["bundles"], "failed")
+        assert ready["models"][0]["fallback"] is True
+        listed = service.http.get("/bundles").json()["models"][0]
+        assert (listed["serving"]["version"], listed["fallback"]) == ("2", True)
+        (line,) = [line for line in service.log("bundle") if line["outcome"] == "ok"]
+        assert (line["version"], line["fallback"], line["level"]) == ("2", True, "warning")
+        with service.holds(SWAPS, by=1):
+            service.put(good)
+            wait_until(lambda: service.serving()["version"] == "4", "the right one takes over by itself")
+        assert service.http.get("/health/ready").json()["degraded"] == []
+        assert service.counted(FALLBACK) == 0
 
 
 def test_b15_rollback_answers_with_the_older_bundle_to_the_byte(tmp_path: Path) -> None:

@@ -233,8 +233,9 @@ def in_conflict(folder: Path, names: list[str]) -> dict[str, httpx.Response]:
     with known(folder) as client:
         found = {"append_interactions": GOOD["append_interactions"].to(client, headers={"Idempotency-Key": "first"})}
         make_bundle(folder / "models", version="2", seed=9)
-        gate, load = Event(), client.state.watcher._load
-        client.state.watcher._load = lambda *args: gate.wait(10) and load(*args)
+        gate, loads = Event(), client.state.watcher._loads
+        load = loads._load
+        loads._load = lambda *args: gate.wait(10) and load(*args)
 
         async def both() -> httpx.Response:
             first = asyncio.ensure_future(client._http.post("/bundles/reload", json={"version": "2"}))
@@ -252,6 +253,11 @@ def refused(folder: Path, names: list[str]) -> dict[str, httpx.Response]:
     with known(folder) as client:
         damage(make_bundle(folder / "models", version="2", seed=1), "flipped-bit")
         return {"reload_bundle": client.post("/bundles/reload", {"version": "2"})}
+
+
+def without_memory(folder: Path, names: list[str]) -> dict[str, httpx.Response]:
+    with open_client(folder, memory=1) as client:
+        return {"reload_bundle": client.post("/bundles/reload")}
 
 
 BRING: dict[str, Bring] = {
@@ -285,6 +291,7 @@ BRING: dict[str, Bring] = {
     "no-bundle": empty,
     "storage-unavailable": broken_store(StorageUnavailableError("gone")),
     "deadline": too_late,
+    "no-memory": without_memory,
     "storage-full": broken_store(StorageFullError("full")),
 }
 

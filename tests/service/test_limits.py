@@ -100,6 +100,8 @@ ELSEWHERE = {
     "test_four_times_capacity_keeps_the_deadline_of_what_is_accepted_and_recovers",
     "deadline_seconds": "tests/service/test_explain_route.py::"
     "test_explain_past_its_deadline_is_504_and_a_full_pool_503",
+    "load_seconds": "tests/faults/test_bad_bundles.py::"
+    "test_b6_load_that_does_not_end_is_given_up_on_and_others_take_its_place",
     "concurrency": _WORKERS,
     "queue": _WORKERS,
     "onnx_nodes": _SCAN,

@@ -38,6 +38,12 @@ def test_unknown_variable_is_named_and_refused() -> None:
         ("POLL_SECONDS", "nan"),
         ("LOG_LEVEL", "loud"),
         ("OPEN", "maybe"),
+        ("FALLBACK", "oldest"),
+        ("MEMORY", "lots"),
+        ("MEMORY", "0"),
+        ("MEMORY", "-1"),
+        ("MEMORY", "1.5"),
+        ("MEMORY", "2147483648"),
     ],
 )
 def test_value_that_does_not_fit_names_the_variable(name: str, value: str) -> None:
@@ -99,3 +105,8 @@ def test_exposure_without_keys_is_allowed_on_loopback_only() -> None:
     with pytest.raises(SettingsError, match=r"0\.0\.0\.0") as caught:
         Settings(host="0.0.0.0").check_exposure()
     assert "PRISMREC_OPEN=true" in caught.value.hint
+
+
+@pytest.mark.parametrize(("value", "asks"), [("auto", True), ("512", True), ("off", False)])
+def test_memory_is_asked_for_unless_that_is_off(value: str, asks: bool) -> None:
+    assert (load_settings({"PRISMREC_MEMORY": value}).admit is not None) == asks

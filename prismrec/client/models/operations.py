@@ -98,6 +98,8 @@ class ModelFound(Reply, frozen=True, kw_only=True):
     """Whether it has a bundle that answers. One of: loading, serving, no_bundle."""
     serving: ServedBundle | None
     """That bundle; null = none is loaded yet."""
+    fallback: bool
+    """Whether it is the newest good one in place of the one to be served, which cannot be (PRISMREC_FALLBACK)."""
     last_reload: LastReload | None
     """Null = none was tried."""
 
@@ -111,6 +113,8 @@ class ModelReady(Reply, frozen=True, kw_only=True):
     """Whether it has a bundle that answers. One of: loading, serving, no_bundle."""
     bundle_id: str | None
     """The bundle that answers; null = none is loaded."""
+    fallback: bool
+    """Whether it is the newest good one in place of the one to be served, which cannot be (PRISMREC_FALLBACK)."""
     last_reload: str | None
     """How the last reload ended; null = none was tried. One of: ok, failed."""
 
@@ -124,7 +128,7 @@ class ProblemType(Reply, frozen=True, kw_only=True):
     """What went wrong, for programs. One of: malformed, unauthorized, forbidden, cross-site, not-found, unknown-user,
     unknown-preferences, unknown-item, unknown-factor, unknown-model, unknown-bundle, method-not-allowed, conflict,
     too-large, unsupported-media-type, misdirected, invalid-request, bundle-refused, internal, non-finite-score,
-    overloaded, no-bundle, storage-unavailable, deadline, storage-full.
+    overloaded, no-bundle, storage-unavailable, deadline, no-memory, storage-full.
     """
     title: str
     """The code in words."""
@@ -153,7 +157,9 @@ class Ready(Reply, frozen=True, kw_only=True):
     last_reload: str | None
     """How the default model's last reload ended; null = none was tried. One of: ok, failed."""
     degraded: list[str]
-    """Parts that do not work while recommending goes on; models: one beside the default has no bundle."""
+    """Parts that do not work while recommending goes on; models: one beside the default has no bundle; bundles: one is
+    served in place of the one to be served.
+    """
     models: list[ModelReady]
     """The models served side by side, the default one first."""
 

@@ -103,7 +103,7 @@ class Problem(Reply, frozen=True, kw_only=True):
     """What went wrong, for programs. One of: malformed, unauthorized, forbidden, cross-site, not-found, unknown-user,
     unknown-preferences, unknown-item, unknown-factor, unknown-model, unknown-bundle, method-not-allowed, conflict,
     too-large, unsupported-media-type, misdirected, invalid-request, bundle-refused, internal, non-finite-score,
-    overloaded, no-bundle, storage-unavailable, deadline, storage-full.
+    overloaded, no-bundle, storage-unavailable, deadline, no-memory, storage-full.
     """
     hint: str
     """What to do about it."""

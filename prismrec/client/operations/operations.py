@@ -53,7 +53,8 @@ class OperationsCalls(Asks):
         The other arguments are the members of ReloadRequest.
 
         Problems: malformed, unauthorized, forbidden, cross-site, unknown-model, unknown-bundle, conflict, too-large,
-        unsupported-media-type, misdirected, invalid-request, bundle-refused, internal, overloaded, deadline.
+        unsupported-media-type, misdirected, invalid-request, bundle-refused, internal, overloaded, deadline,
+        no-memory.
         """
         return self._ask(
             Call(
@@ -77,7 +78,8 @@ class OperationsCalls(Asks):
         """Ready: a verified bundle is loaded and warmed, and the process is not stopping.
 
         The default model decides: another one without a bundle, like a store that does not answer or takes no
-        writes, is named in `degraded`, and lists for histories go on.
+        writes, is named in `degraded`, and lists for histories go on. So is a bundle that stands in for the one to
+        be served.
 
         Problems: malformed, too-large, unsupported-media-type, invalid-request, internal.
         """
@@ -144,7 +146,8 @@ class AsyncOperationsCalls(AsyncAsks):
         The other arguments are the members of ReloadRequest.
 
         Problems: malformed, unauthorized, forbidden, cross-site, unknown-model, unknown-bundle, conflict, too-large,
-        unsupported-media-type, misdirected, invalid-request, bundle-refused, internal, overloaded, deadline.
+        unsupported-media-type, misdirected, invalid-request, bundle-refused, internal, overloaded, deadline,
+        no-memory.
         """
         return await self._ask(
             Call(
@@ -168,7 +171,8 @@ class AsyncOperationsCalls(AsyncAsks):
         """Ready: a verified bundle is loaded and warmed, and the process is not stopping.
 
         The default model decides: another one without a bundle, like a store that does not answer or takes no
-        writes, is named in `degraded`, and lists for histories go on.
+        writes, is named in `degraded`, and lists for histories go on. So is a bundle that stands in for the one to
+        be served.
 
         Problems: malformed, too-large, unsupported-media-type, invalid-request, internal.
         """

@@ -25,7 +25,6 @@ from prismrec.client import (
 )
 from prismrec.client.operations import API_VERSION
 from prismrec.client.problems import BY_CODE, InvalidRequestError
-from service.app import RELOAD_SECONDS
 from service.errors import STATUS
 from service.limits import LIMITS
 from tests.prismrec.client.conftest import Pair, Script, error_of, live, problem_reply
@@ -158,7 +157,7 @@ def test_timeouts_are_longer_than_the_services_deadlines(scripted: Any) -> None:
     assert 0 < given["connect"] <= LIMITS.deadline_seconds < given["read"] <= 3 * LIMITS.deadline_seconds
     script = Script([httpx.Response(502)])
     error_of(scripted(script), "reload_bundle")
-    assert script.requests[0].extensions["timeout"]["read"] > RELOAD_SECONDS
+    assert script.requests[0].extensions["timeout"]["read"] > LIMITS.load_seconds
     script = Script([live()])
     scripted(script)("health_live", options=CallOptions(timeout=0.5, headers={"traceparent": "00-1"}))
     assert set(script.requests[0].extensions["timeout"].values()) == {0.5}
