@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -25,7 +26,7 @@ class Client(Operations):
 
     base_url: where the service is, such as "http://127.0.0.1:8000"; a path before the API's own may follow.
     key: the X-API-Key, or a function that gives it, asked for each attempt, where keys are exchanged while running.
-    timeout: seconds for each step of an attempt. retry: when an attempt is made again.
+    timeout: seconds for each step of an attempt. retry: when an attempt is made again, and how long all of it may take.
     http: an httpx.Client of your own, for proxies, certificates, limits or transports; closing it stays with you.
     clock (monotonic seconds), sleep and new_id: for tests.
     """
@@ -51,7 +52,8 @@ class Client(Operations):
         exchange = Exchange(call, options, self._habits)
         while True:
             try:
-                response = self._http.send(exchange.request(self._http), follow_redirects=False)
+                response = self._http.send(exchange.request(self._http), stream=True, follow_redirects=False)
+                response = _whole(response, exchange)
             except httpx.RequestError as error:
                 found: T | Wait = exchange.failed(error)
             else:
@@ -99,7 +101,10 @@ class AsyncClient(AsyncOperations):
         exchange = Exchange(call, options, self._habits)
         while True:
             try:
-                response = await self._http.send(exchange.request(self._http), follow_redirects=False)
+                async with asyncio.timeout(exchange.left):
+                    response = await self._http.send(exchange.request(self._http), follow_redirects=False)
+            except TimeoutError:
+                raise exchange.late() from None
             except httpx.RequestError as error:
                 found: T | Wait = exchange.failed(error)
             else:
@@ -120,6 +125,20 @@ class AsyncClient(AsyncOperations):
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _whole(response: httpx.Response, exchange: Exchange[T]) -> httpx.Response:
+    """The response with all of its content, which comes in within the time of the call."""
+    if response.is_stream_consumed:  # of a transport that has it whole already
+        return response
+    with contextlib.closing(response):
+        parts = []
+        for part in response.iter_raw():
+            exchange.check()
+            parts.append(part)
+    return httpx.Response(
+        response.status_code, headers=response.headers, content=b"".join(parts), request=response.request
+    )
 
 
 def _habits(

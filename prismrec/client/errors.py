@@ -23,12 +23,14 @@ from prismrec.client.models import FieldProblem, Problem
 class ClientError(Exception):
     """Base of all that a call raises but for ValueError, which an argument gets that cannot be sent.
 
-    request_id: the X-Request-ID of the call, which the service's log has, too.
+    request_id: the X-Request-ID of the call, which the service's log has, too. idempotency_key: the Idempotency-Key
+    that it was sent with, None where it needs none; sent again with the same key and body, a write counts once.
     """
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         super().__init__(message)
         self.request_id = request_id
+        self.idempotency_key: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Exceptions travel between processes; the constructors' own arguments need not."""
@@ -91,7 +93,7 @@ class NotConnectedError(TransportError):
 
 
 class TimedOutError(TransportError):
-    """Nothing came within the timeout."""
+    """Nothing came within the timeout, or not all of it within the time of the call."""
 
 
 class ConnectTimedOutError(NotConnectedError, TimedOutError):

@@ -12,6 +12,7 @@ import msgspec
 
 from prismrec.client.calls import Call, CallOptions
 from prismrec.client.errors import (
+    ClientError,
     ConnectTimedOutError,
     DroppedError,
     NotConnectedError,
@@ -25,6 +26,7 @@ from prismrec.client.reading import read_reply
 from prismrec.client.retries import PASSING, RetryPolicy
 
 T = TypeVar("T")
+E = TypeVar("E", bound=ClientError)
 _KEY = re.compile(r"[!-~]+")
 KINDS: tuple[tuple[type[httpx.RequestError], type[TransportError]], ...] = (
     (httpx.ConnectTimeout, ConnectTimedOutError),
@@ -36,7 +38,7 @@ KINDS: tuple[tuple[type[httpx.RequestError], type[TransportError]], ...] = (
 )
 """The first that fits; anything else happened after the request began to leave."""
 SLOW = {"reload_bundle": 65.0}
-"""Read timeouts of operations that take longer by nature: loading and warming a bundle has a minute."""
+"""Read timeouts of operations that take longer by nature, and have as much more in all: a load has a minute."""
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 """Seconds. The service answers within two, if only to say that it cannot; the rest is the way there and back."""
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3.0)
@@ -71,12 +73,19 @@ class Exchange(Generic[T]):
         self._habits = habits
         self._retry = options.retry or habits.retry
         self._timeout = _timeout(call, options, habits)
+        self._limit = self._retry.limit_seconds + SLOW.get(call.name, 0.0)
         self._request_id = options.request_id or habits.new_id()
         made = {name: habits.new_id() if value is None else value for name, value in call.headers.items()}
         self._headers = _headers(call) | made | dict(options.headers) | {"X-Request-ID": self._request_id}
+        self._idempotency_key = httpx.Headers(self._headers).get("Idempotency-Key")
         self._content = None if call.body is None else msgspec.json.encode(call.body)
         self._began = habits.clock()
         self._sent = 0
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left for all of it."""
+        return self._began + self._limit - self._habits.clock()
 
     def request(self, http: httpx.Client | httpx.AsyncClient) -> httpx.Request:
         """The request of the next attempt."""
@@ -88,7 +97,18 @@ class Exchange(Generic[T]):
             params={name: value for name, value in self._call.query.items() if value is not None},
             content=self._content,
             headers=self._headers if key is None else self._headers | {"X-API-Key": key},
-            timeout=self._timeout,
+            timeout=_capped(self._timeout, max(self.left, 0.001)),
+        )
+
+    def check(self) -> None:
+        """Raise TimedOutError when the time of the call is over; called while a reply comes in."""
+        if self.left <= 0:
+            raise self.late()
+
+    def late(self) -> TimedOutError:
+        """The error of a call whose time is over."""
+        return self._told(
+            TimedOutError(f"{self._call.name}: not whole after {self._limit:g} s", request_id=self._request_id)
         )
 
     def answered(self, response: httpx.Response) -> T | Wait:
@@ -98,7 +118,7 @@ class Exchange(Generic[T]):
             return found
         wait = self._wait(found.retry_after if response.status_code in PASSING else None)
         if wait is None:
-            raise found
+            raise self._told(found)
         return wait
 
     def failed(self, error: httpx.RequestError) -> Wait:
@@ -109,13 +129,17 @@ class Exchange(Generic[T]):
         wait = self._wait(None if kind.sent else self._retry.refused_wait)
         if wait is None:
             said = str(error) or type(error).__name__
-            raise kind(f"{self._call.name}: {said}", request_id=self._request_id) from error
+            raise self._told(kind(f"{self._call.name}: {said}", request_id=self._request_id)) from error
         return wait
+
+    def _told(self, error: E) -> E:
+        error.idempotency_key = self._idempotency_key
+        return error
 
     def _wait(self, least: float | None) -> Wait | None:
         elapsed = self._habits.clock() - self._began
         seconds = self._retry.wait(least, sent=self._sent, elapsed=elapsed)
-        return None if seconds is None else Wait(seconds)
+        return None if seconds is None or seconds >= self.left else Wait(seconds)
 
 
 def _checked(key: str | None) -> str | None:
@@ -133,6 +157,12 @@ def _timeout(call: Call[T], options: CallOptions, habits: Habits) -> httpx.Timeo
     if slow is None or given.read is None or given.read > slow:
         return given
     return httpx.Timeout(connect=given.connect, read=slow, write=given.write, pool=given.pool)
+
+
+def _capped(timeout: httpx.Timeout, most: float) -> httpx.Timeout:
+    """No step may take longer than the whole call."""
+    steps = {name: most if value is None else min(value, most) for name, value in timeout.as_dict().items()}
+    return httpx.Timeout(**steps)
 
 
 def _headers(call: Call[T]) -> dict[str, str]:

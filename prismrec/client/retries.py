@@ -26,6 +26,9 @@ class RetryPolicy:
     """How often a request is sent at most; 1 = never again."""
     total_seconds: float = 10.0
     """A wait that would end later than this after the call began is not waited: the error is raised at once."""
+    limit_seconds: float = 60.0
+    """A call ends then, with all attempts, waits and the whole reply, as a TimedOutError. A `timeout` begins anew with
+    every step, so a reply that drips would have no end. Client looks at the clock with each part of the reply."""
     refused_wait: float | None = None
     """Seconds until the next attempt to connect; null = a refused connection is an error at once."""
     spread: Callable[[float], float] | None = None
@@ -34,6 +37,8 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ValueError(f"attempts must be at least 1, not {self.attempts}")
+        if not 0 < self.limit_seconds < math.inf:
+            raise ValueError(f"limit_seconds must be a number of seconds above 0, not {self.limit_seconds}")
         for name, value in (("total_seconds", self.total_seconds), ("refused_wait", self.refused_wait)):
             if value is not None and not 0 <= value < math.inf:
                 raise ValueError(f"{name} must be a number of seconds from 0, not {value}")
