@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -83,9 +84,15 @@ def _asked(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _command(asked: argparse.Namespace) -> str:
-    """The line that makes the same page, but for where the bundles lie."""
-    sizes = f"--blocks {asked.blocks} --users {asked.users} --seed {asked.seed}"
-    return f"python -m benchmarks.explaining {'--of MODEL RUN ' * len(asked.of)}{'--quick' if asked.quick else sizes}"
+    """The line that makes the same page; of a folder with its full path only the name: the rest is of one machine."""
+    of = [word for folders in asked.of for word in ("--of", *map(_told, folders))]
+    sizes = ["--blocks", str(asked.blocks), "--users", str(asked.users), "--seed", str(asked.seed)]
+    return shlex.join(["python", "-m", "benchmarks.explaining", *of, *(["--quick"] if asked.quick else sizes)])
+
+
+def _told(folder: str) -> str:
+    path = Path(folder)
+    return str(Path("...", path.name) if path.is_absolute() else path)
 
 
 def _measured(model: Path, run: Path, asked: argparse.Namespace) -> dict[str, Any]:

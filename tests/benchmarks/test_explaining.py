@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.explaining.__main__ import _bundle, _drawn, main
+from benchmarks.explaining.__main__ import _asked, _bundle, _command, _drawn, main
 from benchmarks.explaining.page import BOUNDS, bundle_figures, markdown
 from benchmarks.explaining.rounds import CONTROL, COUNTERFACTUAL, DEFAULT, LIST, QUESTIONS, Block, interval, run_block
 from benchmarks.explaining.server import BenchmarkError, serving
@@ -134,6 +134,7 @@ def test_the_command_writes_the_page_and_its_twin(run, tmp_path, monkeypatch) ->
     assert main(["--of", *map(str, run), "--quick", "--results", str(stem)]) == 0
     document = json.loads(stem.with_suffix(".json").read_text())
     assert set(document["bounds"]) == set(BOUNDS) == set(document["bundles"][0]["holds"])
+    assert document["command"] == "python -m benchmarks.explaining --of .../1 .../run --quick"
     page = stem.with_suffix(".md").read_text()
     assert page == markdown(document) and "means anything" in page and str(tmp_path) not in page
     found = document["bundles"][0]
@@ -159,6 +160,12 @@ def test_the_servers_time_is_its_own_and_not_the_clients(run) -> None:
     assert 0 < sum(plain) < elapsed
     assert after < 0.1
     assert np.median(told) > np.median(plain)
+
+
+def test_the_pages_command_names_the_folders_as_they_were_given() -> None:
+    asked = _asked(["--of", "models/a", "runs/a b", "--of", "models/c/2", "/home/me/runs/c", "--blocks", "3"])
+    of = "--of models/a 'runs/a b' --of models/c/2 .../c"
+    assert _command(asked) == f"python -m benchmarks.explaining {of} --blocks 3 --users 100 --seed 0"
 
 
 def test_without_a_bundle_the_command_says_what_to_do(tmp_path, capsys) -> None:
