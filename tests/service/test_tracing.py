@@ -111,7 +111,7 @@ def test_unforeseen_error_marks_the_span_without_its_message(
     def broken(*_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(traced.state.store, "history", broken)
+    monkeypatch.setattr(traced.state.store, "known", broken)
     traced.post("/recommend", {"user_id": "1"})
     request = next(span for span in spans() if span.name == "POST /recommend")
     assert request.status.status_code.name == "ERROR"
