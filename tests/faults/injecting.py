@@ -1,4 +1,4 @@
-"""System calls of a running process fail from outside, by strace: what a disk does to writes that C makes.
+"""System calls of a running process seen and failed from outside, by strace: those that C makes, too.
 
 with failing([pid], "EIO", when="3", paths=[database, log]) as broken:
     ...  # in each thread, the third call of each name that touches one of the paths returns EIO and does nothing
@@ -7,6 +7,7 @@ broken.calls  # those that were failed
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from tests.faults.serving import LONG
 
 INSTALL = "apt-get install -y --no-install-recommends strace"
 WRITES = ("write", "pwrite64", "pwritev", "ftruncate", "fallocate", "fsync", "fdatasync")
+OPENS = ("open", "openat", "openat2")
+_OPENED = re.compile(r'open(?:at2?)?\((?:\w+<([^>]*)>, )?"([^"]*)"')
 SYNCS = {"fsync", "fdatasync"}
 
 
@@ -31,6 +34,16 @@ class Broken:
     """calls: the names of the calls that failed, known when it is over."""
 
     calls: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def opening(pid: int) -> Iterator[set[Path]]:
+    """Inside, every path that the process tries to open, from Python or from C, comes into the set, when it is over."""
+    paths: set[Path] = set()
+    with _traced([pid], "-y", "-e", f"trace={','.join(OPENS)}") as told:
+        yield paths
+    for folder, name in _OPENED.findall("".join(told)):
+        paths.add(Path(folder or "/", name))
 
 
 def missing() -> str | None:
@@ -68,18 +81,28 @@ def failing(
     """
     assert pids, "there is nobody to fail"
     broken, named = Broken(), ",".join(calls)
+    only = [word for path in paths for word in ("-P", str(path))]
+    inject = f"inject={named}:error={error}:when={when}"
+    with _traced(pids, "-e", f"trace={named}", "-e", inject, *only) as told:
+        yield broken
+    broken.calls += [line.split()[1].split("(")[0] for line in told if "(INJECTED)" in line]
+
+
+@contextmanager
+def _traced(pids: Sequence[int], *words: str) -> Iterator[list[str]]:
+    """strace with these words holds on to the processes inside; what it wrote down is known afterwards."""
+    lines: list[str] = []
     with tempfile.NamedTemporaryFile("r", prefix="strace-") as told:
-        words = ["-f", "-q", "-o", told.name, "-e", f"trace={named}", *(f"--attach={pid}" for pid in pids)]
-        words += ["-e", f"inject={named}:error={error}:when={when}"]
-        words += [word for path in paths for word in ("-P", str(path))]
-        tracing = subprocess.Popen(["strace", *words], stderr=subprocess.PIPE, text=True)
+        attach = [f"--attach={pid}" for pid in pids]
+        command = ["strace", "-f", "-q", "-o", told.name, *words, *attach]
+        tracing = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         try:
             _wait_attached(tracing, pids)
-            yield broken
+            yield lines
         finally:
             tracing.terminate()  # which lets the process go
             _, _ = tracing.communicate(timeout=LONG)
-        broken.calls += [line.split()[1].split("(")[0] for line in told if "(INJECTED)" in line]
+        lines += told
 
 
 def _wait_attached(tracing: subprocess.Popen[str], pids: Sequence[int]) -> None:

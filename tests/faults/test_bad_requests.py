@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import http.client
 import json
 import socket
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ from onnx import numpy_helper
 
 from tests.builders import edit_manifest, make_bundle
 from tests.builders.catalogue import GENRES
+from tests.faults.odd_names import ODD, get, paths_of
 from tests.faults.serving import PROBLEMS, Service, serving, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -199,40 +199,6 @@ def test_r11_explanation_of_what_is_not_there_is_not_found(service: Service) -> 
         assert (seen.status_code, unlisted.status_code) == (200, 200)
 
 
-UP = (
-    "..",
-    "%2e%2e",
-    "%2E%2E",
-    "%2e.",
-    "..%2f..%2fetc%2fpasswd",
-    "..%5c..",
-    "%252e%252e%252f",
-    "....//",
-    "%c0%ae%c0%ae",
-)
-ODD = (
-    *UP,
-    *("%00", "x%00", "%0a", "%0d%0a", "%7f", "%ff%fe", "%ed%a0%80", "x%2f..%2fy", "%2fetc%2fpasswd", "C:%5c", "file:"),
-    *("~", "~root", "$HOME", "%24%7bx%7d", "con", "nul", "x.", ".x", "-x", "%20", "*", "%3f", "%23", "'", "%22", ";"),
-    *("x" * 65, "x" * 300, "x" * 8000, "%e2%80%ae", "null", "undefined", "-1", "NaN", "0x10"),
-)
-
-
-def paths_of(service: Service) -> list[str]:
-    """Every path with a parameter, as templates, from the document that the process serves."""
-    return [path for path in service.http.get("/openapi.json").json()["paths"] if "{" in path]
-
-
-def _get(service: Service, path: str) -> int:
-    """As it stands: other clients tidy up `..` before they send it."""
-    line = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
-    try:
-        line.request("GET", path)
-        return line.getresponse().status
-    finally:
-        line.close()
-
-
 def test_r12_odd_name_in_any_path_is_refused_and_opens_nothing(service: Service) -> None:
     templates = paths_of(service)
     assert len(templates) >= 8
@@ -242,7 +208,7 @@ def test_r12_odd_name_in_any_path_is_refused_and_opens_nothing(service: Service)
         for template in templates:
             start, _, rest = template.partition("{")
             for name in ODD:
-                status = _get(service, start + name + rest.partition("}")[2])
+                status = get(service, start + name + rest.partition("}")[2])
                 assert status in {400, 404, 405, 422}, (template, name, status)
     touched = {Path(line) for line in opened.read_bytes()[before:].decode(errors="replace").splitlines()}
     allowed = (
