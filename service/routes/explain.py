@@ -49,6 +49,11 @@ ERRORS = errors(
     "non-finite-score",
 )
 Explained = ItemExplained | ProfileFound
+ListLength = Annotated[
+    int,
+    Field(ge=1, le=LIMITS.n, description="Length of the list that a counterfactual takes the item out of."),
+    WholeNumber,
+]
 FACTORS = TypeAdapter(list[FactorShare])
 HISTORY = TypeAdapter(list[HistoryShare])
 
@@ -82,11 +87,7 @@ async def explain_user(  # noqa: PLR0913, PLR0917 - each is a query parameter
         Annotated[FidelityK, WholeNumber] | None,
         Query(description="Steps of that measurement; left out = 5. A profile passes over it."),
     ] = None,
-    n: Annotated[
-        int,
-        Field(ge=1, le=LIMITS.n, description="Length of the list that a counterfactual takes the item out of."),
-        WholeNumber,
-    ] = 10,
+    n: ListLength = 10,
     preferences: Preferences = True,
     model: Model = None,
 ) -> Response:
