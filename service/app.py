@@ -106,16 +106,10 @@ def make_state(
     tracing = open_tracing(settings.traces, version=_version(), count=metrics.observe_spans)
     observe = stage_observer(metrics, tracing)
     pool = partial(observed_pool, metrics, observe)
+    for_requests = partial(pool, queue=LIMITS.queue, deadline=LIMITS.deadline_seconds)
     store = store or open_or_degrade(store_url_of(settings), clock=clock)
-    watcher = partial(
-        Watcher,
-        interval=settings.poll_seconds,
-        fallback=settings.fallback == "newest",
-        load=partial(load_observed, metrics, observe, settings.admit),
-        clock=clock,
-        listener=partial(tell_reload, log, metrics),
-        turn=Lock(),
-    )
+    load = partial(load_observed, metrics, observe, settings.admit)
+    watcher = partial(Watcher, load=load, clock=clock, listener=partial(tell_reload, log, metrics))
     models = make_models(settings, watcher, slot)
     loading = pool("loading", threads=len(models.places), queue=0, deadline=LIMITS.load_seconds)
     state = State(
@@ -127,43 +121,39 @@ def make_state(
         keyring=Keyring(settings),
         metrics=metrics,
         log=log,
-        compute=pool(
-            "compute",
-            threads=min(LIMITS.concurrency, os.cpu_count() or 1),
-            queue=LIMITS.queue,
-            deadline=LIMITS.deadline_seconds,
-        ),
-        storage=pool(
-            "storage",
-            threads=STORE_THREADS if store.quick else WAITING_THREADS,
-            queue=LIMITS.queue,
-            deadline=LIMITS.deadline_seconds,
-        ),
+        compute=for_requests("compute", threads=min(LIMITS.concurrency, os.cpu_count() or 1)),
+        storage=for_requests("storage", threads=STORE_THREADS if store.quick else WAITING_THREADS),
         loading=loading,
         titles=Titles(),
         clock=clock,
         observe=observe,
         tracing=tracing,
     )
-    begin_counts(metrics, models)
-    metrics.ready.set_function(lambda: state.is_ready)
-    metrics.loads_left.set_function(lambda: sum(place.watcher.loads_left for place in models.places))
-    if slot.current is not None:
-        metrics.expect(served(slot.current))
-        metrics.serving(slot.current.bundle_id)
+    _begin_metrics(state)
     return state
 
 
 def make_models(settings: Settings, watcher: Callable[..., Watcher], slot: Slot) -> Models:
-    """A place for each model to be served; the default one's slot is `slot`. watcher: takes a slot and a shelf."""
-    default = settings.default_model
-    others = {name: Slot() for name in settings.serve if name != default}
-    return Models(
-        Place(slot, watcher(slot, Shelf(settings.models, default))),
-        name=default,
-        others={name: Place(other, watcher(other, Shelf(settings.models, name))) for name, other in others.items()},
-        split=settings.experiment,
-    )
+    """A place for each model to be served; the default one's slot is `slot`. watcher: Watcher, but for the settings."""
+    turn, default = Lock(), settings.default_model
+
+    def place(slot: Slot, name: str | None) -> Place:
+        how = {"interval": settings.poll_seconds, "fallback": settings.fallback == "newest", "turn": turn}
+        return Place(slot, watcher(slot, Shelf(settings.models, name), **how))
+
+    others = {name: place(Slot(), name) for name in settings.serve if name != default}
+    return Models(place(slot, default), name=default, others=others, split=settings.experiment)
+
+
+def _begin_metrics(state: State) -> None:
+    """What is told from the start: counts at 0, what is served already, and figures that are read when asked for."""
+    metrics, models, serving = state.metrics, state.models, state.slot.current
+    begin_counts(metrics, models)
+    metrics.ready.set_function(lambda: state.is_ready)
+    metrics.loads_left.set_function(lambda: sum(place.watcher.loads_left for place in models.places))
+    if serving is not None:
+        metrics.expect(served(serving))
+        metrics.serving(serving.bundle_id)
 
 
 @asynccontextmanager
