@@ -28,7 +28,9 @@ def python() -> str:
     """The Python that has s3fs, gcsfs and the servers; skips, loudly, where there is none."""
     found = os.environ.get("CLOUDS")
     if found is None:
-        pytest.skip("NOT TESTED: prismrec fetch from s3:// and gs://, which `make clouds` does with packages of its own")
+        pytest.skip(
+            "NOT TESTED: prismrec fetch from s3:// and gs://, which `make clouds` does with packages of its own"
+        )
     return str(Path(found).absolute())
 
 
