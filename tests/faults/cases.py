@@ -76,7 +76,7 @@ CASES = (
     Case("S2", "a key on an operation above its scope", ("service/test_auth.py",)),
     Case("S3", "an old and a new key side by side"),
     Case("S4", "a start that would expose the service"),
-    Case("S6", "pages and metrics seen from outside"),
+    Case("S6", "pages and metrics seen from outside", ("deploy/test_proxy.py",)),
     Case(
         "S7",
         "a container that writes, roots or calls out",
@@ -87,6 +87,7 @@ CASES = (
         ),
     ),
     Case("S8", "code or archives in a bundle", ("service/test_no_addresses.py",)),
+    Case("S9", "web pages that would drive it", ("service/test_visitors.py", "service/test_origins_in_browser.py")),
     Case(
         "W1",
         "kill -9 while clients write",

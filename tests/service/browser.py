@@ -114,12 +114,13 @@ class Page:
 
 
 @contextmanager
-def browsing(folder: Path) -> Iterator[Page]:
-    """A page of a browser of its own; its profile lies in `folder`."""
+def browsing(folder: Path, *, leads_here: str | None = None) -> Iterator[Page]:
+    """A page of a browser of its own; its profile lies in `folder`. leads_here: a name that it takes for 127.0.0.1."""
     to_browser, commands = os.pipe()
     answers, from_browser = os.pipe()
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--hide-scrollbars"]
     flags += ["--no-first-run", "--disable-background-networking", f"--user-data-dir={folder / 'profile'}"]
+    flags += [f"--host-resolver-rules=MAP {leads_here} 127.0.0.1"] if leads_here else []
     shell = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
     process = subprocess.Popen(
         ["/bin/bash", "-c", shell, str(BROWSER), *flags, "about:blank"],

@@ -1,4 +1,4 @@
-"""A front-end on another port, in a real browser: a named origin asks and reads, another one does neither."""
+"""Pages of other origins, in a real browser: a named one asks and reads, another one does not, nor does it write."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ pytestmark = [
     ),
 ]
 KEY = "admin-key-0123456789"
+EVIL = "evil.example"
 ASK = """
 (async () => {
   try {
@@ -91,3 +92,36 @@ def test_page_of_a_named_origin_asks_writes_and_reads_problems_and_another_gets_
             assert ask(page, f"{running.base}/items", key=None) == "TypeError"
             found = httpx.get(f"{running.base}/users/7", headers={"X-API-Key": KEY})
             assert found.status_code == 404, "what the other page sent was not written"
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["other", "control"])
+def test_page_whose_name_leads_here_reads_and_erases_nothing(tmp_path: Path, *, known: bool) -> None:
+    """DNS rebinding: to the browser that page is the service itself. The control: a service that is called so."""
+    make_bundle(tmp_path / "models")
+    settings = {"hosts": EVIL} if known else {}
+    with browsing(tmp_path, leads_here=EVIL) as page, served(tmp_path, **settings) as running:
+        write(running.base)
+        page.open(f"http://{EVIL}:{running.port}/")
+        asked = [ask(page, "/users/7/export", key=None), ask(page, "/users/7", method="DELETE", key=None)]
+        assert [status for status, *_ in asked] == ([200, 200] if known else [421, 421])
+        assert httpx.get(f"{running.base}/users/7").status_code == (404 if known else 200)
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["other", "control"])
+def test_page_of_another_site_changes_nothing_by_what_needs_no_preflight(tmp_path: Path, *, named: bool) -> None:
+    make_bundle(tmp_path / "models")
+    with front() as port, browsing(tmp_path, leads_here=EVIL) as page:
+        settings = {"origins": f"http://{EVIL}:{port}"} if named else {}
+        with served(tmp_path, **settings) as running:
+            page.open(f"http://{EVIL}:{port}/")
+            sent = f"fetch('{running.base}/bundles/reload', {{method: 'POST', mode: 'no-cors'}}).then(() => 'sent')"
+            assert page.value(sent) == "sent"
+            refused = running.counter('prismrec_problems_total{code="cross-site"}')
+            done = running.counter('prismrec_requests_total{method="POST",route="/bundles/reload",status="200"}')
+            assert (refused, done) == ((0, 1) if named else (1, 0))
+
+
+def write(base: str) -> None:
+    """Something to read and erase."""
+    body = {"interactions": [{"item_id": "m0"}]}
+    assert httpx.post(f"{base}/users/7/interactions", json=body, headers={"Idempotency-Key": "1"}).is_success
