@@ -31,8 +31,8 @@ TAGS = [
 DESCRIPTION = (
     "Recommendations from a variational autoencoder whose latent factors are decoded, with reasons that add up to the"
     " score. Every error is `application/problem+json` (RFC 9457). Where keys are configured, send one in `X-API-Key`."
-    " Every reply has an `X-Request-ID`, which the service's log has, too: the one that was sent if it is a UUID, a ULID"
-    " or 16 to 64 hex digits, else a new one."
+    " Every reply has an `X-Request-ID`, which the service's log has, too: the one that was sent if it is a UUID, a"
+    " ULID or 16 to 64 hex digits, else a new one."
 )
 OF_ANY = ("invalid-request", "malformed", "too-large", "unsupported-media-type")
 """What any request may be refused with: a parameter, or a body, that the operation does not take."""
