@@ -145,7 +145,10 @@ async def append_interactions(
     asked: InteractionsRequest,
     idempotency_key: Key,
 ) -> Response:
-    """Add to a user's history. The answer comes once the write is durable; a repeat of the key gets the same answer."""
+    """Add to a user's history. The answer comes once the write is durable; a repeat of the key gets the same answer.
+
+    A key that came with another write, or for a user who was erased since, is a `conflict`.
+    """
     state = state_of(request)
     catalogue = answering(request, user_id=user_id).loaded.catalogue
     interactions = tuple(Interaction(taken.item_id, taken.timestamp) for taken in asked.interactions)
@@ -161,7 +164,10 @@ async def append_interactions(
 
 @router.delete("/users/{user_id}", response_model=Erased, responses=errors("unknown-user", *WRITE_ERRORS))
 async def erase_user(request: Request, user_id: Annotated[UserId, Path(description=A_USER)]) -> Response:
-    """Remove everything that is known of a user, preferences included."""
+    """Remove everything that is known of a user, preferences included.
+
+    Loading the same data again does not bring the user back; a write with a new key is a new beginning.
+    """
     state = state_of(request)
     if not await state.call_store(state.store.erase, user_id):
         raise UnknownUserError(NOTHING_STORED)

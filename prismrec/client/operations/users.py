@@ -59,6 +59,8 @@ class UsersCalls(Asks):
     def erase_user(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
         """Remove everything that is known of a user, preferences included.
 
+        Loading the same data again does not bring the user back; a write with a new key is a new beginning.
+
         user_id: Id of a user.
 
         Problems: malformed, unauthorized, forbidden, cross-site, unknown-user, too-large, unsupported-media-type,
@@ -88,6 +90,8 @@ class UsersCalls(Asks):
     ) -> InteractionsReply:
         """Add to a user's history. The answer comes once the write is durable; a repeat of the key gets the same
         answer.
+
+        A key that came with another write, or for a user who was erased since, is a `conflict`.
 
         user_id: Id of a user.
 
@@ -201,6 +205,8 @@ class AsyncUsersCalls(AsyncAsks):
     async def erase_user(self, user_id: str | int, *, options: CallOptions | None = None) -> Erased:
         """Remove everything that is known of a user, preferences included.
 
+        Loading the same data again does not bring the user back; a write with a new key is a new beginning.
+
         user_id: Id of a user.
 
         Problems: malformed, unauthorized, forbidden, cross-site, unknown-user, too-large, unsupported-media-type,
@@ -230,6 +236,8 @@ class AsyncUsersCalls(AsyncAsks):
     ) -> InteractionsReply:
         """Add to a user's history. The answer comes once the write is durable; a repeat of the key gets the same
         answer.
+
+        A key that came with another write, or for a user who was erased since, is a `conflict`.
 
         user_id: Id of a user.
 
