@@ -65,6 +65,12 @@ def test_w1_store_killed_at_any_statement_keeps_old_or_whole(tmp_path: Path) -> 
     assert found["passed, acknowledged, whole"] == 1, "and comes to an end"
 
 
+def test_w1_erasure_killed_at_any_statement_is_whole_or_not_begun_and_leaves_no_trace(tmp_path: Path) -> None:
+    found = outcomes(tmp_path, "erase")
+    assert set(found) == {"killed, silent, old", "killed, silent, gone", "passed, acknowledged, gone"}
+    assert found["killed, silent, old"] >= 12, "the part is written anew in several statements"
+
+
 def test_w3_store_without_room_at_any_size_keeps_old_or_whole(tmp_path: Path) -> None:
     found = outcomes(tmp_path, "room")
     assert sound(found)
@@ -72,9 +78,11 @@ def test_w3_store_without_room_at_any_size_keeps_old_or_whole(tmp_path: Path) ->
     assert found["passed, acknowledged, whole"] == 1, "and comes to an end"
 
 
-@pytest.mark.parametrize("kind", ["kill", "room"])
+@pytest.mark.parametrize("kind", ["kill", "room", "erase"])
 def test_w1_control_store_that_acknowledges_before_it_commits_is_found_out(tmp_path: Path, kind: str) -> None:
-    assert not sound(outcomes(tmp_path, kind, "EARLY"))
+    found = outcomes(tmp_path, kind, "EARLY")
+    assert not sound(found)
+    assert any(one.endswith("acknowledged, old") for one in found)
 
 
 def test_t6_killed_exporter_leaves_old_or_new_and_its_litter_is_swept(tmp_path: Path) -> None:
