@@ -26,7 +26,7 @@ from tests.deploy.proxied import PROXY, free_port, haproxy
 
 DEADLINE_SECONDS = 60.0
 CLIENTS = 4
-PAUSE = 0.005
+PAUSE = 0.01
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bundle.reader import read_bundle
 from prismrec.__main__ import main
+from service.bundles.room import memory_needed
 from service.http.auth import ACCESS
 from service.settings import SettingsError, load_settings
 from tests.builders import make_bundle
@@ -29,6 +31,7 @@ from tests.deploy.manifests import (
     secret_files,
     variables_from_secrets,
 )
+from tests.faults.served import LATENTS, ML_1M_ITEMS
 
 SECRETS = {
     "prismrec-store": {"url": "postgresql://prismrec:secret@db:5432/prismrec\n"},
@@ -36,6 +39,9 @@ SECRETS = {
     "prismrec-bundle-keys": {"credentials": "[default]\n"},
 }
 MOUNTED = "/run/prismrec"
+PROCESS_BYTES = 200 << 20
+"""The service without a bundle, generously."""
+
 WATCHER_STOP_SECONDS = 5
 """How long the end of a process may wait for a load (service.bundles.watcher.Watcher.stop)."""
 
@@ -260,6 +266,18 @@ def test_init_container_fetches_with_the_command_there_is(
     assert main([word.replace(models, str(tmp_path / "models")) for word in words]) == 0
     assert (tmp_path / "models" / "demo" / "current").read_text() == "1\n"
     assert [name for name in given if name.startswith("PRISMREC_")] == []
+
+
+@overlay
+def test_memory_of_the_pod_holds_a_bundle_of_ml_1m_beside_the_one_before(overlay: str, tmp_path: Path) -> None:
+    """By the estimate that the service itself makes before it loads one (B12)."""
+    (container,) = pod_of(rendered(overlay))["containers"]
+    limit = container["resources"]["limits"]["memory"]
+    assert limit.endswith("Gi")
+    folder = make_bundle(tmp_path, n_items=ML_1M_ITEMS, n_latent=LATENTS)
+    manifest = read_bundle(folder).manifest
+    needed = memory_needed(manifest) + sum(file.size for file in manifest.files.values())
+    assert PROCESS_BYTES + needed < int(limit.removesuffix("Gi")) << 30
 
 
 @overlay
