@@ -1,4 +1,4 @@
-"""Watches a model folder and swaps in what appears there. At most one load runs at any time.
+"""Watches a model folder and swaps in what appears there. One load at a time, but for those that were given up on.
 
 A target (folder, names, sizes and times of its files) is tried once: a bundle that was refused is not tried again
 until the pointer or a file changes, or, where the reason may pass by itself (service.bundles.backoff), a while has
