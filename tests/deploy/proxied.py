@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +60,11 @@ def version() -> tuple[int, ...]:
 
 
 @contextmanager
-def proxied(folder: Path, *, replica: int, shorter: bool = True, maxconn: int = 64) -> Iterator[Proxy]:
-    """The deployed proxy before one replica on this port, which is not asked whether it is ready."""
+def proxied(folder: Path, *, replica: int, timeouts: Mapping[str, str] = SHORTER, maxconn: int = 64) -> Iterator[Proxy]:
+    """The deployed proxy before one replica on this port, which is not asked whether it is ready. timeouts: changed."""
     program, port = haproxy(), free_port()
     text = deployed(port, replica=replica, maxconn=maxconn)
-    for name, value in SHORTER.items() if shorter else ():
+    for name, value in timeouts.items():
         text = re.sub(rf"({name}) +\S+", rf"\1 {value}", text)
     shutil.copytree(PROXY / "errors", folder / "errors")
     (folder / "haproxy.cfg").write_text(text)

@@ -23,8 +23,9 @@ from service.errors import ServiceError
 from service.http.problems import known_problems, problem
 from service.limits import LIMITS
 from tests.builders import make_bundle
-from tests.deploy.proxied import NAMES_FILES, PROXY, Proxy, answering, free_port, haproxy, proxied, version
+from tests.deploy.proxied import NAMES_FILES, PROXY, SHORTER, Proxy, answering, free_port, haproxy, proxied, version
 from tests.faults.served import Served, served
+from tests.faults.serving import wait_until
 
 MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "code", "hint"})
 BODIES = sorted((PROXY / "errors").glob("*.json"))
@@ -46,7 +47,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def front(service: Served, tmp_path: Path) -> Iterator[Proxy]:
-    with proxied(tmp_path, replica=service.port, shorter=False) as running:
+    with proxied(tmp_path, replica=service.port, timeouts={}) as running:
         yield running
 
 
@@ -155,7 +156,7 @@ def test_nobody_there_is_overloaded_and_tried_again(tmp_path: Path) -> None:
         _assert_whole(raised.value)
         assert raised.value.retry_after == 1
         assert waits == [1.0, 1.0]  # three attempts
-        assert front.log.read_text().count('"status":503') == 3
+        wait_until(lambda: front.log.read_text().count('"status":503') == 3, "each is logged")  # after its reply
 
 
 def test_full_queue_is_overloaded(tmp_path: Path) -> None:
@@ -165,7 +166,8 @@ def test_full_queue_is_overloaded(tmp_path: Path) -> None:
         taken.set()
         over.wait(30)
 
-    with answering(keep) as port, proxied(tmp_path, replica=port, maxconn=1) as front:
+    timeouts = {**SHORTER, "timeout server": "60s"}
+    with answering(keep) as port, proxied(tmp_path, replica=port, maxconn=1, timeouts=timeouts) as front:
         first = threading.Thread(target=lambda: httpx.get(front.base, timeout=30))
         first.start()
         assert taken.wait(30)
