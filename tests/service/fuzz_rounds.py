@@ -1,6 +1,7 @@
-"""Rounds of schemathesis against the running service, each with its seed: what a seed tries, it tries again.
+"""Rounds of schemathesis against the running service, each with its seed.
 
-The seed also says which service it is: `SETUPS[seed % len(SETUPS)]`, so one number repeats a round.
+The seed also says which service it is: `SETUPS[seed % len(SETUPS)]`. The same seed draws the same but for what
+schemathesis takes from the replies, which have ids of their own; a failure is printed with the request that shows it.
 """
 
 from __future__ import annotations

@@ -136,8 +136,8 @@ Written by `make fuzz` together with `fuzz.json`, which has every seed. schemath
 examples of each in a round, in four phases; of all rounds these ended as follows: {ended}.
 {figures["seconds"] / 60:.0f} minutes, {sum((one["cases"] or {}).get("generated", 0) for one in rounds):,} cases.
 {machine["cores"]} cores, {machine["system"]}, Python {machine["python"]}; load average {load[0]:.1f} before and
-{load[1]:.1f} after, as other programs shared the cores. `make fuzz SEED=n` repeats a round; every fifth seed is of the
-same service.
+{load[1]:.1f} after, as other programs shared the cores. `make fuzz SEED=n` tries a round again, the same but for what
+is taken from replies; every fifth seed is of the same service.
 
 | the service | rounds | cases | failures | seeds |
 |---|---|---|---|---|
