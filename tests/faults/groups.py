@@ -35,7 +35,14 @@ class Group:
         return self.folder / "cgroup.procs"
 
     def set_limit(self, mebibytes: int) -> None:
+        """The limit of memory, and in version 1 of memory and swap together, which may never be below it."""
+        together = self.folder / "memory.memsw.limit_in_bytes"
+        if together.exists():
+            with suppress(OSError):  # refused before the other is lowered, needed before that is raised
+                together.write_text(str(mebibytes * MIB))
         (self.folder / self.limit).write_text(str(mebibytes * MIB))
+        if together.exists():
+            together.write_text(str(mebibytes * MIB))
 
     def kills(self) -> int:
         """How many of its processes the kernel has killed for want of memory."""
