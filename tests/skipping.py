@@ -14,6 +14,7 @@ import pytest
 
 ALLOWED: dict[str, str] = {
     r"NO MOVIELENS DATA|NO ml-|NO REFERENCE SPLIT|NO .* NOR ": "the data may not be passed on",
+    r"NO PLAN: its cases": "the plan is not part of the repository",
     r"needs data of your own": "a block of the README that begins with the reader's data",
     r"NO BROWSER": "Chromium brings 143 other packages along",
     r"NOT TESTED: (docker compose|the compose profile)": "needs a Docker Engine; `make docker`",

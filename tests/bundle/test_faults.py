@@ -85,7 +85,7 @@ def expected(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("failure", [errno.ENOSPC, errno.EIO, Killed])
-def test_write_bundle_failing_at_any_operation_leaves_old_or_new(tmp_path, failure):
+def test_t7_write_bundle_failing_at_any_operation_leaves_old_or_new(tmp_path, failure):
     whole = expected(tmp_path)
     seen: set[str] = set()
 
@@ -131,7 +131,7 @@ def test_write_bundle_of_first_version_killed_at_any_operation_leaves_none_or_a_
     assert outcomes == {"none", "whole"}
 
 
-def test_harness_of_writer_that_writes_in_place_sees_a_half_bundle(tmp_path, monkeypatch):
+def test_t7_harness_of_writer_that_writes_in_place_sees_a_half_bundle(tmp_path, monkeypatch):
     """Positive control: the same check catches a writer without staging."""
     from bundle import writer
 

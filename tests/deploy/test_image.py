@@ -81,7 +81,7 @@ PYTHON = "FROM x\nARG PYTHON_IMAGE=python:3.11-slim\n"
 COMPOSE = "image: ${POSTGRES_IMAGE:-postgres:17}\n"
 
 
-def test_base_image_by_tag_is_said_loudly_and_by_digest_is_not(
+def test_c3_base_image_by_tag_is_said_loudly_and_by_digest_is_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     bases = script("bases")

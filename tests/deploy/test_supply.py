@@ -45,7 +45,7 @@ def script(name: str) -> ModuleType:
     return module
 
 
-def test_every_locked_package_but_torch_has_its_hashes() -> None:
+def test_c1_every_locked_package_but_torch_has_its_hashes() -> None:
     found = entries("requirements/all.txt")
     assert {name: version for name, (version, _) in found.items()} == {
         name: version for name, version in locked().items() if name != "torch"
@@ -68,7 +68,7 @@ def test_image_has_what_its_extras_need_and_nothing_that_the_lock_does_not_know(
     assert names <= set(found)
 
 
-def test_images_install_by_hash_and_nothing_but_what_their_files_name() -> None:
+def test_c1_images_install_by_hash_and_nothing_but_what_their_files_name() -> None:
     docker = (ROOT / "Dockerfile").read_text("utf-8")
     installs = re.findall(r"/bin/pip install (?P<words>[^&|\n]*)", docker)
     assert len(installs) == 5
@@ -205,7 +205,7 @@ def tool(name: str) -> str:
     return found
 
 
-def test_audit_finds_a_planted_package_by_the_real_tool(
+def test_c5_audit_finds_a_planted_package_by_the_real_tool(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The control: everything but the registry is real."""
@@ -254,7 +254,7 @@ def loose_actions(text: str) -> list[str]:
     return [name for name in used if not name.startswith("./") and not re.search(r"@[0-9a-f]{40}$", name)]
 
 
-def test_actions_of_workflows_are_named_by_commit() -> None:
+def test_c2_actions_of_workflows_are_named_by_commit() -> None:
     """There are none at present: CI runs .ci/run. Whoever adds one pins it."""
     found = list((ROOT / ".github").rglob("*.y*ml")) if (ROOT / ".github").exists() else []
     assert {str(path): loose for path in found if (loose := loose_actions(path.read_text("utf-8")))} == {}

@@ -99,14 +99,14 @@ def test_compose_up_answers_the_three_endpoints_with_no_other_step(http: httpx.C
     assert len(cold.json()["items"]) == 5
 
 
-def test_service_container_is_locked_down(stack: Stack) -> None:
+def test_s7_service_container_is_locked_down(stack: Stack) -> None:
     assert stack.inside("id", "-u").stdout.strip() == "10001"
     assert stack.inside("touch", "/opt/prismrec/x", check=False).returncode != 0
     assert stack.inside("touch", "/models/x", check=False).returncode != 0
     assert stack.inside("touch", "/store/x").returncode == 0  # control: the one place that may be written
 
 
-def test_service_image_is_small_and_has_no_torch(stack: Stack) -> None:
+def test_c4_service_image_is_small_and_has_no_torch(stack: Stack) -> None:
     for module in ("torch", "training", "onnx", "polars", "pip"):
         assert stack.inside("python", "-c", f"import {module}", check=False).returncode != 0, module
     assert stack.inside("python", "-c", "import onnxruntime").returncode == 0
@@ -115,7 +115,7 @@ def test_service_image_is_small_and_has_no_torch(stack: Stack) -> None:
     assert int(ours) - int(base) <= SIZE_BUDGET, f"the service adds {(int(ours) - int(base)) / 1e6:.0f} MB to its base"
 
 
-def test_service_image_holds_what_its_requirements_name_and_nothing_else(stack: Stack, tmp_path: Path) -> None:
+def test_c3_service_image_holds_what_its_requirements_name_and_nothing_else(stack: Stack, tmp_path: Path) -> None:
     """Packages, .pth files, compilers, pip, .git, the user; and the list of the image is of this very image."""
     looked = run(sys.executable, ".ci/image.py", "prismrec-service", check=False)
     assert looked.returncode == 0, looked.stderr
@@ -127,7 +127,7 @@ def test_service_image_holds_what_its_requirements_name_and_nothing_else(stack: 
     assert "pip" in control.stderr
 
 
-def test_service_answers_where_it_can_call_nobody(stack: Stack) -> None:
+def test_s7_service_answers_where_it_can_call_nobody(stack: Stack) -> None:
     """It needs no way out: a network that leads nowhere, no rights, a root that cannot be written."""
     name = f"{stack.project}-inside"
     locked = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp"]

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.faults.cases import CASES, ROOT, Case, by_id, gaps, names_here
+import pytest
+
+from tests.faults.cases import CASES, ROOT, Case, all_names, by_id, gaps
 
 PAGE = ROOT / "docs" / "faults.md"
+PLAN = ROOT.parent / "shared" / "design" / "reliability.md"
+OWN = {"S9"}
+"""Cases that the plan does not have."""
 
 
 def rows_of(page: str) -> list[str]:
@@ -16,21 +21,27 @@ def rows_of(page: str) -> list[str]:
 
 
 def test_every_case_has_a_test_or_says_why_not() -> None:
-    assert not gaps(CASES, names_here())
+    assert not gaps(CASES, all_names())
     assert len(by_id()) == len(CASES)
 
 
 def test_case_without_a_test_is_found() -> None:
     """Controls: one test less, a test that was renamed, an open case that is held."""
-    assert gaps(CASES, [name for name in names_here() if not name.startswith("test_b1_")])
-    assert gaps([Case("B1", "", ("bundle/test_faults.py::test_of_nobody",))], names_here())
-    assert gaps([Case("B1", "", open="too hard")], names_here())
-    assert gaps([Case("Z9", "")], names_here())
-    assert not gaps([Case("Z9", "", open="told here")], names_here())
+    assert gaps(CASES, [name for name in all_names() if not name.startswith("test_b1_")])
+    assert gaps([Case("B1", "", ("bundle/test_faults.py::test_of_nobody",))], all_names())
+    assert gaps([Case("B1", "", open="too hard")], all_names())
+    assert gaps([Case("Z9", "")], all_names())
+    assert not gaps([Case("Z9", "", open="told here")], all_names())
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not PLAN.is_file(), reason="NO PLAN: its cases are not compared with the list")
+def test_list_has_every_case_of_the_plan_and_no_other() -> None:
+    assert set(rows_of(PLAN.read_text())) | OWN == set(by_id())
 
 
 def test_name_of_a_case_stands_for_one_that_is_listed() -> None:
-    named = {found[1].upper() for name in names_here() if (found := re.match(r"test_([a-z][0-9]{1,2})_", name))}
+    named = {found[1].upper() for name in all_names() if (found := re.match(r"test_([a-z][0-9]{1,2})_", name))}
     assert named <= set(by_id())
 
 

@@ -132,7 +132,7 @@ def _lose_one(url: str) -> None:
             assert connection.execute(f"DELETE FROM prismrec.history {lost}").rowcount == 1
 
 
-def test_killed_service_keeps_every_write_that_it_answered(url: str, tmp_path: Path) -> None:
+def test_w1_killed_service_keeps_every_write_that_it_answered(url: str, tmp_path: Path) -> None:
     make_bundle(tmp_path / "models")
     rng = random.Random(int(os.environ.get("SEED", "7")))
     following = [0] * CLIENTS

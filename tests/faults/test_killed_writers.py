@@ -64,7 +64,7 @@ def _killed_once(url: str, variant: str, ledger: Ledger, moment: float, kill: Ca
     ledger.acknowledged([first, *rest.split("\n")[:-1]])
 
 
-def test_killed_process_loses_nothing_that_was_acknowledged(url: str, rng: random.Random) -> None:
+def test_w1_killed_process_loses_nothing_that_was_acknowledged(url: str, rng: random.Random) -> None:
     ledger = Ledger.of(CLIENTS)
     for _ in range(KILLS):
         _killed_once(url, HONEST, ledger, rng.uniform(0.0, 0.4))

@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_four_times_capacity_keeps_the_deadline_of_what_is_accepted_and_recovers(folder: Path) -> None:
+def test_r15_four_times_capacity_keeps_the_deadline_of_what_is_accepted_and_recovers(folder: Path) -> None:
     with served(folder, module="tests.faults.hurried", variant=PACED) as server:
         calm = recovery(server)
         found = capacity(server, seconds=SECONDS / 6)
@@ -55,14 +55,14 @@ def test_real_work_at_four_times_capacity_keeps_its_deadline(folder: Path) -> No
         server.holds()
 
 
-def test_queue_without_a_bound_is_found_out(folder: Path) -> None:
+def test_p7_queue_without_a_bound_is_found_out(folder: Path) -> None:
     with served(folder, module="tests.faults.hurried", variant=UNBOUNDED) as server:
         complaints = asyncio.run(burst(server, clients=4 * ROOM, seconds=SECONDS)).complaints()
     assert "none was refused, so nothing bounds the queue" in complaints
     assert any("504" in words or "after the deadline" in words for words in complaints)
 
 
-def test_engine_that_sleeps_is_answered_504_and_its_full_pool_503(folder: Path) -> None:
+def test_r16_engine_that_sleeps_is_answered_504_and_its_full_pool_503(folder: Path) -> None:
     with served(folder, module="tests.faults.hurried", variant=SLEEPING) as server:
         reply = httpx.post(f"{server.base}/explain", json=EXPLAIN, timeout=30)
         assert (reply.status_code, reply.json()["code"]) == (504, "deadline")

@@ -134,7 +134,7 @@ def problem_in(heard: bytes) -> str:
     ],
     ids=["value", "headers", "nothing", "body", "chunks"],
 )
-def test_slow_loris_is_cut_by_a_deadline_and_counted(
+def test_r2_slow_loris_is_cut_by_a_deadline_and_counted(
     server: Served, begin: bytes, part: bytes, reason: str, code: str | None
 ) -> None:
     before = cut(server, reason)
@@ -147,7 +147,7 @@ def test_slow_loris_is_cut_by_a_deadline_and_counted(
         assert cut(server, reason) - before == SLOW
 
 
-def test_slow_loris_without_a_deadline_is_found_out(folder: Path) -> None:
+def test_r2_slow_loris_without_a_deadline_is_found_out(folder: Path) -> None:
     with served(folder, module="tests.faults.hurried", variant=BARE) as bare:
         wires = [bare.connect() for _ in range(SLOW)]
         for wire in wires:
@@ -158,7 +158,7 @@ def test_slow_loris_without_a_deadline_is_found_out(folder: Path) -> None:
             wire.close()
 
 
-def test_silent_connection_is_cut_and_one_between_requests_too(server: Served) -> None:
+def test_r2_silent_connection_is_cut_and_one_between_requests_too(server: Served) -> None:
     before = cut(server, "head-late")
     with server.connect(timeout=PATIENCE) as silent, server.connect(timeout=PATIENCE) as kept:
         kept.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -182,7 +182,7 @@ def test_silent_connection_is_cut_and_one_between_requests_too(server: Served) -
     ],
     ids=["many", "long", "endless", "not-http"],
 )
-def test_header_flood_is_refused_and_weighs_nothing(server: Served, head: bytes, reason: str) -> None:
+def test_r2_header_flood_is_refused_and_weighs_nothing(server: Served, head: bytes, reason: str) -> None:
     before, weight = cut(server, reason), server.weight().rss
     with others(server), server.connect(timeout=PATIENCE) as wire:
         with suppress(ConnectionError):
@@ -193,7 +193,7 @@ def test_header_flood_is_refused_and_weighs_nothing(server: Served, head: bytes,
     assert server.weight().rss - weight < 64
 
 
-def test_as_many_headers_as_are_allowed_are_read(server: Served) -> None:
+def test_r2_as_many_headers_as_are_allowed_are_read(server: Served) -> None:
     headers = {f"X-{i}": "y" for i in range(LIMITS.headers - 20)} | {"X-Long": "y" * (LIMITS.head_bytes - 4096)}
     assert httpx.get(f"{server.base}/health/live", headers=headers).status_code == 200
 
@@ -209,7 +209,7 @@ def test_as_many_headers_as_are_allowed_are_read(server: Served) -> None:
     ],
     ids=["declared", "chunked", "tiny-chunks", "trailer", "lying"],
 )
-def test_huge_body_is_cut_and_weighs_nothing(server: Served, head: bytes, part: bytes) -> None:
+def test_r2_huge_body_is_cut_and_weighs_nothing(server: Served, head: bytes, part: bytes) -> None:
     weight = server.weight().rss
     with others(server), server.connect() as wire:
         wire.sendall(POST + head)
@@ -223,7 +223,7 @@ def test_huge_body_is_cut_and_weighs_nothing(server: Served, head: bytes, part: 
     assert server.weight().rss - weight < 64
 
 
-def test_client_that_does_not_take_its_reply_is_cut(server: Served) -> None:
+def test_r2_client_that_does_not_take_its_reply_is_cut(server: Served) -> None:
     before = cut(server, "reply-stalled")
     body = json.dumps({"requests": [{"history": ["m1"], "n": LIMITS.n} for _ in range(LISTS)]}).encode()
     head = POST.replace(b"/recommend", b"/recommend/batch") + b"Content-Length: %d\r\n\r\n" % len(body)
@@ -243,7 +243,7 @@ def test_client_that_does_not_take_its_reply_is_cut(server: Served) -> None:
         wait_until(is_cut, "it is still waited for")
 
 
-def test_clients_that_vanish_harm_nobody_and_leave_nothing_open(server: Served) -> None:
+def test_r2_clients_that_vanish_harm_nobody_and_leave_nothing_open(server: Served) -> None:
     with others(server):
         for turn in range(60):
             abort(server, turn)
@@ -254,7 +254,7 @@ def test_clients_that_vanish_harm_nobody_and_leave_nothing_open(server: Served) 
     server.holds()
 
 
-def test_idle_connections_make_room_for_others(server: Served) -> None:
+def test_r2_idle_connections_make_room_for_others(server: Served) -> None:
     most, before = int(SHORT["connections"]), cut(server, "crowded")
     wires = [server.connect(timeout=PATIENCE) for _ in range(most + 5)]
     try:

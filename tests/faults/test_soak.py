@@ -39,7 +39,7 @@ def soaked(folder: Path, variant: str, **settings: str) -> tuple[Seen, Verdict]:
 
 
 @pytest.mark.e2e
-def test_short_soak_of_the_service_fails_nothing_and_keeps_nothing(folder: Path) -> None:
+def test_p4_short_soak_of_the_service_fails_nothing_and_keeps_nothing(folder: Path) -> None:
     seen, found = soaked(folder, HONEST)
     assert not seen.failed
     assert seen.swaps > 0 and len(seen.requests) == 6
@@ -48,7 +48,7 @@ def test_short_soak_of_the_service_fails_nothing_and_keeps_nothing(folder: Path)
 
 
 @pytest.mark.e2e
-def test_build_that_keeps_replies_and_files_is_found_out(folder: Path) -> None:
+def test_p7_build_that_keeps_replies_and_files_is_found_out(folder: Path) -> None:
     seen, found = soaked(folder, f"{REPLIES}+{FILES}")
     assert found.growth > MAX_GROWTH
     assert found.fds[1] - found.fds[0] >= seen.swaps > 0
@@ -58,7 +58,7 @@ def test_build_that_keeps_replies_and_files_is_found_out(folder: Path) -> None:
 
 
 @pytest.mark.e2e
-def test_build_that_keeps_bundles_is_found_out(folder: Path) -> None:
+def test_p7_build_that_keeps_bundles_is_found_out(folder: Path) -> None:
     _, found = soaked(folder, BUNDLES)
     assert found.growth > MAX_GROWTH
     assert any("memory grows" in words for words in found.complaints())

@@ -93,7 +93,7 @@ def swapped(folder: Path, truth: Truth, variant: str, *, swaps: int) -> tuple[Se
         return seen, httpx.get(f"{base}/metrics").text
 
 
-def test_swaps_under_load_fail_nothing_and_every_reply_is_of_the_bundle_it_names(tmp_path: Path, truth: Truth) -> None:
+def test_b9_swaps_under_load_fail_nothing_and_every_reply_is_of_its_bundle(tmp_path: Path, truth: Truth) -> None:
     seen, metrics = swapped(tmp_path, truth, HONEST, swaps=SWAPS)
     print(f"{SWAPS} swaps, {CLIENTS} clients, {sum(seen.by_bundle.values())} replies: {dict(seen.by_bundle)}")
     assert not seen.failed
@@ -105,7 +105,7 @@ def test_swaps_under_load_fail_nothing_and_every_reply_is_of_the_bundle_it_names
     assert seen.arms == {user: {split.arm_of(user)} for user in USERS}
 
 
-def test_slot_that_takes_the_reference_twice_is_found_out(tmp_path: Path, truth: Truth) -> None:
+def test_b9_slot_that_takes_the_reference_twice_is_found_out(tmp_path: Path, truth: Truth) -> None:
     seen, _ = swapped(tmp_path, truth, MIXING, swaps=10)
     print(f"{len(seen.mixed)} of {sum(seen.by_bundle.values())} replies were of no bundle")
     assert seen.mixed  # the control: half a bundle is seen where there is one

@@ -64,7 +64,7 @@ def test_train_on_bad_data_is_refused_and_leaves_nothing(kind, tmp_path, capsys)
         (["--devices", "5000", "--device", "cuda"], "torch sees "),
     ],
 )
-def test_train_on_devices_that_are_not_there_is_refused_before_the_data_are_read(words, said, tmp_path, capsys):
+def test_t11_train_on_devices_that_are_not_there_is_refused_before_the_data_are_read(words, said, tmp_path, capsys):
     assert said in refused(["train", str(tmp_path / "no data"), *words], capsys)
 
 
@@ -245,7 +245,7 @@ def test_nan_loss_by_the_command_names_the_step_and_leaves_the_best_epoch(tmp_pa
     assert main(["evaluate", "run", "--baselines", "popularity"]) == 0
 
 
-def test_export_below_popularity_is_refused_and_forced_with_a_reason_in_the_manifest(tmp_path, monkeypatch, capsys):
+def test_t14_export_below_popularity_is_refused_and_forced_with_a_reason_in_the_manifest(tmp_path, monkeypatch, capsys):
     """A model that learned nothing, where everybody likes the same few things; by the commands."""
     from bundle.reader import read_bundle
 

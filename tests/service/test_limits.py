@@ -86,18 +86,18 @@ BOUNDS: dict[str, Bound] = {
 }
 
 _WORKERS = "tests/service/test_workers.py::test_full_queue_is_overloaded_and_empties"
-_HEADS = "tests/faults/test_slow_clients.py::test_as_many_headers_as_are_allowed_are_read"
-_SLOW = "tests/faults/test_slow_clients.py::test_slow_loris_is_cut_by_a_deadline_and_counted"
+_HEADS = "tests/faults/test_slow_clients.py::test_r2_as_many_headers_as_are_allowed_are_read"
+_SLOW = "tests/faults/test_slow_clients.py::test_r2_slow_loris_is_cut_by_a_deadline_and_counted"
 _SCAN = "tests/service/core/test_onnx_scan.py::test_scan_of_a_forbidden_graph_is_refused"
 ELSEWHERE = {
-    "connections": "tests/faults/test_slow_clients.py::test_idle_connections_make_room_for_others",
-    "head_bytes": "tests/faults/test_slow_clients.py::test_header_flood_is_refused_and_weighs_nothing",
+    "connections": "tests/faults/test_slow_clients.py::test_r2_idle_connections_make_room_for_others",
+    "head_bytes": "tests/faults/test_slow_clients.py::test_r2_header_flood_is_refused_and_weighs_nothing",
     "headers": _HEADS,
     "head_seconds": _SLOW,
     "body_seconds": _SLOW,
-    "reply_seconds": "tests/faults/test_slow_clients.py::test_client_that_does_not_take_its_reply_is_cut",
+    "reply_seconds": "tests/faults/test_slow_clients.py::test_r2_client_that_does_not_take_its_reply_is_cut",
     "wait_seconds": "tests/faults/test_overload.py::"
-    "test_four_times_capacity_keeps_the_deadline_of_what_is_accepted_and_recovers",
+    "test_r15_four_times_capacity_keeps_the_deadline_of_what_is_accepted_and_recovers",
     "deadline_seconds": "tests/service/test_explain_route.py::"
     "test_explain_past_its_deadline_is_504_and_a_full_pool_503",
     "load_seconds": "tests/faults/test_bad_bundles.py::"

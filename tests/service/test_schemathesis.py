@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 SPLIT = 1
 
 
-def test_service_keeps_to_its_document_whatever_is_sent(tmp_path: Path) -> None:
+def test_r18_service_keeps_to_its_document_whatever_is_sent(tmp_path: Path) -> None:
     assert SETUPS[SPLIT].name == "two models and a split"
     found = run_round(SPLIT, tmp_path, examples=8)
     assert found.exit_code == 0, found.text[-20_000:]

@@ -60,7 +60,7 @@ def test_loopback_names_are_answered(client: AppClient, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", OTHERS)
-def test_other_names_read_write_and_erase_nothing(client: AppClient, host: str) -> None:
+def test_s9_other_names_read_write_and_erase_nothing(client: AppClient, host: str) -> None:
     for method, path, body in (
         ("GET", "/users/42/export", None),
         ("POST", "/users/42/interactions", {"interactions": [{"item_id": "m5"}]}),
@@ -123,7 +123,7 @@ def test_addresses_are_answered_where_others_reach_the_service(tmp_path: Path) -
         assert_problem(client.get("/metrics", headers={"Host": "10.0.3.4.evil.example"}), 421, "misdirected")
 
 
-def test_pages_of_other_origins_change_nothing(client: AppClient) -> None:
+def test_s9_pages_of_other_origins_change_nothing(client: AppClient) -> None:
     sites: tuple[dict[str, str], ...] = (
         PAGE,
         {"Origin": "https://evil.example"},  # a browser of before 2023
@@ -155,7 +155,7 @@ def test_own_pages_programs_and_named_origins_may(tmp_path: Path) -> None:
         assert_problem(client.post("/recommend", {}, headers={"Origin": "http://localhost:3001"}), 403, "cross-site")
 
 
-def test_without_the_checks_a_page_would_do_it(tmp_path: Path) -> None:
+def test_s9_without_the_checks_a_page_would_do_it(tmp_path: Path) -> None:
     """The control: what these tests send does read and erase, where a key guards the service instead."""
     with open_client(tmp_path, admin_keys=KEY) as client:
         headers = {"X-API-Key": KEY, "Idempotency-Key": "1"}

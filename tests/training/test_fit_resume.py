@@ -111,7 +111,7 @@ here.interrupted(Path(sys.argv[1]), epoch=2, step=2)
 """
 
 
-def test_killed_in_the_middle_of_an_epoch_resumes_to_the_same_result(tmp_path: Path, whole: Path) -> None:
+def test_t6_killed_in_the_middle_of_an_epoch_resumes_to_the_same_result(tmp_path: Path, whole: Path) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run")], check=False)
     assert done.returncode == -signal.SIGKILL
     assert not RunFolder(tmp_path / "run").load_info().complete

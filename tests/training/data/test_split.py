@@ -142,7 +142,7 @@ def test_heldout_user_without_common_items_is_left_out_and_logged(caplog):
         ([], ALL, "no user is left after filtering"),
     ],
 )
-def test_data_that_is_not_enough_is_refused_naming_what_is_needed(rows, protocol, said):
+def test_t4_data_that_is_not_enough_is_refused_naming_what_is_needed(rows, protocol, said):
     with pytest.raises(DataError, match=said) as refused:
         split_dataset(make_dataset(rows), protocol)
 

@@ -116,7 +116,7 @@ def test_export_run_with_blank_reason_is_refused(tmp_path, never):
         export_run(planted_run(tmp_path / "run"), tmp_path / "demo", force="  ")
 
 
-def test_export_run_of_leaking_split_is_refused_even_when_forced(tmp_path, never):
+def test_t14_export_run_of_leaking_split_is_refused_even_when_forced(tmp_path, never):
     run = planted_run(tmp_path / "run", leaked=True)
     with pytest.raises(ExportError, match="2 held-out users are also training users"):
         export_run(run, tmp_path / "demo", force="I insist")
@@ -153,7 +153,7 @@ def test_export_run_with_a_file_older_than_the_weights_is_refused(tmp_path, neve
 @pytest.mark.parametrize(
     "obstacle", ["version exists", "version link", "model is a file", "bad version", "pointer's name"]
 )
-def test_export_run_to_unusable_target_is_refused_before_any_work(tmp_path, never, obstacle):
+def test_t9_export_run_to_unusable_target_is_refused_before_any_work(tmp_path, never, obstacle):
     run, target, version = planted_run(tmp_path / "run"), tmp_path / "demo", "7"
     if obstacle == "model is a file":
         target.write_text("")

@@ -55,14 +55,14 @@ def test_check_parity_of_good_graphs_reports_small_figures(exported):
 
 @pytest.mark.parametrize("file", [files.ENCODER, files.DECODER, files.EXPLAINER])
 @pytest.mark.parametrize("amount", [0.05, np.nan, np.inf])
-def test_check_parity_of_perturbed_graph_is_refused(mult_vae, file, amount):
+def test_t8_check_parity_of_perturbed_graph_is_refused(mult_vae, file, amount):
     """A weight of item 5 (row 5 of 40), which a golden user holds, is moved."""
     content = with_graph(mult_vae, file, shift_weight(amount, position=5 * 40))
     with pytest.raises(ExportError):
         check_parity(mult_vae.model, content, USERS, seed=0)
 
 
-def test_check_parity_of_graphs_of_another_model_is_refused_with_figures(mult_vae):
+def test_t8_check_parity_of_graphs_of_another_model_is_refused_with_figures(mult_vae):
     with pytest.raises(ExportError, match=r"by up to \d|differs by \d"):
         check_parity(random_model("mult-vae", seed=9), mult_vae.graphs.content, USERS, seed=0)
 
@@ -90,7 +90,7 @@ def test_check_parity_of_encoder_that_lost_its_condition_is_refused(c_vae):
         check_parity(c_vae.model, content, ASKING, seed=0)
 
 
-def test_check_parity_of_encoder_with_fixed_batch_is_refused(mult_vae):
+def test_t8_check_parity_of_encoder_with_fixed_batch_is_refused(mult_vae):
     def fix(model):
         for tensor in (*model.graph.input, *model.graph.output):
             tensor.type.tensor_type.shape.dim[0].dim_value = 1
@@ -99,7 +99,7 @@ def test_check_parity_of_encoder_with_fixed_batch_is_refused(mult_vae):
         check_parity(mult_vae.model, with_graph(mult_vae, files.ENCODER, fix), USERS, seed=0)
 
 
-def test_check_parity_of_model_left_in_training_mode_is_refused(mult_vae):
+def test_t8_check_parity_of_model_left_in_training_mode_is_refused(mult_vae):
     """Dropout makes torch's own answer random: the stage says so instead of passing by luck."""
     mult_vae.model.train()
     try:
