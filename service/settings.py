@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Set
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bundle import files
 from bundle.reader import Admit
 from service.bundles.cgroups import MIB
 from service.bundles.room import check_room
-from service.bundles.split import Shares, Split, parse_split
+from service.bundles.split import Split
 from service.errors import ServiceError
-from service.hosts import check_hosts, is_loopback
+from service.hosts import is_loopback
 from service.setting_files import lines_in
-from service.store_url import check_store_url
+from service.setting_types import Collector, Dealt, Hosts, Keys, Memory, Names, Origins, Port, Salt, StoreUrl
 
 PREFIX = "PRISMREC_"
 NOT_OURS = frozenset({"PRISMREC_TEST_DATA"})
 """Variables with our prefix that other parts of the project read."""
-
-MAX_KEYS = 2
-MIN_KEY_BYTES = 16
-SAMPLE_KEYS = frozenset({"change-me-please", "change-me-change-me", "your-secret-key-here"})
-
-Keys = tuple[SecretStr, ...]
-MAX_SERVED = 16
-"""Models side by side; each is a bundle in memory and a label of the metrics."""
-MAX_MEMORY = 1 << 30
-"""MiB, a number past every machine's: what is larger was meant in other units."""
-
-MAX_ORIGINS = 32
-_ORIGIN = re.compile(r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 
 SCOPES_WITH_KEYS = ("read_keys", "write_keys", "admin_keys")
 
@@ -87,27 +71,27 @@ class Settings(BaseModel):
 
     models: Path = Path("models")
     model: str | None = None
-    serve: tuple[str, ...] = ()
-    split: Shares = ()
-    split_salt: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = ""
-    store_url: Annotated[str | None, Field(repr=False)] = None
+    serve: Names = ()
+    split: Dealt = ()
+    split_salt: Salt = ""
+    store_url: Annotated[StoreUrl | None, Field(repr=False)] = None
     store_url_file: Path | None = None
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    port: Port = 8000
     read_keys: Keys = ()
     write_keys: Keys = ()
     admin_keys: Keys = ()
     read_keys_file: Path | None = None
     write_keys_file: Path | None = None
     admin_keys_file: Path | None = None
-    origins: tuple[str, ...] = ()
+    origins: Origins = ()
     open: bool = False
-    hosts: tuple[str, ...] = ()
+    hosts: Hosts = ()
     poll_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
     fallback: Literal["none", "newest"] = "none"
-    memory: Literal["auto", "off"] | int = "auto"
+    memory: Memory = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    traces: str | None = None
+    traces: Collector | None = None
     docs: bool = True
     metrics: bool = True
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
@@ -131,87 +115,6 @@ class Settings(BaseModel):
             if more:
                 raise ValueError(f"{variable}: the file holds more than one URL")
         return found
-
-    @field_validator("store_url")
-    @classmethod
-    def _check_engine(cls, url: str | None) -> str | None:
-        if url is not None:
-            check_store_url(url)
-        return url
-
-    @field_validator("serve", mode="before")
-    @classmethod
-    def _split_names(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
-
-    @field_validator("serve")
-    @classmethod
-    def _check_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(map(files.valid_name, names)):
-            raise ValueError("expected names of models, separated by commas")
-        if len(set(names)) != len(names) or len(names) > MAX_SERVED:
-            raise ValueError(f"expected at most {MAX_SERVED} models, each once")
-        return names
-
-    @field_validator("split", mode="before")
-    @classmethod
-    def _parse_split(cls, value: Any) -> Any:
-        return parse_split(value) if isinstance(value, str) else value
-
-    @field_validator("memory", mode="before")
-    @classmethod
-    def _check_memory(cls, value: Any) -> Any:
-        if value in {"auto", "off"}:
-            return value
-        try:
-            mebibytes = int(value)
-        except (TypeError, ValueError):
-            mebibytes = 0
-        if not 0 < mebibytes <= MAX_MEMORY:
-            raise ValueError(f"expected auto, off, or from 1 to {MAX_MEMORY} MiB")
-        return mebibytes
-
-    @field_validator("origins")
-    @classmethod
-    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(map(_ORIGIN.fullmatch, origins)) or len(origins) > MAX_ORIGINS:
-            raise ValueError(
-                f"expected at most {MAX_ORIGINS} origins as browsers send them, separated by commas:"
-                " https://shop.example or http://localhost:3000, in small letters, without a path"
-            )
-        return origins
-
-    @field_validator("traces")
-    @classmethod
-    def _check_collector(cls, url: str | None) -> str | None:
-        parts = urlsplit(url or "http://nobody")
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
-            raise ValueError("expected the address of an OTLP/HTTP collector, such as http://collector:4318")
-        return url
-
-    @field_validator(*SCOPES_WITH_KEYS, "hosts", "origins", mode="before")
-    @classmethod
-    def _split_list(cls, value: Any) -> Any:
-        """A comma-separated list, as it stands in an environment variable."""
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("hosts")
-    @classmethod
-    def _check_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return check_hosts(names)
-
-    @field_validator(*SCOPES_WITH_KEYS)
-    @classmethod
-    def _check_keys(cls, keys: Keys) -> Keys:
-        if len(keys) > MAX_KEYS:
-            raise ValueError(f"at most {MAX_KEYS} keys a scope, {len(keys)} are set")
-        for key in keys:
-            plain = key.get_secret_value()
-            if plain in SAMPLE_KEYS:
-                raise ValueError("this is the sample key; make one with `openssl rand -hex 24`")
-            if len(plain.encode()) < MIN_KEY_BYTES or not plain.isascii() or not plain.isprintable() or " " in plain:
-                raise ValueError(f"a key needs at least {MIN_KEY_BYTES} visible ASCII characters")
-        return keys
 
     @model_validator(mode="after")
     def _one_scope_a_key(self) -> Settings:

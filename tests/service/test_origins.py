@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from service.limits import LIMITS
-from service.settings import MAX_ORIGINS, SettingsError, load_settings
+from service.setting_types import MAX_ORIGINS
+from service.settings import SettingsError, load_settings
 from tests.service.app_client import AppClient, assert_problem, open_client
 
 SHOP, OTHER = "https://shop.example", "https://other.example"

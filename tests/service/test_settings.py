@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import MIN_KEY_BYTES, Settings, SettingsError, is_loopback, load_settings
+from service.hosts import is_loopback
+from service.setting_types import MIN_KEY_BYTES
+from service.settings import Settings, SettingsError, load_settings
 
 KEY = "k" * MIN_KEY_BYTES
 
