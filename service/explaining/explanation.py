@@ -21,7 +21,7 @@ class FactorContribution(msgspec.Struct, frozen=True):
     quality  the reading of that half, for the evidence behind it
     item_has  whether the item has `value`; None where there is no value, or the catalogue does not know the item's
     shifted  the part of z that is the shift, in sd of the factor; 0 without steering
-    A struct, as an explanation has hundreds: a frozen dataclass takes fifteen times as long to make.
+    A struct, as an explanation has hundreds: a frozen dataclass takes three times as long to make.
     """
 
     factor: int
