@@ -77,6 +77,10 @@ class Workers:
             late.set()
             future.cancel()  # one that still waits in the queue need not run at all
             raise self._late() from None
+        except asyncio.CancelledError:  # who asked has stopped waiting, as if it were late
+            late.set()
+            future.cancel()
+            raise
 
     def close(self) -> None:
         """Take no more work; what runs is left to end by itself."""

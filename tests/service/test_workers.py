@@ -116,6 +116,36 @@ def test_late_call_ends_where_it_asks_whether_it_is_late(gate: threading.Event) 
     asyncio.run(scenario())
 
 
+def test_call_that_nobody_waits_for_any_more_leaves_the_queue_or_is_late(gate: threading.Event) -> None:
+    ran: list[str] = []
+
+    def work() -> None:
+        ran.append("begun")
+        gate.wait()
+        stop_if_late()
+        ran.append("went on")
+
+    async def scenario() -> None:
+        workers = Workers("t", threads=1, queue=1, deadline=3600)
+        running = asyncio.ensure_future(workers.run(work))
+        while not ran:
+            await asyncio.sleep(0.01)
+        for _ in range(3):  # more than there is room for: each must leave its place
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(workers.run(ran.append, "ran"), 0.01)
+            await _until_free(workers, busy=1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        gate.set()
+        await _until_free(workers)
+        assert await workers.run(lambda: "control") == "control"
+        workers.close()
+
+    asyncio.run(scenario())
+    assert ran == ["begun"]
+
+
 def test_calls_of_one_request_share_its_deadline(gate: threading.Event) -> None:
     async def scenario() -> None:
         workers = Workers("t", threads=1, queue=0, deadline=3600)
@@ -142,9 +172,9 @@ def test_work_outside_of_a_pool_is_never_late() -> None:
     stop_if_late()
 
 
-async def _until_free(workers: Workers) -> None:
+async def _until_free(workers: Workers, *, busy: int = 0) -> None:
     for _ in range(200):
-        if workers.busy == 0:
+        if workers.busy <= busy:
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("the thread is still busy")
+    raise AssertionError(f"{workers.busy} calls run or wait, expected {busy}")
