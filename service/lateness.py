@@ -1,6 +1,6 @@
 """Work that nobody waits for any more: a thread asks whether its caller was told that it took too long.
 
-`service.http.workers` sets the event of each call; engine, routes and store ask between their steps. And when a request
+`service.workers` sets the event of each call; engine, routes and store ask between their steps. And when a request
 began: all its calls together get one deadline.
 """
 

@@ -17,7 +17,6 @@ from service.bundles.watcher import Watcher
 from service.errors import NoBundleError, ServiceError, UnknownModelError
 from service.http.auth import Keyring
 from service.http.titles import Titles
-from service.http.workers import Workers
 from service.limits import Limits
 from service.settings import Settings
 from service.store import Store
@@ -25,6 +24,7 @@ from service.telemetry.answered import SCOPE, Answered
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import STORE, Observer
 from service.telemetry.tracing import Tracing
+from service.workers import Workers
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.bundles.slot import ReloadReport
 from service.bundles.watcher import Watcher
 from service.errors import ConflictError
-from service.http.workers import Workers
+from service.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)

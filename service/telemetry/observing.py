@@ -11,13 +11,13 @@ from service.bundles.loader import load_bundle
 from service.bundles.models import Models
 from service.bundles.slot import ReloadReport
 from service.engine import LoadedBundle
-from service.http.workers import Workers
 from service.schemas.explain import ItemExplained, ProfileFound
 from service.schemas.recommend import Recommendation, RecommendRequest, Refused
 from service.telemetry.drift import score_range
 from service.telemetry.metrics import Metrics, Served
 from service.telemetry.stages import QUEUE, Observer
 from service.telemetry.tracing import Tracing
+from service.workers import Workers
 
 
 def stage_observer(metrics: Metrics, tracing: Tracing | None) -> Observer:

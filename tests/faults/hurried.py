@@ -17,8 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.__main__ import main
 from service.http.connection import Door
-from service.http.workers import Workers
 from service.limits import LIMITS
+from service.workers import Workers
 
 HURRIED, BARE, PACED, UNBOUNDED, SLEEPING = "hurried", "bare", "paced", "unbounded", "sleeping"
 SHORT = {"head_seconds": 1.0, "body_seconds": 1.5, "reply_seconds": 1.0, "connections": 40, "deadline_seconds": 20.0}

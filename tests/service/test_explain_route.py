@@ -7,9 +7,9 @@ import pytest
 
 from service.bundles.loader import load_bundle
 from service.bundles.slot import Slot
-from service.http.workers import Workers
 from service.limits import LIMITS
 from service.routes import explain as explain_route
+from service.workers import Workers
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient, assert_problem, open_client
 from tests.service.conftest import HISTORY

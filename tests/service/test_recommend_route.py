@@ -12,8 +12,8 @@ from service.bundles.loader import load_bundle
 from service.bundles.slot import Slot
 from service.engine import LoadedBundle
 from service.graphs import GraphRunner
-from service.http.workers import Workers
 from service.limits import LIMITS
+from service.workers import Workers
 from tests.builders import make_bundle
 from tests.service.app_client import AppClient, assert_problem, give_history, open_client
 from tests.service.conftest import HISTORY

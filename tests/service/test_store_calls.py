@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from service.errors import StorageUnavailableError
-from service.http.workers import Workers
 from service.state import State
 from service.telemetry.stages import STORE
+from service.workers import Workers
 from tests.service.app_client import AppClient, assert_problem, give_history
 
 DEADLINE = 3600.0
@@ -28,7 +28,7 @@ class SlowStore:
         self._seconds = seconds
         self._passed = 0.0
         self.calls: list[str] = []
-        monkeypatch.setattr("service.http.workers.monotonic", lambda: time.monotonic() + self._passed)
+        monkeypatch.setattr("service.workers.monotonic", lambda: time.monotonic() + self._passed)
         state.store = self  # type: ignore[assignment]
         state.storage = Workers("storage", threads=2, queue=16, deadline=DEADLINE)
         state.compute = Workers("compute", threads=2, queue=16, deadline=DEADLINE)

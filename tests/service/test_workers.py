@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from service.errors import DeadlineError, OverloadedError
-from service.http.workers import Workers
 from service.lateness import begun, stop_if_late
+from service.workers import Workers
 
 
 @pytest.fixture
