@@ -48,7 +48,8 @@ def load(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Put what the users liked into the model's store, oldest first. What is there stays; twice is harmless.
 
-    It may be interrupted: the same command goes on where it stopped. Users who were erased from the store stay erased.
+    It may be interrupted: the same command goes on where it stopped. Users who were erased from the store stay erased,
+    unless --restore-erased says otherwise; then it begins with the first one always.
     """
     session = session_of(context)
     choice = DataChoice(data, items, max_bad, threshold)

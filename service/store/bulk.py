@@ -36,6 +36,15 @@ class BulkLoad:
     restore_erased: bool = False
     on_batch: Callable[[int], None] | None = None
 
+    @property
+    def mark(self) -> str | None:
+        """What it is remembered by until its end; None = it is not gone on with.
+
+        One that restores begins with the first row: the load that broke off may have left users out, or more have been
+        erased since.
+        """
+        return None if self.restore_erased else self.rows_id
+
     def batches(self, done: int) -> Iterator[list[StoredRow]]:
         """(user_id, item_id, timestamp, place) of the rows after the first `done`, BATCH_ROWS at a time."""
         numbered = enumerate(self.rows, start=1)
@@ -76,10 +85,10 @@ _CUT = """DELETE FROM {0} WHERE (user_id, item_id) IN (
 def load_rows(transaction: Transaction, load: BulkLoad, secret: bytes) -> Loaded:
     """Load into the SQLite store; an error or an interruption loses at most the batch it happened in.
 
-    How far a load with a rows_id came is written in the transaction of its batch. A repeated load stores nothing twice.
+    How far a load with a mark came is written in the transaction of its batch. A repeated load stores nothing twice.
     """
     with transaction() as db:
-        found = db.execute("SELECT done FROM loads WHERE rows_id = ?", (load.rows_id,)).fetchone()
+        found = db.execute("SELECT done FROM loads WHERE rows_id = ?", (load.mark,)).fetchone()
     counts = Counts(done=0 if found is None else int(found[0]))
     skipped, dropped = counts.done, 0
     load.reached(skipped)
@@ -89,8 +98,8 @@ def load_rows(transaction: Transaction, load: BulkLoad, secret: bytes) -> Loaded
             for table, rows in _by_table(kept).items():
                 counts.stored += db.executemany(INSERT.format(table), rows).rowcount
             counts.done += len(batch)
-            if load.rows_id is not None:
-                db.execute("INSERT OR REPLACE INTO loads VALUES (?, ?, ?)", (load.rows_id, counts.done, load.now))
+            if load.mark is not None:
+                db.execute("INSERT OR REPLACE INTO loads VALUES (?, ?, ?)", (load.mark, counts.done, load.now))
         load.reached(counts.done)
     with transaction() as db:
         for part in PARTS:

@@ -44,18 +44,18 @@ _REACHED = """INSERT INTO prismrec.loads VALUES (%s, %s, %s)
 def copy_rows(database: Database, load: BulkLoad) -> Loaded:
     """Load into PostgreSQL; an error or an interruption loses at most the batch it happened in.
 
-    How far a load with a rows_id came is written in the transaction of its batch. A repeated load stores nothing twice.
+    How far a load with a mark came is written in the transaction of its batch. A repeated load stores nothing twice.
     """
     with database.session(statement=STATEMENT_SECONDS, lock=LOCK_SECONDS) as connection:
-        found = connection.execute("SELECT done FROM prismrec.loads WHERE rows_id = %s", (load.rows_id,)).fetchone()
+        found = connection.execute("SELECT done FROM prismrec.loads WHERE rows_id = %s", (load.mark,)).fetchone()
         counts = Counts(done=0 if found is None else int(found[0]))
         skipped = counts.done
         load.reached(skipped)
         for batch in load.batches(skipped):
             with connection.transaction():
                 _take(connection, batch, load, counts)
-                if load.rows_id is not None:
-                    connection.execute(_REACHED, (load.rows_id, counts.done, load.now))
+                if load.mark is not None:
+                    connection.execute(_REACHED, (load.mark, counts.done, load.now))
             load.reached(counts.done)
         if counts.stored:
             connection.execute("ANALYZE prismrec.history")  # or the first lists are planned for an empty table

@@ -166,7 +166,7 @@ class Store(Protocol):
         source          the data set of the rows, remembered before the first of them
         rows_id         identifies these very rows in this order: a load of the same that broke off is gone on with
                         where it stopped; one that came to its end is not remembered. None = begin with the first row
-        restore_erased  do not leave them out, and forget that these users were erased
+        restore_erased  do not leave them out, and forget that these users were erased; begins with the first row always
         on_batch        gets the number of rows done after each batch, and before the first one
         """
 

@@ -102,6 +102,28 @@ class StoreContract:
         assert (again.skipped, again.read) == (0, 35), "what came to its end begins with the first row again"
         assert (again.stored, again.erased, again.erased_users) == (0, 4, 1)
 
+    def test_load_that_restores_does_so_also_after_one_that_broke_off(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("service.store.bulk.BATCH_ROWS", 2)
+        rows = [(user, item, NOW) for user in "123" for item in "ab"]
+
+        def break_off(done: int) -> None:
+            if done == 4:
+                raise KeyboardInterrupt
+
+        store.load_many(rows)
+        for restores in (False, True):
+            store.erase("1")
+            with pytest.raises(KeyboardInterrupt):
+                store.load_many(rows, rows_id="these", restore_erased=restores, on_batch=break_off)
+            store.erase("1")
+            restored = store.load_many(rows, rows_id="these", restore_erased=True)
+            assert (restored.read, restored.skipped, restored.stored, restored.erased) == (6, 0, 2, 0)
+            assert store.history("1") == ("a", "b")
+        again = store.load_many(rows, rows_id="these")
+        assert (again.skipped, again.stored) == (0, 0), "the load that broke off came to its end with the one after it"
+
     def test_load_without_an_identity_begins_with_the_first_row(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
