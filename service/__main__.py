@@ -19,7 +19,7 @@ from service.http.connection import Door
 from service.settings import Settings, SettingsError, load_settings
 from service.state import State
 from service.store_place import known_models
-from service.telemetry.logs import Bridge, make_log
+from service.telemetry.logs import Bridge, Sink, make_log
 
 BAD_USE = 2
 CANNOT_START = 1
@@ -45,10 +45,12 @@ def serve(settings: Settings) -> int:
 
 
 def _serve(settings: Settings, sockets: list[socket.socket]) -> int:
-    log = make_log(settings.log_level, clock=time.time)
+    sink = Sink()
+    log = make_log(settings.log_level, stream=sink, clock=time.time)
     _redirect_library_logs(log)
     app = create_app(settings, log=log)
     state: State = app.state.prismrec
+    sink.lost = state.metrics.log_lines_lost.inc
     for listening, only in zip(sockets, ({}, {"only": "/metrics"}), strict=False):
         host, port = listening.getsockname()[:2]
         log.info("listening", host=host, port=port, keys=settings.has_keys and not only, **only)

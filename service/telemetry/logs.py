@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any, BinaryIO
 
 import orjson
@@ -18,19 +19,42 @@ LINES, MINUTE = 5, 60.0
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+class Sink:
+    """Where lines go: a stream, stderr by default. A line that it does not take (its reader is gone, the disk is full,
+    it is closed) is lost and told to `lost`, and nobody's request fails for it; each line is a new try.
+    """
+
+    def __init__(self, stream: BinaryIO | None = None) -> None:
+        self._stream = stream or sys.stderr.buffer
+        self._turn = Lock()
+        self.lost: Callable[[], None] = lambda: None
+
+    def msg(self, line: bytes) -> None:
+        """Write one line, from any thread."""
+        try:
+            with self._turn:
+                self._stream.write(line + b"\n")
+                self._stream.flush()
+        except (OSError, ValueError):  # ValueError: closed
+            self.lost()
+
+    debug = info = warning = error = critical = msg
+
+
 def make_log(
-    level: str = "info", *, stream: BinaryIO | None = None, clock: Callable[[], float]
+    level: str = "info", *, stream: BinaryIO | Sink | None = None, clock: Callable[[], float]
 ) -> structlog.typing.FilteringBoundLogger:
-    """A logger that writes to `stream` (stderr by default). Nothing global is configured.
+    """A logger that writes to `stream` (stderr by default) and never raises. Nothing global is configured.
 
     clock: seconds since 1970.
     """
+    sink = stream if isinstance(stream, Sink) else Sink(stream)
 
     def stamp(_: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {"time": datetime.fromtimestamp(clock(), UTC).isoformat(), "level": method, **event}
 
     log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        structlog.BytesLogger(stream or sys.stderr.buffer),
+        sink,
         processors=[stamp, structlog.processors.JSONRenderer(_dumps)],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         context_class=dict,

@@ -80,6 +80,7 @@ class Metrics:
         self._problems = self._counter("problems", "Problems answered, by code.", "code")
         self._cut = self._counter("connections_cut", "Connections closed on a client, by why.", "reason")
         self._spans = self._counter("spans", "Spans of traces that were made, and that a collector took.", "outcome")
+        self.log_lines_lost = self._counter("log_lines_lost", "Lines of the log that its stream did not take.")
         self.in_flight = self._gauge("requests_in_flight", "Requests being answered.")
 
     def _of_answers(self) -> None:

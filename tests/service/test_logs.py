@@ -6,20 +6,23 @@ import io
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from prismrec.client import calls
 from service.bundles.slot import Slot
 from service.http.request_ids import FORMS
 from service.telemetry.answered import Answered, fields_of, only_bundle
-from service.telemetry.logs import LINES, MINUTE, Bridge, make_log
+from service.telemetry.logs import LINES, MINUTE, Bridge, Sink, make_log
 from tests.builders import make_bundle
-from tests.faults.serving import serving, wait_until
+from tests.faults.serving import LONG, environment, serving, wait_until
 from tests.service.app_client import AppClient, give_history, open_client
 from tests.service.every_operation import ASKED, KEY, PLANTED, WRONG_KEY, ask_everything
 
@@ -213,3 +216,64 @@ def test_library_that_repeats_itself_is_withheld_and_counted() -> None:
     say("loud")
     say("loud")
     assert [line.get("withheld") for line in told("loud")[-2:]] == [7, None]
+
+
+class _Failing(io.BytesIO):
+    """A stream that fails while `error` is set."""
+
+    error: Exception | None = None
+
+    def flush(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError("no space"), ValueError("closed"), BlockingIOError()])
+def test_line_that_its_stream_does_not_take_is_counted_and_the_next_is_written(error: Exception) -> None:
+    stream, lost = _Failing(), list[int]()
+    sink = Sink(stream)
+    sink.lost = lambda: lost.append(1)
+    log = make_log(stream=sink, clock=lambda: 0.0)
+    bridge = Bridge(log)
+    stream.error = error
+    log.info("one")
+    bridge.handle(logging.LogRecord("library", logging.WARNING, "", 0, "lost", None, None))
+    stream.error = None
+    assert len(lost) == 2
+    log.error("three")
+    assert json.loads(stream.getvalue().splitlines()[-1])["event"] == "three"
+    stream.close()
+    log.warning("four")
+    assert len(lost) == 3
+
+
+@pytest.mark.e2e
+def test_process_whose_log_nobody_reads_any_more_answers_on_and_counts(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "models")
+    given = environment(tmp_path)
+    process = subprocess.Popen([sys.executable, "-m", "service"], env=given, stderr=subprocess.PIPE)
+    try:
+        assert process.stderr is not None
+        while b'"listening"' not in process.stderr.readline():
+            assert process.poll() is None
+        with httpx.Client(base_url=f"http://127.0.0.1:{given['PRISMREC_PORT']}", timeout=LONG) as http:
+            wait_until(lambda: _is_live(http), "live")
+            process.stderr.close()
+            assert [http.get("/health/live").status_code for _ in range(50)] == [200] * 50
+            told = http.get("/metrics").text
+        assert sample_of(told, "prismrec_log_lines_lost_total") >= 50
+        assert sample_of(told, "prismrec_requests_in_flight") == 1
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _is_live(http: httpx.Client) -> bool:
+    try:
+        return http.get("/health/live").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def sample_of(told: str, name: str) -> float:
+    return next(float(line.split()[-1]) for line in told.splitlines() if line.startswith(f"{name} "))
