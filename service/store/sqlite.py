@@ -93,8 +93,8 @@ class SqliteStore:
 
     def known(self, user_id: str) -> Known | None:
         part = part_of(user_id)
-        with translated():
-            db = self._reader()
+        with translated(), self._reader() as db:  # which ends the transaction, whatever happens
+            db.execute("BEGIN")
             history = db.execute(_HISTORY.format(part.history), (user_id,)).fetchall()
             kept = db.execute(_PREFERENCES.format(part.preferences), (user_id,)).fetchone()
         if not history and kept is None:

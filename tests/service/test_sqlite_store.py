@@ -49,6 +49,40 @@ def test_two_open_stores_see_each_other(tmp_path: Path) -> None:
     two.close()
 
 
+@pytest.mark.parametrize("read", [SqliteStore.known, lambda store, user: store.known_many([user])[0]])
+def test_known_of_a_user_who_is_written_to_meanwhile_is_of_one_moment(
+    tmp_path: Path, read: Callable[[SqliteStore, str], Known | None]
+) -> None:
+    store, other = (SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW) for _ in range(2))
+    store.append(write("1", "a", key="one"))
+    begun: list[str] = []
+
+    def write_both(statement: str) -> None:
+        if "preferences" in statement and not begun:
+            begun.append(statement)
+            other.append(write("1", "b", key="two"))
+            other.put_preferences("1", "{}", "bundle")
+
+    store._reader().set_trace_callback(write_both)
+    assert read(store, "1") == Known(("a",))
+    assert begun, "nothing was written between the two reads"
+    assert read(store, "1") == Known(("a", "b"), Preferences("{}", "bundle", NOW))
+    store.close()
+    other.close()
+
+
+def test_read_that_fails_leaves_no_snapshot_open(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW)
+    store.append(write("1", "a"))
+    reader, traced = store._reader(), [""]
+    reader.set_trace_callback(traced.append)
+    reader.set_progress_handler(lambda: traced[-1].startswith("SELECT"), 1)  # interrupts what comes after BEGIN
+    with pytest.raises(StorageUnavailableError):
+        store.known("1")
+    assert not reader.in_transaction
+    store.close()
+
+
 def test_key_older_than_its_life_is_forgotten(tmp_path: Path) -> None:
     now = [NOW]
     store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: now[0])
