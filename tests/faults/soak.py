@@ -96,7 +96,7 @@ steered and explained lists, explanations with a counterfactual, batches, cold s
 away in the middle), a swap every {plan["swap_every"]:g} s between two bundles with ML-1M's number of items and random
 weights ({ML_1M_ITEMS} items, {LATENTS} latents). {machine["cores"]} cores, {machine["system"]},
 Python {machine["python"]}; load average {load[0]:.1f} before and {load[1]:.1f} after: where it is above one, other
-programs shared the cores, and times are rough. {note}
+programs shared the cores, and times are rough.{" " + note if note else ""}
 
 | | found | wanted |
 |---|---|---|
