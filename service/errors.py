@@ -246,7 +246,7 @@ class StorageUnavailableError(UnavailableError):
 
 class StorageFullError(ServiceError):
     code, title = "storage-full", "The store is full"
-    default_hint = "nothing was stored; make room and send it again"
+    default_hint = "nothing was changed; make room and send it again"
 
 
 class DeadlineError(ServiceError):

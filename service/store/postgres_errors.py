@@ -53,7 +53,7 @@ def translated(*, on_lost: Callable[[], None] | None = None) -> Iterator[None]:
             on_lost()
         # a server that gave up for want of room may yet find in its log what it was asked to commit
         if error.sqlstate == DISK_FULL and error.diag.severity_nonlocalized == "ERROR":
-            raise StorageFullError("the store has no room left; nothing was stored") from None
+            raise StorageFullError("the store has no room left") from None
         raise unavailable(_kind(error)) from None
     except psycopg_pool.PoolTimeout:
         raise unavailable("no connection") from None

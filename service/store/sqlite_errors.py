@@ -16,6 +16,6 @@ def translated() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            raise StorageFullError("the store has no room left; nothing was stored") from error
+            raise StorageFullError("the store has no room left") from error
         name = getattr(error, "sqlite_errorname", None) or type(error).__name__
         raise StorageUnavailableError(f"the store does not answer ({name})") from error

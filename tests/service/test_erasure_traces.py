@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from service.errors import StorageFullError
 from service.store.postgres import PostgresStore
 from service.store.protocol import Interaction, Write
 from service.store.sqlite import SqliteStore
@@ -19,6 +21,7 @@ SEEDS = range(4)
 USERS = 120
 APPENDS = 700
 ERASED = 60
+PAGE = 4096
 
 
 def _filled(folder: Path, rng: random.Random) -> tuple[SqliteStore, list[str]]:
@@ -169,4 +172,20 @@ def test_erased_users_leave_no_trace_in_a_database_that_is_tidied_as_the_manual_
             connection.execute("ALTER SYSTEM RESET wal_recycle")
             connection.execute("SELECT pg_reload_conf()")
     assert all(store.history(user) for user in users[30:])
+    store.close()
+
+
+def test_erasure_that_finds_no_room_leaves_everything_and_says_so(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW)
+    store.append(Write("1", (Interaction("a", NOW),), "key"))
+    (pages,) = store._writer.execute("PRAGMA page_count").fetchone()
+    store._writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        for number in range(PAGE):
+            store._writer.execute("INSERT INTO erased VALUES (?, ?)", (number.to_bytes(16, "big"), NOW))
+    with pytest.raises(StorageFullError) as refused:
+        store.erase("1")
+    assert store.history("1") == ("a",)
+    assert refused.value.detail == "the store has no room left"
+    assert refused.value.hint == "nothing was changed; make room and send it again"
     store.close()
