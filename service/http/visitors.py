@@ -7,18 +7,21 @@ Every page that somebody on this machine opens can send requests to its loopback
 - A request that may change something must not come from another site's page, as the browser says in Sec-Fetch-Site or
   Origin (by the rules of Go's https://pkg.go.dev/net/http#CrossOriginProtection). Programs send neither header.
 
-With keys neither is needed: no browser adds an X-API-Key by itself.
+With keys neither is needed: no browser adds an X-API-Key by itself. The port of the metrics asks for no key, so there
+the first check always holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import CrossSiteError, MisdirectedError, ServiceError
 from service.hosts import host_of, is_address, is_loopback
 from service.http.middleware import ALWAYS
+from service.http.operation import APART
 from service.http.problems import problem_response
 from service.settings import Settings
 
@@ -27,14 +30,33 @@ OURS = frozenset({b"same-origin", b"none"})
 """What a browser says of a page of this service, and of what the user asked for by hand."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Which hosts are ours besides loopback's: these, and any address where others reach the port by one."""
+
+    named: frozenset[str]
+    addresses: bool
+
+    def are_of(self, hosts: Sequence[bytes]) -> bool:
+        """Whether the values of Host are one of ours. Without any (HTTP/1.0) it was no browser."""
+        if not hosts:
+            return True
+        host = host_of(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
+        if host is None:
+            return False
+        return is_loopback(host) or host in self.named or (self.addresses and is_address(host))
+
+
 class Visitors:
     """ASGI middleware, within the edge; see the module."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
-        self._hosts = frozenset(settings.hosts)
+        named = frozenset(settings.hosts)
         self._origins = frozenset(origin.encode() for origin in settings.origins)
-        self._check_host = bool(settings.hosts) or not (settings.has_keys or settings.open)
+        checked = bool(named) or not (settings.has_keys or settings.open)
+        self._names = _Names(named, addresses=bool(named)) if checked else None
+        self._names_apart = _Names(named, addresses=not is_loopback(settings.metrics_host or settings.host))
         self._check_site = not settings.has_keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,20 +71,12 @@ class Visitors:
         """Health checks come by whatever address the platform knows, and tell nobody anything."""
         headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         hosts = _values(headers, b"host")
-        if self._check_host and scope["path"] not in ALWAYS and not self._is_ours(hosts):
+        names = self._names_apart if scope.get(APART) else self._names
+        if names is not None and scope["path"] not in ALWAYS and not names.are_of(hosts):
             return MisdirectedError("the Host header has a name that is not this service's")
         if self._check_site and scope["method"] not in SAFE and self._is_cross_site(headers, hosts):
             return CrossSiteError("the request comes from a page of another origin")
         return None
-
-    def _is_ours(self, hosts: Sequence[bytes]) -> bool:
-        """Without a Host (HTTP/1.0) it was no browser. Where others reach the service, some do by its address."""
-        if not hosts:
-            return True
-        host = host_of(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
-        if host is None or is_loopback(host):
-            return host is not None
-        return bool(self._hosts) and (host in self._hosts or is_address(host))
 
     def _is_cross_site(self, headers: Sequence[tuple[bytes, bytes]], hosts: Sequence[bytes]) -> bool:
         origins, sites = _values(headers, b"origin"), _values(headers, b"sec-fetch-site")

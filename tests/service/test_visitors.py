@@ -123,6 +123,41 @@ def test_addresses_are_answered_where_others_reach_the_service(tmp_path: Path) -
         assert_problem(client.get("/metrics", headers={"Host": "10.0.3.4.evil.example"}), 421, "misdirected")
 
 
+@pytest.mark.parametrize(
+    ("settings", "addresses"),
+    [
+        ({}, False),
+        ({"read_keys": KEY}, False),
+        ({"metrics_host": "127.0.0.2", "host": "0.0.0.0", "read_keys": KEY}, False),
+        ({"metrics_host": "0.0.0.0"}, True),
+        ({"host": "0.0.0.0", "read_keys": KEY}, True),
+        ({"host": "0.0.0.0", "open": True}, True),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("hosts", ["", "prismrec"])
+def test_s9_port_of_the_metrics_checks_names_with_and_without_keys(
+    tmp_path: Path, settings: dict[str, Any], *, addresses: bool, hosts: str
+) -> None:
+    with open_client(tmp_path, metrics_port=9100, hosts=hosts, **settings) as client:
+
+        def asked(host: str) -> int:
+            return client.get("http://localhost:9100/metrics", headers={"Host": host}).status_code
+
+        for host in ("localhost:9100", "127.0.0.2:9100", "[::1]:9100"):
+            assert asked(host) == 200
+        for host in ("evil.example", "evil.example:9100", "10.1.2.3.evil.example"):
+            assert asked(host) == 421
+        for host in ("10.1.2.3:9100", "[fd00::7]:9100"):
+            assert asked(host) == (200 if addresses else 421)
+        assert asked("prismrec:9100") == (200 if hosts else 421)
+
+
+def test_port_of_the_metrics_on_an_address_gives_the_other_port_none(tmp_path: Path) -> None:
+    with open_client(tmp_path, metrics_port=9100, metrics_host="0.0.0.0") as client:
+        assert_problem(client.get("/items", headers={"Host": "10.1.2.3:8000"}), 421, "misdirected")
+
+
 def test_s9_pages_of_other_origins_change_nothing(client: AppClient) -> None:
     sites: tuple[dict[str, str], ...] = (
         PAGE,
