@@ -25,9 +25,10 @@ EXTRA_OF = {
     ),
     "fetch": ("fsspec",),
     "postgres": ("psycopg", "psycopg_pool"),
-    "train": ("jinja2", "lightning", "matplotlib", "onnx", "onnxscript", "polars", "scipy", "tensorboard", "torch"),
+    "load": ("polars",),
+    "train": ("jinja2", "lightning", "matplotlib", "onnx", "onnxscript", "scipy", "tensorboard", "torch"),
 }
-"""The packages that an extra brings and the other does not."""
+"""The packages that an extra brings and the others do not; `train` brings those of `load`, too."""
 
 OF_A_CHECK = frozenset({"ExportError"})
 """Errors that mean "the result did not pass", not "the input was wrong"."""
@@ -107,7 +108,10 @@ def _missing_extra(error: BaseException) -> Failure | None:
         return None
     package = error.name.partition(".")[0]
     extra = next((extra for extra, packages in EXTRA_OF.items() if package in packages), "serve,train")
-    return Failure(f"this verb needs the package {package!r}", f"pip install 'prismrec[{extra}]'")
+    hint = f"pip install 'prismrec[{extra}]'"
+    if extra == "load":
+        hint = f"pip install 'prismrec[train]'; for `prismrec load` alone 'prismrec[{extra}]' is enough, without torch"
+    return Failure(f"this verb needs the package {package!r}", hint)
 
 
 def _invalid(error: BaseException) -> Failure | None:

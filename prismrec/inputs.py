@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,9 @@ from prismrec.session import Session
 if TYPE_CHECKING:
     from bundle.catalogue import Catalogue
     from training.data.dataset import Dataset
+    from training.data.protocol import Protocol
     from training.data.servable import Servable
-    from training.data.split import Protocol, Split
+    from training.data.split import Split
     from training.run_info import Reading
 
 MAX_BAD = 0.01
@@ -76,7 +77,7 @@ def read(session: Session, choice: DataChoice) -> Dataset:
 
 def protocol_for(dataset: Dataset, config: Config, choice: DataChoice) -> Protocol:
     """The data's own threshold < [protocol] of the file and --set < the flags."""
-    from training.data.split import Protocol
+    from training.data.protocol import Protocol
 
     said = {"min_items": choice.min_items, "n_heldout": choice.heldout}
     section = dict(config.protocol)
@@ -86,8 +87,6 @@ def protocol_for(dataset: Dataset, config: Config, choice: DataChoice) -> Protoc
     threshold: float | None = section.get("threshold", dataset.threshold)
     if choice.threshold is not None:
         threshold = threshold_of(choice.threshold)
-    from dataclasses import replace
-
     return replace(protocol, threshold=threshold)
 
 
@@ -148,11 +147,11 @@ def histories(dataset: Dataset, threshold: float | None) -> Servable:
     """
     import polars as pl
 
-    from training.data.servable import Servable, servable
+    from training.data.servable import servable
 
     table = dataset.interactions
     if threshold is not None:
         table = table.filter(pl.col("rating") >= threshold)
     kept = servable(table)
     ordered = kept.table.sort("user_id", "timestamp", maintain_order=True, nulls_last=False)
-    return Servable(ordered.select("user_id", "item_id", "timestamp"), kept.left_out)
+    return replace(kept, table=ordered.select("user_id", "item_id", "timestamp"))

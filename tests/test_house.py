@@ -112,7 +112,7 @@ def test_nothing_large_and_no_data_is_tracked():
 
 
 def test_distribution_has_the_extras():
-    assert {"serve", "train", "test"} <= set(metadata.metadata("prismrec").get_all("Provides-Extra") or ())
+    assert {"serve", "load", "train", "test"} <= set(metadata.metadata("prismrec").get_all("Provides-Extra") or ())
 
 
 def test_lock_names_every_dependency_once_and_exactly():
@@ -167,6 +167,29 @@ def test_training_side_imports_without_the_service(tmp_path):
     code = "import training.fit, training.export.pack, training.decode.map, training.evaluate.evaluate, prismrec.stages"
     done = isolated(code, blocked=("fastapi", "starlette", "uvicorn", "service"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+LOADS = """
+from prismrec.__main__ import main
+assert main(["load", "rows.csv", "--store", "sqlite:///store.sqlite"]) == 0
+import sys
+assert not [name for name in sys.modules if name.partition(".")[0] in {blocked!r}]
+"""
+
+
+def test_histories_are_loaded_with_the_extra_load_alone(tmp_path):
+    (tmp_path / "rows.csv").write_text("user_id,item_id,rating,timestamp\nu1,i1,5,1\nu1,i2,4,2\nu2,i1,3,3\n")
+    blocked = (*(set(BLOCKED) - {"polars", "training"}), "fastapi", "starlette", "onnxruntime", "orjson", "structlog")
+    done = isolated(LOADS.format(blocked=set(blocked)), blocked=blocked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "stored 3 of 3" in done.stdout
+
+
+def test_load_without_polars_names_the_extra_without_torch(tmp_path):
+    code = "import sys; from prismrec.__main__ import main; sys.exit(main(['load', '.', '--store', 'sqlite:///s']))"
+    done = isolated(code, blocked=("torch", "polars"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "'prismrec[load]' is enough, without torch" in done.stderr
 
 
 def test_verb_without_its_extra_says_which_to_install(tmp_path):

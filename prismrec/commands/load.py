@@ -59,11 +59,20 @@ def load(  # noqa: PLR0913 - each is an option
     protocol = protocol_for(dataset, read_config(session.config), choice)
     done = load_histories(session, dataset, protocol.threshold, url, restore_erased=restore_erased)
     document = {"store": shown_store(url), **done}
-    text = (
-        "stored {stored} of {read} interactions of {users} users ({known} were there, {dropped} past a history's limit)"
-        " in {store}"
-    )
-    session.result(document, lambda console: console.print(text.format(**document), soft_wrap=True))
+    session.result(document, lambda console: console.print(in_words(document), soft_wrap=True))
+
+
+def in_words(document: dict[str, Any]) -> str:
+    """The result in a line: what was stored, what went out again, and what was never put in."""
+    from service.limits import LIMITS
+
+    text = "stored {stored} of {read} interactions of {users} users in {store} ({known} were there before)"
+    if document["dropped"]:
+        text += f"; then took out {{dropped}} that are older than the latest {LIMITS.history} of their user"
+    if document["left_out"]:
+        text += "; NOT loaded: {left_out_interactions} interactions of "
+        text += " and ".join(f"{one['count']} {one['reason']}" for one in document["left_out"])
+    return text.format(**document)
 
 
 def store_of(model: str | None, store: str | None) -> str:
@@ -132,7 +141,8 @@ def load_histories(
     """Load what was liked, or the rest of it where a load broke off.
 
     Returns counts read, skipped (stored by the load that broke off), stored, known (there before), erased (left out, as
-    their users were erased), erased_users, dropped, users, and who is left out.
+    their users were erased), erased_users, dropped (taken out again, these or older ones, beyond a history's length),
+    users, and who is left out: interactions, and users and items with the reason.
     """
     liked = histories(dataset, threshold)
     for reject in liked.left_out:
@@ -163,6 +173,7 @@ def load_histories(
         "erased_users": loaded.erased_users,
         "dropped": loaded.dropped,
         "users": table["user_id"].n_unique(),
+        "left_out_interactions": liked.n_left_out,
         "left_out": [asdict(reject) for reject in liked.left_out],
     }
 
@@ -180,8 +191,8 @@ def tell(session: Session, loaded: Loaded) -> None:
         )
     if loaded.dropped:
         session.note(
-            f"  {loaded.dropped} interactions are older than the latest {LIMITS.history} of their user and are not"
-            " stored: such items can be recommended again"
+            f"  a history holds the latest {LIMITS.history} of its user: the {loaded.dropped} older ones that went out"
+            " can be recommended again"
         )
 
 

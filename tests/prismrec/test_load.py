@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from prismrec.__main__ import main
+from service.limits import LIMITS
 from service.store import open_store
 from service.store.bulk import BulkLoad
 from tests.cluster import Cluster
@@ -100,6 +101,35 @@ def test_load_of_other_rows_does_not_go_on_there(
     capsys.readouterr()
     assert main(["load", data, "--store", url, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["skipped"] == 0
+
+
+def test_load_beyond_the_length_of_a_history_says_what_went_out_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, url = tmp_path / "rows.csv", f"sqlite:///{tmp_path / 'store.sqlite'}"
+    more = LIMITS.history + 3
+    path.write_text("user_id,item_id,timestamp\n" + "".join(f"u,i{n},{n}\n" for n in range(more)))
+    assert main(["load", str(path), "--store", url]) == 0
+    said = capsys.readouterr()
+    assert f"stored {more} of {more} interactions of 1 users" in said.out
+    assert f"then took out 3 that are older than the latest {LIMITS.history} of their user" in said.out
+    assert "not stored" not in said.err and "can be recommended again" in said.err
+    path.write_text("user_id,item_id,timestamp\n" + "".join(f"u,i{n},{n}\n" for n in range(5, more)))
+    assert main(["load", str(path), "--store", url, "--merge"]) == 0
+    assert "took out" not in capsys.readouterr().out
+
+
+def test_load_that_leaves_users_out_says_so_in_its_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, url = tmp_path / "rows.csv", f"sqlite:///{tmp_path / 'store.sqlite'}"
+    path.write_text("user_id,item_id\nu,i1\ndept/42,i1\ndept/42,i2\n")
+    assert main(["load", str(path), "--store", url]) == 0
+    said = capsys.readouterr().out
+    assert "stored 1 of 1 interactions of 1 users" in said
+    assert "NOT loaded: 2 interactions of 1 users whose id the service does not take (letters and digits" in said
+    assert main(["load", str(path), "--store", url, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["left_out_interactions"] == 2
+    assert [(one["count"], one["examples"]) for one in document["left_out"]] == [(1, ["'dept/42'"])]
 
 
 def test_password_of_a_store_is_not_printed(

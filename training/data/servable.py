@@ -18,10 +18,16 @@ ITEM_RULE = f"{ITEM_ID_WORDS}, at most {MAX_ID_BYTES} bytes"
 
 @dataclass(frozen=True, slots=True)
 class Servable:
-    """table: the rows whose user and item can be served; left_out: users and items that cannot, with examples."""
+    """What can be served of a table.
+
+    table       the rows whose user and item can be
+    left_out    users and items that cannot, with examples
+    n_left_out  how many rows they had
+    """
 
     table: pl.DataFrame
     left_out: tuple[Reject, ...]
+    n_left_out: int
 
 
 def unservable_users(table: pl.DataFrame) -> pl.Series:
@@ -36,7 +42,7 @@ def unservable_items(table: pl.DataFrame) -> pl.Series:
 
 def servable(table: pl.DataFrame) -> Servable:
     """The interactions without those of users and items that no request can name. Costs a look at each distinct id."""
-    left_out = []
+    left_out, n_rows = [], len(table)
     for column, what, rule, refused in (
         ("user_id", "users", USER_RULE, unservable_users(table)),
         ("item_id", "items", ITEM_RULE, unservable_items(table)),
@@ -45,7 +51,7 @@ def servable(table: pl.DataFrame) -> Servable:
             reason = f"{what} whose id the service does not take ({rule})"
             left_out.append(Reject(reason, len(refused), shown(refused.head(N_EXAMPLES))))
             table = table.filter(pl.Series(codes(table[column], refused) < 0))
-    return Servable(table, tuple(left_out))
+    return Servable(table, tuple(left_out), n_rows - len(table))
 
 
 def shown(ids: Iterable[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from training.data.dataset import Dataset
 from training.data.ids import ascending, codes
+from training.data.protocol import Protocol
 from training.data.repeats import pair_numbers, repeated
 from training.errors import ConfigError, DataError
 
@@ -21,24 +22,6 @@ log = logging.getLogger(__name__)
 
 MIN_TRAINING_USERS = 2
 ROWS_AT_ONCE = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """How interactions become a split.
-
-    threshold     ratings >= threshold are positives; None = every row is one
-    min_items     users with fewer positives are left out
-    n_heldout     users in each of validation and test; None = a tenth of the users
-    target_share  share of a held-out user's items that are the target, the rest is the fold-in
-    seed          of the split, and of nothing else
-    """
-
-    threshold: float | None = 4.0
-    min_items: int = 5
-    n_heldout: int | None = None
-    target_share: float = 0.2
-    seed: int = 98765
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ marker changes too. The sequential map is cividis, for the same reason.
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,15 +45,25 @@ _STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "svg.fonttype": "path",
 }
+_FONTS = logging.getLogger("matplotlib.font_manager")
 _OUTSIDE = re.compile(r'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|\sxmlns(:\w+)?="[^"]*"', re.DOTALL)
 
 
 @contextmanager
 def style(name: str) -> Iterator[None]:
-    """Our look; `name` salts the ids inside the SVG so that two pictures of one page never share one."""
+    """Our look; `name` salts the ids inside the SVG so that two pictures of one page never share one.
+
+    Matplotlib opens every font that a formula could need, and says of each that is not there (its list of fonts may be
+    another installation's). No picture has a formula, so nobody need hear of it.
+    """
     look: Any = {**_STYLE, "svg.hashsalt": name}
-    with mpl.rc_context(look):
-        yield
+    before = _FONTS.level
+    _FONTS.setLevel(logging.ERROR)
+    try:
+        with mpl.rc_context(look):
+            yield
+    finally:
+        _FONTS.setLevel(before)
 
 
 def new_figure(width: float, height: float) -> Figure:
