@@ -45,7 +45,7 @@ def bench_control(  # noqa: PLR0913 - each parameter is an option
 
     The runs must be of one split. A run that is not decoded yet is decoded for it; the run itself stays as it is.
     """
-    from training.bench.contenders import finished_runs
+    from prismrec.asked_runs import names, runs_of
     from training.bench.control_page import write_control
     from training.bench.control_runner import ControlTask, measure_control
     from training.bench.spaces import label_of
@@ -54,17 +54,7 @@ def bench_control(  # noqa: PLR0913 - each parameter is an option
     session = session_of(context)
     if session.config is not None or session.seed is not None:
         raise CommandError("bench-control takes neither -c nor --seed", hint="the runs have their own")
-    found = [(run, run.load_info()) for run in finished_runs(runs, session.note, label=label_of)]
-    wanted = None if models is None else {name.strip() for name in models.split(",") if name.strip()}
-    kept = [(run, info) for run, info in found if wanted is None or info.kind in wanted]
-    missing = (wanted or set()) - {info.kind for _, info in kept}
-    if missing or not kept:
-        raise CommandError(
-            f"there is no run of {', '.join(sorted(missing)) or 'any model'}",
-            hint=f"there are {', '.join(sorted({info.kind for _, info in found}))}",
-        )
-    if len({info.data.fingerprint for _, info in kept}) > 1:
-        raise CommandError("the runs are not of one split", hint="name runs of one split")
+    kept = runs_of(runs, names(models), session.note)
     tasks = [
         ControlTask(label_of(info), run.path, root / "measured", part, Draws(draws, samples)) for run, info in kept
     ]

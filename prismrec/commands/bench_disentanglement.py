@@ -80,12 +80,13 @@ def bench_disentanglement(  # noqa: PLR0913 - each parameter is an option
 
     The runs must be of one split. What was measured or trained is kept: stopped and started again, it goes on.
     """
+    from prismrec.asked_runs import names
     from training.bench.space_page import part_document, write_spaces
 
     session = session_of(context)
     if session.config is not None or session.seed is not None:
         raise CommandError("bench-disentanglement takes neither -c nor --seed", hint="the runs have their own")
-    asked = Asked(part, _names(attributes), _names(models), seeds, jobs, root)
+    asked = Asked(part, names(attributes), names(models), seeds, jobs, root)
     parts = [_finished(session, runs, asked)] if runs else []
     if synthetic:
         parts.append(_synthetic(session, asked))
@@ -100,18 +101,11 @@ def bench_disentanglement(  # noqa: PLR0913 - each parameter is an option
 
 def _finished(session: Session, places: list[Path], asked: Asked) -> Part:
     """The runs there are, against the users' tastes."""
-    from training.bench.contenders import finished_runs
+    from prismrec.asked_runs import runs_of
     from training.bench.space_page import Part
     from training.bench.spaces import SpaceTask, at_most, label_of
 
-    found = [(run, run.load_info()) for run in finished_runs(places, session.note, label=label_of)]
-    kept = [(run, info) for run, info in found if asked.models is None or info.kind in asked.models]
-    missing = set(asked.models or ()) - {info.kind for _, info in kept}
-    if missing or not kept:
-        raise CommandError(
-            f"there is no run of {', '.join(sorted(missing)) or 'any model'}",
-            hint=f"there are {', '.join(sorted({info.kind for _, info in found}))}",
-        )
+    kept = runs_of(places, asked.models, session.note)
     tasks = [
         SpaceTask(label_of(info), run.path, asked.root / "measured", asked.part, asked.attributes) for run, info in kept
     ]
@@ -175,10 +169,6 @@ def _measured(session: Session, tasks: list[SpaceTask], asked: Asked) -> list[Ro
 
     with session.progress("runs measured", len(tasks)) as reach:
         return measure_all(tasks, jobs=asked.jobs, note=session.note, reach=reach)
-
-
-def _names(said: str | None) -> tuple[str, ...] | None:
-    return None if said is None else tuple(dict.fromkeys(name.strip() for name in said.split(",") if name.strip()))
 
 
 def _provenance(part: str, note: str | None) -> Provenance:

@@ -11,12 +11,12 @@ from pathlib import Path
 from bundle.manifest import Manifest
 from bundle.reader import read_bundle
 from prismrec import stages
+from prismrec.asked_runs import names, runs_of
 from prismrec.bundles import find_bundle
 from prismrec.failures import CommandError
 from prismrec.session import Session
 from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
-from training.bench.contenders import finished_runs
 from training.bench.spaces import label_of
 from training.decode.options import DecodeOptions
 from training.errors import FitError
@@ -67,17 +67,7 @@ def chosen_runs(places: Sequence[Path], models: str | None, note: Callable[[str]
 
     FitError where there is none; CommandError when a model that is asked for has no run, or splits differ.
     """
-    found = [(run, run.load_info()) for run in finished_runs(places, note, label=label_of)]
-    wanted = None if models is None else {name.strip() for name in models.split(",") if name.strip()}
-    kept = [(run, info) for run, info in found if wanted is None or info.kind in wanted]
-    missing = (wanted or set()) - {info.kind for _, info in kept}
-    if missing or not kept:
-        raise CommandError(
-            f"there is no run of {', '.join(sorted(missing)) or 'any model'}",
-            hint=f"there are {', '.join(sorted({info.kind for _, info in found}))}",
-        )
-    if len({info.data.fingerprint for _, info in kept}) > 1:
-        raise CommandError("the runs are not of one split", hint="name runs of one split")
+    kept = runs_of(places, names(models), note)
     first: dict[str, tuple[RunFolder, RunInfo]] = {}
     for run, info in sorted(kept, key=lambda pair: pair[1].seeds["train"]):
         first.setdefault(label_of(info), (run, info))

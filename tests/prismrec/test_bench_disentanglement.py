@@ -71,3 +71,14 @@ def test_what_is_not_there_is_refused(folder, more, said, capsys):
     given = [str(folder / "runs") if word == "RUNS" else word for word in more]
     assert main(words(folder, *given)) == 2
     assert said in capsys.readouterr().err
+
+
+def test_runs_of_two_splits_are_refused(folder, tmp_path, capsys):
+    run = next((folder / "runs").glob("*/run.json"))
+    info = json.loads(run.read_text())
+    info["data"]["fingerprint"] = "f" * 64
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "run.json").write_text(json.dumps(info))
+    assert main(words(folder, str(run.parent), str(other), "--no-synthetic")) == 2
+    assert "not of one split" in capsys.readouterr().err
