@@ -13,14 +13,19 @@ SENT = ("Content-Type", "Idempotency-Key", "Traceparent", "X-API-Key", "X-Reques
 READ = ("Allow", "Retry-After", "WWW-Authenticate", "X-Request-ID")
 """Headers that a script may send, and those of a reply that it may read."""
 GRANTED_SECONDS = 600
+GRANTED = "prismrec.granted"
+"""In a request's scope: the answer to it, a preflight that is granted."""
+PREFLIGHT = "preflight"
+"""What log and metrics call such a request in place of a route."""
 
 
 class Origins(CORSMiddleware):
     """Starlette's, without cookies, as keys go in a header.
 
-    It stands before everything else, so that every problem can be read by the script that caused it, 413 and 503 too,
-    and so that a preflight, which browsers send without a key, needs none. A preflight of anybody else is answered as
-    where nobody is named: 405, a problem like all others, and the browser lets nothing through.
+    It stands before everything else, so that every problem can be read by the script that caused it, 413 and 503 too.
+    A preflight that it grants goes on as any request does, to be checked, stamped, counted and logged, as far as
+    Visitors, who give the answer: browsers send it without a key, so it needs none. A preflight of anybody else is
+    answered as where nobody is named: 405, a problem like all others, and the browser lets nothing through.
     """
 
     def __init__(self, app: ASGIApp, *, origins: Collection[str]) -> None:
@@ -35,8 +40,12 @@ class Origins(CORSMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
-        asked = "access-control-request-method" in headers and "origin" in headers
-        if asked and self.preflight_response(headers).status_code != 200:
+        if scope.get("method") == "OPTIONS" and "access-control-request-method" in headers and "origin" in headers:
+            answer = self.preflight_response(headers)
+            if answer.status_code == 200:
+                del answer.headers["vary"]  # which every reply gets on its way out
+                scope[GRANTED], scope["prismrec.page"] = answer, PREFLIGHT
+        if scope["type"] == "http":
             await self.simple_response(scope, receive, send, headers)
-            return
-        await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)

@@ -22,6 +22,7 @@ from service.errors import CrossSiteError, MisdirectedError, ServiceError
 from service.hosts import host_of, is_address, is_loopback
 from service.http.middleware import ALWAYS
 from service.http.operation import APART
+from service.http.origins import GRANTED
 from service.http.problems import problem_response
 from service.settings import Settings
 
@@ -48,7 +49,7 @@ class _Names:
 
 
 class Visitors:
-    """ASGI middleware, within the edge; see the module."""
+    """ASGI middleware, within the edge; see the module. It ends a preflight that was granted (service.http.origins)."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
@@ -62,7 +63,7 @@ class Visitors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         error = self._refusal(scope) if scope["type"] == "http" else None
         if error is None:
-            await self._app(scope, receive, send)
+            await scope.get(GRANTED, self._app)(scope, receive, send)
             return
         scope["prismrec.problem"] = error.code
         await problem_response(error, scope["prismrec.request_id"])(scope, receive, send)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,37 @@ def test_preflight_of_a_named_origin_is_granted_without_a_key(named: AppClient, 
     assert method in reply.headers["access-control-allow-methods"]
     assert "access-control-allow-credentials" not in reply.headers
     assert "Origin" in reply.headers["vary"]
+
+
+def test_granted_preflight_is_stamped_counted_and_logged_as_any_request(named: AppClient) -> None:
+    reply = preflight(named)
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["vary"] == "Origin"
+    line = json.loads(named.log.getvalue().splitlines()[-1])
+    assert (line["request_id"], line["method"], line["route"], line["status"]) == (
+        reply.headers["x-request-id"],
+        "OPTIONS",
+        "preflight",
+        200,
+    )
+    told = named.get("/metrics", headers={"X-API-Key": KEY}).text
+    assert 'prismrec_requests_total{method="OPTIONS",route="preflight",status="200"}' in told
+
+
+def test_preflight_under_another_name_of_the_host_is_refused_readably(tmp_path: Path) -> None:
+    with open_client(tmp_path, origins=(SHOP,)) as client:
+        assert preflight(client).status_code == 200
+        asked = {"Origin": SHOP, "Access-Control-Request-Method": "POST", "Host": "evil.example"}
+        reply = client.request("OPTIONS", "/recommend", headers=asked)
+        assert_problem(reply, 421, "misdirected")
+        assert reply.headers[ALLOW] == SHOP
+        assert "access-control-allow-methods" not in reply.headers
+
+
+def test_preflight_that_is_asked_for_metrics_on_the_port_of_the_service_is_not_found(tmp_path: Path) -> None:
+    with open_client(tmp_path, origins=(SHOP,), metrics_port=9100) as client:
+        asked = {"Origin": SHOP, "Access-Control-Request-Method": "GET"}
+        assert_problem(client.request("OPTIONS", "/metrics", headers=asked), 404, "not-found")
 
 
 @pytest.mark.parametrize(
