@@ -10,8 +10,10 @@ BundleError          anything below; carries `reason` (a metric label), the mess
  +- MemoryShortError there is no memory to load it in                                reason "memory"
  +- LateError        loading it took too long and was given up on                    reason "late"
  +- NoBundleError    there is no bundle where one was looked for                     reason "no_bundle"
+ +- UnforeseenError  loading it failed in a way that nobody foresaw                  reason "internal"
 
-The reasons "memory" and "late" may pass without a change of the bundle, so what they refused is worth another try.
+The reasons "memory", "late" and "internal" may pass without a change of the bundle, so what they refused is
+worth another try.
 """
 
 from __future__ import annotations
@@ -61,6 +63,11 @@ class MemoryShortError(BundleError):
 class LateError(BundleError):
     reason = "late"
     default_hint = "look at the disk and the processor of this machine; the load is tried again"
+
+
+class UnforeseenError(BundleError):
+    reason = "internal"
+    default_hint = "report it, with the line of the log; the load is tried again"
 
 
 class NoBundleError(BundleError):

@@ -17,8 +17,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from structlog.typing import FilteringBoundLogger
 
+from bundle.reader import Admit
+from service.bundles.cgroups import MIB
+from service.bundles.loader import load_bundle
 from service.bundles.models import Models, Place
 from service.bundles.reloads import Reloads
+from service.bundles.room import check_room
 from service.bundles.shelf import Shelf
 from service.bundles.slot import Slot
 from service.bundles.watcher import Watcher
@@ -41,7 +45,6 @@ from service.telemetry.logs import make_log
 from service.telemetry.metrics import Metrics
 from service.telemetry.observing import (
     begin_counts,
-    load_observed,
     observed_pool,
     served,
     stage_observer,
@@ -108,7 +111,7 @@ def make_state(
     pool = partial(observed_pool, metrics, observe)
     for_requests = partial(pool, queue=LIMITS.queue, deadline=LIMITS.deadline_seconds)
     store = store or open_or_degrade(store_url_of(settings), clock=clock)
-    load = partial(load_observed, metrics, observe, settings.admit)
+    load = partial(load_bundle, observe=observe, admit=admission(settings))
     watcher = partial(Watcher, load=load, clock=clock, listener=partial(tell_reload, log, metrics))
     models = make_models(settings, watcher, slot)
     loading = pool("loading", threads=len(models.places), queue=0, deadline=LIMITS.load_seconds)
@@ -131,6 +134,13 @@ def make_state(
     )
     _begin_metrics(state)
     return state
+
+
+def admission(settings: Settings) -> Admit | None:
+    """What is asked before a bundle is read; None = nothing."""
+    if settings.memory == "off":
+        return None
+    return partial(check_room, budget=None if settings.memory == "auto" else settings.memory * MIB)
 
 
 def make_models(settings: Settings, watcher: Callable[..., Watcher], slot: Slot) -> Models:

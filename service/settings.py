@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Set
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bundle.reader import Admit
-from service.bundles.cgroups import MIB
-from service.bundles.room import check_room
 from service.bundles.split import Split
 from service.errors import ServiceError
 from service.hosts import is_loopback
@@ -161,13 +157,6 @@ class Settings(BaseModel):
     def experiment(self) -> Split | None:
         """The split between models; None = there is none."""
         return Split(self.split, self.split_salt) if self.split else None
-
-    @property
-    def admit(self) -> Admit | None:
-        """What is asked before a bundle is read; None = nothing."""
-        if self.memory == "off":
-            return None
-        return partial(check_room, budget=None if self.memory == "auto" else self.memory * MIB)
 
     @property
     def has_keys(self) -> bool:

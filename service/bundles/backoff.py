@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bundle.errors import LateError, MemoryShortError
+from bundle.errors import LateError, MemoryShortError, UnforeseenError
 
-PASSING = frozenset({MemoryShortError.reason, LateError.reason})
+PASSING = frozenset({MemoryShortError.reason, LateError.reason, UnforeseenError.reason})
 """Refusals that another try may not meet, though the bundle is the same."""
 LONGEST = 300.0
 """Seconds between two tries at most: each costs a look at the memory, and a line of the log."""

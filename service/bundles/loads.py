@@ -56,6 +56,8 @@ class Loads:
                 self._left += (_Load(folder, thread),)
                 raise LateError(f"it was not loaded within {self._seconds:g} s and is given up on") from None
             return result.result()  # it ended at the last moment, or is a TimeoutError of its own
+        finally:
+            del result  # it holds the error, whose traceback holds this frame: a circle around a refused bundle
 
     def _run(self, folder: Path, result: Future[LoadedBundle]) -> None:
         try:
@@ -63,5 +65,7 @@ class Loads:
         except BaseException as error:  # noqa: BLE001  # whatever it is, whoever waits must hear of it
             with suppress(InvalidStateError):  # nobody waits any more
                 result.set_exception(error)
-        if result.cancelled():
+        nobody_waits = result.cancelled()
+        del result  # as in `take`: the error's traceback holds this frame too
+        if nobody_waits:
             give_back()

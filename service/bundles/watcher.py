@@ -9,11 +9,13 @@ until the files are at rest.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from bundle.errors import BundleError, LateError, MemoryShortError
+from bundle.errors import BundleError, LateError, MemoryShortError, UnforeseenError
 from service.bundles.backoff import Backoff
 from service.bundles.loader import load_bundle
 from service.bundles.loads import Loads
@@ -21,10 +23,18 @@ from service.bundles.memory import give_back, give_back_with
 from service.bundles.shelf import Shelf, Target, target
 from service.bundles.slot import ReloadReport, Slot
 from service.engine import LoadedBundle
-from service.errors import BundleRefusedError, ConflictError, DeadlineError, NoMemoryError, ServiceError
+from service.errors import (
+    BundleRefusedError,
+    ConflictError,
+    DeadlineError,
+    InternalError,
+    NoMemoryError,
+    ServiceError,
+)
 from service.limits import LIMITS
 
-Listener = Callable[[ReloadReport], None]
+Listener = Callable[[ReloadReport, LoadedBundle | None], None]
+"""Hears of each attempt, and gets the bundle that was taken up. What it fails with is its own affair."""
 
 
 class Watcher:
@@ -43,8 +53,8 @@ class Watcher:
         turn: Lock | None = None,
     ) -> None:
         """interval: seconds between polls; fallback: while nothing is served and what is to be served cannot be, the
-        newest version that can; turn: held while a bundle is loaded, so watchers that share one never load at the
-        same time; load: has LIMITS.load_seconds.
+        newest version that can; turn: held while a bundle is loaded and told of, so watchers that share one never do
+        so at the same time; load: has LIMITS.load_seconds.
         """
         self._slot, self._shelf, self._fallback = slot, shelf, fallback
         self._interval, self._clock, self._listener = interval, clock, listener
@@ -56,6 +66,7 @@ class Watcher:
         self._tried: Target | str | None = None
         self._passed_over: set[Target] = set()  # what was no fallback either
         self._told: tuple[Path, str] | None = None  # the folder still growing, and why it was refused
+        self._stumbled = ""  # what a poll ended with that nobody foresaw
         self._thread: Thread | None = None
 
     @property
@@ -97,7 +108,7 @@ class Watcher:
         A named version stays until the pointer or the files change. While the poll loads the very same version its
         result is waited for and is the answer. Raises ConflictError while another version is being loaded,
         UnknownBundleError for a version that is not there, BundleRefusedError (with the reason) when its checks fail,
-        NoMemoryError and DeadlineError where memory or time do not suffice.
+        NoMemoryError and DeadlineError where memory or time do not suffice, InternalError for what nobody foresaw.
         """
         folder, before = self._shelf.chosen(version), self._slot.last_reload
         joined = not self._busy.acquire(blocking=False)
@@ -121,7 +132,11 @@ class Watcher:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.check()
+            try:
+                self.check()
+                self._stumbled = ""
+            except Exception as error:  # noqa: BLE001  # whatever it is, the next poll must come
+                self._stumble(_unforeseen(error))
             if self._interval <= 0:
                 return
             self._stopping.wait(self._interval)
@@ -152,6 +167,7 @@ class Watcher:
             found = self._shelf.newest_first()
         except (BundleError, OSError):
             return None
+        self._passed_over.intersection_update(found)  # of a copy that grows, only what it is now
         for other in found:
             if other == self._tried or other in self._passed_over:
                 continue
@@ -196,6 +212,8 @@ class Watcher:
             return self._failed(folder, MemoryShortError.reason, "there was not enough memory to load it", instead_of)
         except OSError as error:
             return self._failed(folder, "files", f"the bundle cannot be read ({type(error).__name__})", instead_of)
+        except Exception as error:  # noqa: BLE001  # a slot must not stand at `loading` for ever
+            return self._failed(folder, UnforeseenError.reason, _unforeseen(error), instead_of)
         manifest = loaded.manifest
         report = ReloadReport(
             "ok", self._clock(), manifest.name, manifest.version, loaded.bundle_id, fallback=instead_of is not None
@@ -203,7 +221,7 @@ class Watcher:
         self._slot.swap(loaded, report if instead_of is None else instead_of, fallback=report.fallback)
         give_back_with(loaded)
         self._told = None
-        self._tell(report)
+        self._tell(report, loaded)
         return report
 
     def _failed(self, folder: Path, reason: str, detail: str, instead_of: ReloadReport | None) -> ReloadReport:
@@ -226,9 +244,24 @@ class Watcher:
         self._tell(report)
         return report
 
-    def _tell(self, report: ReloadReport) -> None:
+    def _stumble(self, detail: str) -> None:
+        """A poll ended with what nobody foresaw: said once per cause, as it may end so each time."""
+        report = ReloadReport("failed", self._clock(), self._shelf.name, reason=UnforeseenError.reason, detail=detail)
+        self._slot.fail(report)
+        if detail != self._stumbled:
+            self._stumbled = detail
+            self._tell(report)
+
+    def _tell(self, report: ReloadReport, loaded: LoadedBundle | None = None) -> None:
         if self._listener is not None:
-            self._listener(report)
+            with suppress(Exception):  # a log that cannot be written must not keep bundles away
+                self._listener(report, loaded)
+
+
+def _unforeseen(error: Exception) -> str:
+    """The kind of an error and its place; its message may hold anything."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"an error that was not foreseen ({type(error).__name__} at {Path(last.filename).name}:{last.lineno})"
 
 
 def _refusal(report: ReloadReport) -> ServiceError:
@@ -236,4 +269,6 @@ def _refusal(report: ReloadReport) -> ServiceError:
     detail = f"the bundle was refused ({report.reason}): {report.detail}"
     if report.reason == MemoryShortError.reason:
         return NoMemoryError(detail)
+    if report.reason == UnforeseenError.reason:
+        return InternalError(detail)
     return DeadlineError(detail) if report.reason == LateError.reason else BundleRefusedError(detail)

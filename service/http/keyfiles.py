@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from threading import Event, Thread
 
 from structlog.typing import FilteringBoundLogger
@@ -43,19 +44,26 @@ class KeyFiles:
         try:
             found = self._settings.reread()
         except SettingsError as error:
-            if self._said != error.detail:
-                self._log.error("keys", outcome="failed", detail=error.detail)
-            self._said = error.detail
+            self._fail(error.detail)
             return False
         self._said = ""
         before, self._seen = self._seen, found
         if found == self._settings or found != before:
             return False
-        self._settings = found
         self._keyring.take(found)
+        self._settings = found
         self._log.info("keys", outcome="ok")
         return True
 
     def _run(self) -> None:
         while not self._stopping.wait(self._settings.poll_seconds):
-            self.check()
+            try:
+                self.check()
+            except Exception as error:  # noqa: BLE001  # whatever it is, the next look must come
+                with suppress(Exception):  # it may have been the log
+                    self._fail(f"an error that was not foreseen ({type(error).__name__})")
+
+    def _fail(self, detail: str) -> None:
+        before, self._said = self._said, detail
+        if before != detail:
+            self._log.error("keys", outcome="failed", detail=detail)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from structlog.typing import FilteringBoundLogger
 
-from bundle.reader import Admit
-from service.bundles.loader import load_bundle
 from service.bundles.models import Models
 from service.bundles.slot import ReloadReport
 from service.engine import LoadedBundle
@@ -55,13 +51,6 @@ def observed_pool(
     return pool
 
 
-def load_observed(metrics: Metrics, observe: Observer, admit: Admit | None, folder: Path) -> LoadedBundle:
-    """A bundle whose graph runs are observed and whose golden histories are asked for the range of their scores."""
-    loaded = load_bundle(folder, observe, admit)
-    metrics.expect(served(loaded))
-    return loaded
-
-
 def served(loaded: LoadedBundle) -> Served:
     """What the metrics say of a bundle. Costs a list for each golden history."""
     manifest = loaded.manifest
@@ -97,11 +86,12 @@ def tell_explanation(metrics: Metrics, told: ItemExplained | ProfileFound) -> No
         metrics.observe_explanation(told.model, explained=explained, at_random=at_random)
 
 
-def tell_reload(log: FilteringBoundLogger, metrics: Metrics, report: ReloadReport) -> None:
-    """Log and count one attempt to take up a bundle."""
+def tell_reload(log: FilteringBoundLogger, metrics: Metrics, report: ReloadReport, loaded: LoadedBundle | None) -> None:
+    """Log and count one attempt to take up a bundle; loaded: what was taken up. One at a time."""
     metrics.observe_reload(report.model or "", None if report.outcome == "ok" else report.reason or "bundle")
-    if report.outcome == "ok" and report.bundle_id is not None:
-        metrics.serving(report.bundle_id, fallback=report.fallback)
+    if loaded is not None:
+        metrics.expect(served(loaded))
+        metrics.serving(loaded.bundle_id, fallback=report.fallback)
     event = {name: getattr(report, name) for name in ("model", "version", "bundle_id", "reason", "detail")}
     event["fallback"] = report.fallback or None
     write = log.info if report.outcome == "ok" and not report.fallback else log.warning

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import onnxruntime as ort
 import pytest
 
+from bundle.errors import BundleError
 from service.bundles.loader import load_bundle
 from service.bundles.memory import _give_back_soon
 from service.bundles.slot import Slot
-from tests.builders import make_bundle
+from service.engine import LoadedBundle
+from tests.builders import damage, make_bundle
 from tests.faults.soaking import QUESTIONS
 from tests.service.app_client import AppClient, open_client
 
@@ -66,6 +69,37 @@ def test_swapped_bundle_that_is_part_of_a_cycle_is_found_out(without_collector: 
     del bundle
     ask_all(client)
     assert swapped_away(client)() is not None
+
+
+def sessions() -> int:
+    """Those of onnxruntime that are in memory; what holds a bundle's bytes holds these, too."""
+    return sum(isinstance(one, ort.InferenceSession) for one in gc.get_objects())
+
+
+def refused(client: AppClient) -> int:
+    """How many sessions more there are once a version was loaded and refused, twice."""
+    damage(client.state.settings.models / "demo" / "2", "golden-off")
+    before = sessions()
+    for _ in range(2):
+        reply = client.post("/bundles/reload", {"model": "demo", "version": "2"})
+        assert (reply.status_code, reply.json()["code"]) == (422, "bundle-refused")
+    return sessions() - before
+
+
+def test_refused_bundle_is_freed_with_its_refusal(without_collector: None, client: AppClient) -> None:
+    assert refused(client) == 0
+
+
+def test_refused_bundle_that_is_part_of_a_cycle_is_found_out(without_collector: None, client: AppClient) -> None:
+    def load(folder: Path) -> LoadedBundle:
+        try:
+            return load_bundle(folder)
+        except BundleError as error:
+            error.itself = error  # type: ignore[attr-defined]
+            raise
+
+    client.state.watcher._loads._load = load
+    assert refused(client) > 0
 
 
 def test_memory_is_given_back_once_more_when_the_replaced_bundle_has_gone(

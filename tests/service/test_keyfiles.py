@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from service.errors import UnauthorizedError
 from service.http.auth import Keyring
 from service.http.keyfiles import KeyFiles
 from service.setting_files import MAX_BYTES
-from service.settings import SettingsError, load_settings
+from service.settings import Settings, SettingsError, load_settings
 from service.telemetry.logs import make_log
 from tests.builders import make_bundle
 from tests.faults.served import served
@@ -118,6 +119,30 @@ def test_key_file_that_cannot_be_used_refuses_to_start_without_repeating_anythin
         assert not {OLD, "short", str(tmp_path)} & set(caught.value.message.split())
     with pytest.raises(SettingsError, match="both set"):
         load_settings(bad | {"PRISMREC_READ_KEYS": OLD})
+
+
+def test_look_that_ends_in_an_unforeseen_error_is_not_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys").write_text(OLD, "ascii")
+    watched = Watched(tmp_path / "keys", PRISMREC_POLL_SECONDS="0.01")
+    take, taken = watched.keyring.take, threading.Event()
+
+    def fail_twice(found: Settings, left: list[int] = [1, 2]) -> None:  # noqa: B006  # of this test alone
+        if left:
+            raise RuntimeError(f"try {left.pop()}")
+        take(found)
+        taken.set()
+
+    monkeypatch.setattr(watched.keyring, "take", fail_twice)
+    watched.path.write_text(NEW, "ascii")
+    watched.files.start()
+    try:
+        assert taken.wait(20), "nobody looks any more"
+    finally:
+        watched.files.stop()
+    assert holds(watched.keyring, NEW)
+    assert "RuntimeError" in watched.text.getvalue().decode()
 
 
 @pytest.mark.e2e

@@ -80,6 +80,18 @@ def test_served_bundle_is_named_and_leaves_with_the_next(tmp_path: Path) -> None
         assert value(client, "bundle_reloads_total", model="demo") == 2
 
 
+def test_metrics_hear_of_a_bundle_once_it_is_taken_not_in_its_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(Metrics, "expect", lambda *_: heard.append(threading.current_thread().name))
+    make_bundle(tmp_path / "models")
+    with open_client(tmp_path, slot=Slot()) as client:
+        client.state.watcher.check()
+        assert client.state.slot.current is not None
+    assert heard == [threading.current_thread().name], "a load that was given up on ends at any time, beside others"
+
+
 def test_metrics_remember_few_bundles_that_are_not_served() -> None:
     metrics = Metrics()
     for number in range(50):
@@ -97,7 +109,7 @@ def test_refused_bundle_is_counted_by_reason() -> None:
     class Deaf:
         def warning(self, *_: object, **__: object) -> None: ...
 
-    tell_reload(Deaf(), metrics, report)  # type: ignore[arg-type]
+    tell_reload(Deaf(), metrics, report, None)  # type: ignore[arg-type]
     assert 'prismrec_bundle_reload_failures_total{model="m",reason="hash"} 1.0' in metrics.render().decode()
 
 

@@ -107,8 +107,3 @@ def test_exposure_without_keys_is_allowed_on_loopback_only() -> None:
     with pytest.raises(SettingsError, match=r"0\.0\.0\.0") as caught:
         Settings(host="0.0.0.0").check_exposure()
     assert "PRISMREC_OPEN=true" in caught.value.hint
-
-
-@pytest.mark.parametrize(("value", "asks"), [("auto", True), ("512", True), ("off", False)])
-def test_memory_is_asked_for_unless_that_is_off(value: str, asks: bool) -> None:
-    assert (load_settings({"PRISMREC_MEMORY": value}).admit is not None) == asks

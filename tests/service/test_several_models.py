@@ -297,7 +297,7 @@ def test_reloads_at_once_share_one_load_and_another_version_is_a_conflict(own: A
     reports: list[ReloadReport] = []
     watcher = own.state.watcher
     watcher._loads._load = load
-    watcher._listener = reports.append
+    watcher._listener = lambda report, _: reports.append(report)
 
     async def all_at_once() -> list[httpx.Response]:
         posts = [own._http.post("/bundles/reload", json={"version": "2"}) for _ in range(16)]

@@ -11,9 +11,11 @@ import pytest
 from bundle.errors import MemoryShortError
 from bundle.manifest import FileEntry, Manifest
 from bundle.reader import read_bundle
+from service.app import admission
 from service.bundles.cgroups import MIB, Left, memory_left
 from service.bundles.loader import load_bundle
 from service.bundles.room import check_room, memory_needed
+from service.settings import load_settings
 from tests.builders import damage, make_bundle
 
 V2 = "cgroup2 cgroup2 rw,nsdelegate"
@@ -102,10 +104,10 @@ def test_memory_left_of_version_1_is_read_beside_an_empty_version_2(tmp_path: Pa
     assert left(root) == (150, "a memory limit of 600 MiB")
 
 
-@pytest.mark.parametrize("mounts", ["", "odd", f"/ /nowhere {V2}"])
+@pytest.mark.parametrize("mounts", ["", "odd\n", "31 23 0:28 / - \n", f"31 23 0:28 / /nowhere rw - {V2}\n"])
 def test_memory_left_where_nothing_can_be_read_is_not_known(tmp_path: Path, mounts: str) -> None:
     root = machine(tmp_path, available=None)
-    (root / "proc/self/mountinfo").write_text(mounts and "31 23 0:28 / - \n")
+    (root / "proc/self/mountinfo").write_text(mounts)
     assert memory_left(root) is None
     assert memory_left(tmp_path / "no such machine") is None
 
@@ -171,6 +173,11 @@ def test_check_room_of_a_budget_is_of_what_the_process_holds(
 def test_check_room_where_nothing_is_known_refuses_nothing(tmp_path: Path, manifest: Manifest) -> None:
     check_room(manifest, root=tmp_path)
     check_room(manifest, budget=1, root=tmp_path)
+
+
+@pytest.mark.parametrize(("value", "asks"), [("auto", True), ("512", True), ("off", False)])
+def test_memory_is_asked_for_unless_that_is_off(value: str, asks: bool) -> None:
+    assert (admission(load_settings({"PRISMREC_MEMORY": value})) is not None) == asks
 
 
 def test_load_bundle_asks_before_it_reads_anything_but_the_manifest(tmp_path: Path) -> None:

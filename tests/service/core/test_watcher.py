@@ -229,7 +229,7 @@ def test_watcher_thread_swaps_by_itself_and_stops(tmp_path: Path) -> None:
     make_bundle(tmp_path)
     swapped = Event()
     slot = Slot()
-    watcher = Watcher(slot, Shelf(tmp_path), interval=0.01, listener=lambda report: swapped.set())
+    watcher = Watcher(slot, Shelf(tmp_path), interval=0.01, listener=lambda *_: swapped.set())
     watcher.start()
     assert swapped.wait(10)
     watcher.stop()

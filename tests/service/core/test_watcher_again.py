@@ -63,7 +63,7 @@ class Watched:
             fallback=fallback,
             load=self.load,
             clock=self.clock,
-            listener=self.told.append,
+            listener=lambda report, _: self.told.append(report),
         )
 
     @property
