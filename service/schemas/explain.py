@@ -61,13 +61,25 @@ class ExplainRequest(Wire):
         return self
 
 
-class ItemExplained(Wire):
-    """score = base_value + sum(factors.contribution) + other_factors + linear + residual.
+class Told(Wire):
+    """What either reply ends with. Named before the base of what it begins with: the last base's fields come first."""
 
-    The second view: score = history_base + sum(history.contribution) + history_residual.
-    Both say what the model's score goes with: association, not cause.
-    """
+    sentence: str
+    """The same in plain words, made from these figures and nothing else."""
+    steered_by: SteeredBy | None = None
+    """What steered: the request's `steer`, or the stored preferences; null = nothing did."""
+    history_used: int
+    """Items of the history that the model knows."""
+    unknown_items: list[str]
+    """Ids of the request and history that the model lacks."""
+    model: str
+    """Name of the model that answered."""
+    arm: Arm
+    bundle_id: str
+    """Names the bundle that answered: model, version and content in one id."""
 
+
+class _ItemTold(Wire):
     kind: Literal["item"] = "item"
     """Tells the two replies of /explain apart."""
     item_id: str
@@ -110,19 +122,14 @@ class ItemExplained(Wire):
     """Null = not asked for."""
     fidelity: FidelityFound | None
     """Null = not asked for, or no history to order."""
-    sentence: str
-    """The same in plain words, made from these figures and nothing else."""
-    steered_by: SteeredBy | None = None
-    """What steered: the request's `steer`, or the stored preferences; null = nothing did."""
-    history_used: int
-    """Items of the history that the model knows."""
-    unknown_items: list[str]
-    """Ids of the request and history that the model lacks."""
-    model: str
-    """Name of the model that answered."""
-    arm: Arm
-    bundle_id: str
-    """Names the bundle that answered: model, version and content in one id."""
+
+
+class ItemExplained(Told, _ItemTold):
+    """score = base_value + sum(factors.contribution) + other_factors + linear + residual.
+
+    The second view: score = history_base + sum(history.contribution) + history_residual.
+    Both say what the model's score goes with: association, not cause.
+    """
 
 
 class ProfileFactorFound(Wire):
@@ -150,9 +157,7 @@ class ProfileFactorFound(Wire):
     """Whether any item of the history has the value; null where there is none, or none is known."""
 
 
-class ProfileFound(Wire):
-    """Where someone stands in the decoded factors, the most unusual first; `undecoded` lists the other factors."""
-
+class _ProfileTold(Wire):
     kind: Literal["profile"] = "profile"
     """Tells the two replies of /explain apart."""
     factors: list[ProfileFactorFound]
@@ -163,16 +168,7 @@ class ProfileFound(Wire):
     """How the items' pulls were measured."""
     considered: int
     """History items tried: the newest, where the history is long."""
-    sentence: str
-    """The same in plain words, made from these figures and nothing else."""
-    steered_by: SteeredBy | None = None
-    """What steered: the request's `steer`, or the stored preferences; null = nothing did."""
-    history_used: int
-    """Items of the history that the model knows."""
-    unknown_items: list[str]
-    """Ids of the request and history that the model lacks."""
-    model: str
-    """Name of the model that answered."""
-    arm: Arm
-    bundle_id: str
-    """Names the bundle that answered: model, version and content in one id."""
+
+
+class ProfileFound(Told, _ProfileTold):
+    """Where someone stands in the decoded factors, the most unusual first; `undecoded` lists the other factors."""
