@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bundle.ids import ITEM_ID_PATTERN, ITEM_ID_WORDS, MAX_ID_BYTES, USER_ID_PATTERN, USER_ID_WORDS
 from service.errors import (
     STATUS,
     FieldError,
@@ -38,6 +39,11 @@ _SHAPES = {
     "dict_type": "must be an object",
     "list_type": "must be a list",
 }
+_ID_WORDS = {USER_ID_PATTERN: USER_ID_WORDS, ITEM_ID_PATTERN: ITEM_ID_WORDS}
+_NO_SLASH = (
+    f"an id of a user holds no slash, not even as %2F: it has {USER_ID_WORDS}, at most {MAX_ID_BYTES} bytes;"
+    " see /docs for the paths"
+)
 _PLAIN_NAME = re.compile(r"[a-z][a-z_]{0,31}")
 
 
@@ -55,7 +61,7 @@ def problem(error: ServiceError, request_id: str) -> dict[str, Any]:
         "detail": error.detail,
         "instance": f"urn:prismrec:request:{request_id}",
         "code": error.code,
-        "hint": error.hint,
+        "hint": error.hint_for_callers,
     }
     if error.errors:
         found["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in error.errors[:MAX_FIELD_ERRORS]]
@@ -92,7 +98,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
         allow = ", ".join(_methods_of(request))
         return _answer(request, MethodNotAllowedError(f"this path answers {allow}"), {"Allow": allow})
     if error.status_code == 404:
-        return _answer(request, NotFoundError("the service has no such path"))
+        return _answer(request, NotFoundError("the service has no such path", hint=_hint_of_slash(request)))
     if error.status_code == 413:
         return _answer(request, TooLargeError("the body is larger than this path takes"))
     if error.status_code < 500:
@@ -131,6 +137,11 @@ def _kinds(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
 def _answer(request: Request, error: ServiceError, headers: Mapping[str, str] | None = None) -> Response:
     request.scope["prismrec.problem"] = error.code
     return problem_response(error, request.scope.get("prismrec.request_id", "none"), headers)
+
+
+def _hint_of_slash(request: Request) -> str | None:
+    """For who sent a slash inside of an id, which makes another path of it; None for everybody else."""
+    return _NO_SLASH if b"%2f" in request.scope.get("raw_path", b"").lower() else None
 
 
 def _methods_of(request: Request) -> list[str]:
@@ -191,4 +202,6 @@ def _reason(error: Mapping[str, Any]) -> str:
         return "must be a finite number"
     if kind in _SHAPES:
         return _SHAPES[kind]
+    if kind == "string_pattern_mismatch" and (words := _ID_WORDS.get(error["ctx"]["pattern"])):
+        return f"must be an id that the service takes: {words}, at most {MAX_ID_BYTES} bytes"
     return _COUNTED.sub("", _SHOULD.sub("must", str(error["msg"]).removeprefix("Value error, ")))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from bundle.ids import ITEM_ID_WORDS, USER_ID_WORDS
 from service.limits import LIMITS
 from tests.service.app_client import START, AppClient, assert_problem, give_history
 
@@ -53,6 +54,27 @@ def test_one_bad_interaction_stores_nothing(own_client: AppClient, entry: dict[s
     )
     assert found["errors"][0]["pointer"].startswith("/interactions/1")
     assert own_client.get("/users/7").status_code == 404
+
+
+@pytest.mark.parametrize("user_id", ["a%3Fb%23c", "...", "Jos%C3%A9", "a%20b"])
+@pytest.mark.parametrize("path", ["/users/{}", "/recommend/{}", "/explain/{}"])
+def test_user_id_that_is_not_taken_is_refused_in_words(client: AppClient, path: str, user_id: str) -> None:
+    found = assert_problem(client.get(path.format(user_id)), 422, "invalid-request")
+    assert f"an id that the service takes: {USER_ID_WORDS}, at most 64 bytes" in found["detail"]
+    assert "^" not in found["detail"], "no pattern"
+
+
+@pytest.mark.parametrize("body", [{"user_id": "dept/42"}, {"history": ["m1", "a\nb"]}])
+def test_id_in_a_body_that_is_not_taken_is_refused_in_words(client: AppClient, body: dict[str, object]) -> None:
+    found = assert_problem(client.post("/recommend", body), 422, "invalid-request")
+    words = USER_ID_WORDS if "user_id" in body else ITEM_ID_WORDS
+    assert f"takes: {words}, at most" in found["detail"]
+
+
+def test_slash_in_a_user_id_is_no_path_and_the_hint_says_why(client: AppClient) -> None:
+    found = assert_problem(client.get("/users/dept%2F42"), 404, "not-found")
+    assert "no slash, not even as %2F" in found["hint"] and USER_ID_WORDS in found["hint"]
+    assert "slash" not in assert_problem(client.get("/nothing"), 404, "not-found")["hint"]
 
 
 def test_interactions_at_the_limit_are_stored_and_one_past_it_refused(own_client: AppClient) -> None:
