@@ -37,8 +37,7 @@ class Operation(APIRoute):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Starlette's ends in $, which lets a line end follow: another spelling of a path that a proxy may guard.
-        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
+        self.path_regex = whole(self.path_regex)
 
     def get_route_handler(self) -> Handler:
         inner = super().get_route_handler()
@@ -62,6 +61,12 @@ class Operation(APIRoute):
             return await inner(parsed)
 
         return handle
+
+
+def whole(path: re.Pattern[str]) -> re.Pattern[str]:
+    """Starlette's pattern of a path, which ends in $ and so lets a line end follow, without: that would be another
+    spelling of a path that a proxy may guard."""
+    return re.compile(path.pattern.removesuffix("$") + r"\Z")
 
 
 def resource(tag: str) -> APIRouter:

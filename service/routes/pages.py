@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from service.http.openapi import build_openapi
+from service.http.operation import whole
 from service.state import state_of
 
 CSP = (
@@ -41,7 +42,7 @@ def _page(path: str, content: bytes, suffix: str, *, told: str | None = None) ->
         request.scope["prismrec.page"] = told or path
         return Response(content, media_type=MEDIA[suffix], headers=HEADERS)
 
-    return Route(path, page, methods=["GET"])
+    return _exactly(Route(path, page, methods=["GET"]))
 
 
 def _openapi(app: FastAPI) -> Route:
@@ -53,4 +54,9 @@ def _openapi(app: FastAPI) -> Route:
             made.append(await state_of(request).compute.run(lambda: orjson.dumps(build_openapi(app))))
         return Response(made[0], media_type="application/json")
 
-    return Route("/openapi.json", document, methods=["GET"])
+    return _exactly(Route("/openapi.json", document, methods=["GET"]))
+
+
+def _exactly(route: Route) -> Route:
+    route.path_regex = whole(route.path_regex)
+    return route

@@ -150,10 +150,13 @@ def test_unknown_path_is_a_problem(client: AppClient) -> None:
 
 
 def test_path_has_one_spelling(client: AppClient) -> None:
-    for path in ("/metrics", "/items", "/health/live", "/items/m0/similar"):
+    for path in ("/metrics", "/items", "/health/live", "/items/m0/similar", "/docs", "/openapi.json", "/web/list.js"):
         assert client.get(path).status_code == 200
         for other in (f"{path}/", f"{path}%0A", f"{path}%00", f"/{path}/", path.upper()):
             assert client.request("GET", f"http://localhost{other}").status_code in {404, 422}, other
+    assert client.get("/").status_code == 200
+    for other in ("/%0A", "/%0D%0A", "/%00"):
+        assert client.get(other).status_code == 404, other
 
 
 @pytest.mark.parametrize(
