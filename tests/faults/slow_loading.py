@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 from bundle.reader import Admit
+from service import app
 from service.__main__ import main
 from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
-from service.telemetry import observing
 from service.telemetry.stages import Observer
 
 BEGINS, ENDS = "load begins", "load ends"
@@ -36,5 +36,5 @@ def load_slowly(folder: Path, observe: Observer | None = None, admit: Admit | No
 
 
 if __name__ == "__main__":
-    observing.load_bundle = load_slowly  # type: ignore[attr-defined]
+    app.load_bundle = load_slowly  # type: ignore[attr-defined]
     sys.exit(main())

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 from bundle.reader import Admit
+from service import app
 from service.__main__ import main
 from service.bundles.loader import load_bundle
 from service.engine import LoadedBundle
 from service.limits import LIMITS
-from service.telemetry import observing
 from service.telemetry.stages import Observer
 
 
@@ -29,5 +29,5 @@ def load_or_wait(folder: Path, observe: Observer | None = None, admit: Admit | N
 
 if __name__ == "__main__":
     object.__setattr__(LIMITS, "load_seconds", float(sys.argv[3]))
-    observing.load_bundle = load_or_wait  # type: ignore[attr-defined]
+    app.load_bundle = load_or_wait  # type: ignore[attr-defined]
     sys.exit(main())
