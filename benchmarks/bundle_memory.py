@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import write
 from bundle import files
 
 MIB = 1 << 20
@@ -42,7 +43,7 @@ def main() -> None:
         rows = [measured(name, folder, options.runs) for name, folder in bundles(Path(made), options.bundle)]
         first = Path(made) / "models" / "0" / "1"
         rows.append(measured(f"control: {SPILT} MiB more", first, options.runs, spilt=SPILT))
-    write(options, rows)
+    write("benchmarks.bundle_memory", rows, as_page, results=options.results, runs=options.runs)
 
 
 def parse() -> argparse.Namespace:
@@ -119,26 +120,6 @@ def held(name: str) -> float:
     """A line of /proc/self/status, in MiB."""
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("ascii").splitlines())
     return int(lines[name].split()[0]) / 1024
-
-
-def write(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
-    from training.machine import machine
-    from training.provenance import git_state, library_versions
-
-    git = git_state()
-    document = {
-        "command": "python -m benchmarks.bundle_memory " + " ".join(sys.argv[1:]),
-        "runs": options.runs,
-        "commit": None if git is None else git.commit,
-        "machine": machine(library_versions()),
-        "measured": rows,
-    }
-    page = as_page(document)
-    if options.results is None:
-        print(page)
-        return
-    options.results.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
-    options.results.with_suffix(".md").write_text(page)
 
 
 def as_page(document: dict[str, Any]) -> str:

@@ -27,6 +27,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks.results import write
+
 PER_USER = 150
 ITEMS = 50_000
 SINGLES = 2_000
@@ -50,7 +52,9 @@ def main() -> None:
             for kind in ("whole", "killed", "singles")
             for engine in ENGINES
         ]
-    write(options, rows)
+    server = {"private": options.postgres is None, "settings": SERVER if options.postgres is None else {}}
+    asked = {"rows": options.rows, "rounds": options.rounds, "server": server}
+    write("benchmarks.loading", rows, as_page, results=options.results, **asked)
 
 
 def parse() -> argparse.Namespace:
@@ -200,29 +204,6 @@ def run_sql(url: str, statement: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
         done = connection.execute(statement.encode())
         return done.fetchall() if done.description else []
-
-
-def write(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
-    from training.machine import machine
-    from training.provenance import git_state, library_versions
-
-    git = git_state()
-    document = {
-        "command": "python -m benchmarks.loading " + " ".join(sys.argv[1:]),
-        "rows": options.rows,
-        "rounds": options.rounds,
-        "commit": None if git is None else git.commit,
-        "machine": machine(library_versions()),
-        "server": {"private": options.postgres is None, "settings": SERVER if options.postgres is None else {}},
-        "measured": rows,
-    }
-    page = as_page(document)
-    if options.results is None:
-        print(page)
-        return
-    options.results.parent.mkdir(parents=True, exist_ok=True)
-    options.results.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
-    options.results.with_suffix(".md").write_text(page)
 
 
 def middle(document: dict[str, Any], engine: str, kind: str) -> dict[str, float]:

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks.results import write
+
 CHUNK = 1_000_000
 PER_USER = 150
 FORMS = ("csv", "parquet", "converted")
@@ -36,7 +38,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="reading-", dir=options.folder) as made:
         rows = [measured(form, made_data(Path(made), form, options)) for form in FORMS]
         rows.append(measured("text", made_data(Path(made), "parquet", options)))
-    write(options, rows)
+    asked = {"rows": options.rows, "repeated": options.repeated}
+    write("benchmarks.reading", rows, as_page, results=options.results, **asked)
 
 
 def parse() -> argparse.Namespace:
@@ -137,28 +140,6 @@ def measure(form: str, path: Path) -> dict[str, Any]:
         "interactions": int(split.train.nnz),
     }
     return found
-
-
-def write(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
-    from training.machine import machine
-    from training.provenance import git_state, library_versions
-
-    git = git_state()
-    document = {
-        "command": "python -m benchmarks.reading " + " ".join(sys.argv[1:]),
-        "rows": options.rows,
-        "repeated": options.repeated,
-        "commit": None if git is None else git.commit,
-        "machine": machine(library_versions()),
-        "measured": rows,
-    }
-    page = as_page(document)
-    if options.results is None:
-        print(page)
-        return
-    options.results.parent.mkdir(parents=True, exist_ok=True)
-    options.results.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
-    options.results.with_suffix(".md").write_text(page)
 
 
 def as_page(document: dict[str, Any]) -> str:
