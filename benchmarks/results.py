@@ -17,7 +17,7 @@ def write(
     results: Path | None,
     **asked: object,
 ) -> None:
-    """Write `results`.md, which as_page makes of the document, and the document as `results`.json; None = print the page.
+    """Write `results`.md, which as_page makes of the document, and that as `results`.json; None = print the page.
 
     module   what was run, as `python -m` takes it; with this process' arguments it is the command
     asked    what else the document shall say of how it was measured
