@@ -22,6 +22,7 @@ HINTS = {
     "unknown-user": "load them with `prismrec load DATA --model NAME`, name another --store, or give --history",
     "invalid-request": "see the verb's --help for what each option takes",
     "unknown-item": "item ids are the data's own; `prismrec recommend` prints them",
+    "storage-unavailable": "check --store or PRISMREC_STORE_URL; `prismrec doctor` with the same says more",
 }
 
 

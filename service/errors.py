@@ -104,6 +104,11 @@ class ServiceError(Exception):
         return self.detail
 
     @property
+    def hint_for_callers(self) -> str:
+        """What the reply says; `hint` is for who runs the service or the command."""
+        return self.hint
+
+    @property
     def status(self) -> int:
         return STATUS[self.code]
 
@@ -242,6 +247,11 @@ class NoBundleError(UnavailableError):
 
 class StorageUnavailableError(UnavailableError):
     code, title = "storage-unavailable", "The store does not answer"
+
+    @property
+    def hint_for_callers(self) -> str:
+        """Settings and databases are not a caller's to mend."""
+        return self.default_hint
 
 
 class StorageFullError(ServiceError):
