@@ -49,12 +49,15 @@ def load(path: Path) -> LoadedBundle:
 def store_for(url: str | None, model: Path | None = None) -> str:
     """The store of --store, else of PRISMREC_STORE_URL, else the default one beside the model's folder.
 
-    model: its folder; None = that of PRISMREC_MODEL, or the only one in PRISMREC_MODELS.
+    model: its folder; None = that of PRISMREC_MODEL, or the only one in PRISMREC_MODELS. Raises SettingsError where a
+    store that was named is a file in a folder that does not exist.
     """
     from service.settings import load_settings
-    from service.store_place import default_store, store_url_of
+    from service.store_place import check_store_folder, default_store, store_url_of
 
     settings = load_settings(store_url=url)
+    if settings.store_url is not None:
+        check_store_folder(settings.store_url)
     if settings.store_url is None and model is not None:
         return default_store(model.parent, model.name or None)
     return store_url_of(settings)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -42,3 +44,11 @@ def print_checks(session: Session, lines: Sequence[Line]) -> None:
     session.result({"passed": failed == 0, "checks": [asdict(line) for line in lines]}, show)
     if failed:
         raise typer.Exit(CHECK_FAILED)
+
+
+def check_writable(what: str, folder: Path) -> Line:
+    """Whether `folder` can be written, or made where it does not exist yet."""
+    existing = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    made = "" if existing == folder.absolute() else " (will be made)"
+    return Line(f"write access to {what}", writable, f"{folder}{made}", hint=f"change the permissions of {existing}")

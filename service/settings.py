@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -60,7 +61,7 @@ class Settings(BaseModel):
     metrics_port  a port for /metrics and nothing else, where no key is asked for: who may reach it, may read them;
                   None = /metrics is served with everything else
     metrics_host  the address of that port; None = `host`
-    grace_seconds how long a stopping process waits for the replies under way; longer than any deadline
+    grace_seconds how long a stopping process waits for the replies under way, 3 to 600 s; longer than any deadline
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -186,7 +187,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     if unknown:
         raise SettingsError(
             f"{', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not a setting of the service",
-            hint=f"the settings are {', '.join(sorted(known))}",
+            hint=_meant(unknown, list(known)),
         )
     values: dict[str, object] = {known[name]: value for name, value in ours.items() if value != ""}
     if "store_url_file" in values:
@@ -195,6 +196,18 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     if "store_url" in flags:
         values.pop("store_url_file", None)
     return _checked(values | flags)
+
+
+def _meant(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """The settings that are spelled like these, and where all of them stand."""
+    plain = [name.removeprefix(PREFIX) for name in known]
+    near = [f"{PREFIX}{one}" for name in unknown for one in _near(name.removeprefix(PREFIX), plain)]
+    return (f"did you mean {', '.join(near)}? " if near else "") + "the README lists all settings"
+
+
+def _near(name: str, plain: Sequence[str]) -> list[str]:
+    begun = [one for one in plain if one.startswith(name)]
+    return begun[:1] or get_close_matches(name, plain, n=1)
 
 
 def _checked(values: Mapping[str, object]) -> Settings:

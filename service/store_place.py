@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bundle.errors import BundleError
 from bundle.reader import model_names
-from service.settings import Settings
+from service.settings import Settings, SettingsError
+from service.store_url import SQLITE, is_sqlite
 
 FALLBACK = "store"
 
@@ -35,3 +36,13 @@ def is_provisional(settings: Settings) -> bool:
 def store_url_of(settings: Settings) -> str:
     """The store of these settings: the one that is named, else the default one of their model."""
     return settings.store_url or default_store(settings.models, settings.default_model)
+
+
+def check_store_folder(url: str) -> None:
+    """Raise SettingsError for a file in a folder that is not there: a typo would be an empty store in a new one."""
+    folder = Path(url.removeprefix(SQLITE)).parent
+    if is_sqlite(url) and not folder.is_dir():
+        raise SettingsError(
+            f"the store {url} is in a folder that does not exist",
+            hint=f"correct --store or PRISMREC_STORE_URL (sqlite:////... is a path from the root), or mkdir -p {folder}",
+        )

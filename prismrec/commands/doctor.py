@@ -5,19 +5,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import socket
 import sys
-from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bundle.errors import BundleError
-from bundle.reader import model_names, resolve
 from prismrec import flags
-from prismrec.checks import Line, print_checks
+from prismrec.checks import Line, check_writable, print_checks
+from prismrec.commands.doctor_serving import serving_lines
 from prismrec.failures import EXTRA_OF
 from prismrec.globals import EPILOG
 from prismrec.session import session_of
@@ -33,15 +30,20 @@ def register(app: typer.Typer) -> None:
 def doctor(
     context: typer.Context,
     *,
-    models: Annotated[Path, typer.Option(envvar="PRISMREC_MODELS", help="Folder of models.")] = Path("models"),
+    models: Annotated[Path | None, typer.Option(help="Folder of models (PRISMREC_MODELS, else models).")] = None,
+    model: Annotated[str | None, typer.Option(help="Which of them (PRISMREC_MODEL, else the only one).")] = None,
     store: flags.Store = None,
-    port: Annotated[int, typer.Option(envvar="PRISMREC_PORT", min=1, max=65535, help="Port to serve on.")] = 8000,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (PRISMREC_HOST, else 127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port (PRISMREC_PORT, else 8000).")] = None,
 ) -> None:
-    """Check Python, packages, torch, onnxruntime, disk, folders, store and port; exit code 1 when one fails."""
-    lines = [check_python(), *check_extras()]
-    lines += [check_torch(), check_onnxruntime(), check_disk(Path.cwd())]
-    lines += [check_writable("runs", Path("runs")), check_writable("models", models), check_models(models)]
-    lines += [check_store(store, models), check_port(port)]
+    """Check this machine, and whether `prismrec serve` with these flags and settings would serve; exit code 1 if not.
+
+    Python, packages, torch, onnxruntime, disk and folders; the settings, ports, models (loaded) and the store.
+    """
+    lines = [check_python(), *check_extras(), check_onnxruntime(), check_disk(Path.cwd())]
+    lines += [check_writable("runs", Path("runs"))]
+    lines += serving_lines(models=models, model=model, store_url=store, host=host, port=port)
+    lines += [check_torch()]  # last, as it takes memory that a service does not
     print_checks(session_of(context), lines)
 
 
@@ -97,79 +99,6 @@ def check_disk(folder: Path) -> Line:
     return Line(
         "disk", free >= MIN_FREE_BYTES, f"{free / 2**30:.1f} GiB free below {folder}", hint="make 1 GiB of room"
     )
-
-
-def check_writable(what: str, folder: Path) -> Line:
-    """Whether `folder` can be written, or made where it does not exist yet."""
-    existing = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
-    writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
-    made = "" if existing == folder.absolute() else " (will be made)"
-    return Line(f"write access to {what}", writable, f"{folder}{made}", hint=f"change the permissions of {existing}")
-
-
-def check_models(models: Path) -> Line:
-    """The manifests of the current versions are there; `prismrec verify` looks inside."""
-    names = model_names(models)
-    if not names:
-        return Line("models", passed=None, detail=f"none in {models} yet; make demo makes one")
-    try:
-        found = [f"{name}/{resolve(models / name).name}" for name in names]
-    except BundleError as error:
-        return Line("models", passed=False, detail=error.message, hint=error.hint)
-    return Line("models", passed=True, detail=", ".join(found))
-
-
-def check_store(url: str | None, models: Path) -> Line:
-    if not _installed("pydantic"):
-        return Line("store", passed=None, detail="the extra serve is not installed")
-    from service.settings import SettingsError, load_settings
-    from service.store_place import store_url_of
-    from service.store_url import SQLITE, is_sqlite, shown
-
-    try:
-        url = store_url_of(load_settings(store_url=url, models=models))
-    except SettingsError as error:
-        return Line("settings", passed=False, detail=error.message, hint=error.hint)
-    path = Path(url.removeprefix(SQLITE))
-    if is_sqlite(url) and not path.exists():
-        return Line(
-            "store",
-            check_writable("store", path.parent).passed,
-            f"{path} (will be made)",
-            hint=f"make {path.parent} writable",
-        )
-    from service.errors import ServiceError
-
-    try:
-        detail = _looked_at(url)
-    except ServiceError as error:
-        return Line("store", passed=False, detail=f"{shown(url)}: {error.detail}", hint=error.hint)
-    hint = "make it writable; a standby server is not"
-    return Line("store", detail is not None, f"{shown(url)} {detail or 'answers and takes no writes'}", hint=hint)
-
-
-def _looked_at(url: str) -> str | None:
-    """What a store says of itself; None = it takes no writes. Tables of a database are not made here."""
-    from service.store import open_store
-    from service.store_url import is_postgres
-
-    if is_postgres(url):
-        from service.store.postgres_pool import Database
-
-        if not Database(url).look():
-            return "answers; its tables will be made"
-    with closing(open_store(url)) as store:
-        return "answers" if store.ping() else None
-
-
-def check_port(port: int) -> Line:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            return Line("port", False, f"{port}: {error.strerror}", hint="choose another with --port or PORT=")
-    return Line("port", passed=True, detail=f"{port} is free")
 
 
 def _installed(package: str) -> bool:

@@ -82,7 +82,7 @@ def store_of(model: str | None, store: str | None) -> str:
 
     settings = load_settings(store_url=store)
     if settings.store_url is not None:
-        return settings.store_url
+        return store_for(store)
     named = model or settings.default_model
     there = model_names(settings.models)
     if named is not None:
@@ -90,6 +90,7 @@ def store_of(model: str | None, store: str | None) -> str:
         if not folder.is_dir():
             known = f"the models there are {', '.join(there[:10])}" if there else f"there is none in {settings.models}"
             raise CommandError(f"there is no model folder {folder}", hint=f"{known}; or name a store with --store URL")
+        _check_model_folder(folder)
         return store_for(None, folder)
     if len(there) != 1:
         found = f"{settings.models} holds {len(there)} models" + (f" ({', '.join(there[:10])})" if there else "")
@@ -98,6 +99,18 @@ def store_of(model: str | None, store: str | None) -> str:
             hint="say whose with --model NAME (or models/NAME), or name the store with --store URL",
         )
     return store_for(None, settings.models / there[0])
+
+
+def _check_model_folder(folder: Path) -> None:
+    """Raise CommandError for a version's folder, or one of models: a store beside it would be no model's."""
+    from bundle import files
+    from bundle.reader import model_names, versions
+
+    if (folder / files.MANIFEST).is_file():
+        raise CommandError(f"{folder} is a version, and a store is its model's", hint=f"say --model {folder.parent}")
+    there = [] if versions(folder) else model_names(folder)
+    if there:
+        raise CommandError(f"{folder} is a folder of models", hint=f"say --model {folder / there[0]}")
 
 
 def source_of(dataset: Dataset) -> Source:

@@ -18,7 +18,7 @@ from prismrec.announce import when_ready
 from prismrec.bundles import opened_store, shown_store, store_for
 from prismrec.choices import Choices, TrainFlags, choose
 from prismrec.commands.decode import counts
-from prismrec.commands.doctor import check_port
+from prismrec.commands.doctor_serving import check_port
 from prismrec.commands.load import check_source, load_histories, source_of
 from prismrec.commands.serve import run_service
 from prismrec.commands.train import RUNS

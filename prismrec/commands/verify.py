@@ -50,12 +50,22 @@ def lines_of(failed: BundleError | None, found: Bundle | None) -> list[Line]:
     lines = []
     for i, (name, detail) in enumerate(CHECKS):
         if i == broken and failed:
-            lines.append(Line(name, passed=False, detail=failed.message, hint=failed.hint))
+            lines.append(Line(name, passed=False, detail=failed.message, hint=_hint(failed)))
         else:
             lines.append(Line(name, True if i < broken else None, detail if i < broken else "not run"))
     if found and not failed:
         lines.append(_quality(found))
     return lines
+
+
+def _hint(failed: BundleError) -> str:
+    """What to do now: the errors' own hint is mostly to run this verb."""
+    if failed.hint != BundleError.default_hint:
+        return failed.hint
+    return (
+        "copy the folder again from where it came, or export it anew with `prismrec export`;"
+        " `prismrec use MODEL VERSION` serves another version meanwhile"
+    )
 
 
 def _quality(found: Bundle) -> Line:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bundle import files
 from bundle.errors import BundleError, FilesError
 from bundle.reader import read_bundle, resolve, versions
 from bundle.writer import point_current
@@ -43,13 +44,15 @@ def use(context: typer.Context, model: Model, version: Version) -> None:
     if version not in found:
         there = ", ".join(found) or "none"
         raise FilesError(f"{model} has no version {version!r}; there are: {there}", hint="name one of these")
-    before = _served(model)
+    before = _before(model)
     from service.bundles.loader import load_bundle
 
     bundle_id = load_bundle(model / version).bundle_id
     point_current(model, version)
+    gone = before is not None and before not in found
     document = {"model": model.name, "version": version, "before": before, "bundle_id": bundle_id}
     line = f"{model}: version {version}, bundle {bundle_id}; before: {before or 'none'}"
+    line += ", which is not there" if gone else ""
     session.result(document, lambda console: console.print(line, soft_wrap=True))
 
 
@@ -58,6 +61,15 @@ def _served(model: Path) -> str | None:
         return resolve(model).name
     except BundleError:
         return None  # a broken pointer is what somebody may want to mend
+
+
+def _before(model: Path) -> str | None:
+    """The version that `current` names, whether it is there or not; without `current` the one that is served."""
+    try:
+        named = (model / files.CURRENT).read_text("ascii", "replace").strip()
+    except OSError:
+        return _served(model)
+    return named if files.valid_version(named) else None
 
 
 def _shown(folder: Path) -> dict[str, object]:

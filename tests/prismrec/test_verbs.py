@@ -10,7 +10,9 @@ import pytest
 
 from prismrec.__main__ import main
 from prismrec.bundles import opened_store
-from prismrec.commands.doctor import check_extras, check_port, check_writable
+from prismrec.checks import check_writable
+from prismrec.commands.doctor import check_extras
+from prismrec.commands.doctor_serving import check_port
 from service.store import Interaction, Write
 from tests.builders import DAMAGES, damage, make_bundle
 
