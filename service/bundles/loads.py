@@ -57,6 +57,8 @@ class Loads:
                 raise LateError(f"it was not loaded within {self._seconds:g} s and is given up on") from None
             return result.result()  # it ended at the last moment, or is a TimeoutError of its own
         finally:
+            if result.done() and not result.cancelled():
+                thread.join()  # for microseconds: then it holds nothing any more, and what was needed can be given back
             del result  # it holds the error, whose traceback holds this frame: a circle around a refused bundle
 
     def _run(self, folder: Path, result: Future[LoadedBundle]) -> None:
