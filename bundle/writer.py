@@ -20,7 +20,7 @@ from bundle import files
 from bundle.content import check_content
 from bundle.errors import ContentError, FilesError
 from bundle.manifest import FileEntry, Manifest, parse_manifest, seal
-from bundle.reader import read_bundle
+from bundle.reader import read_bundle, versions
 
 LOCK = ".lock"
 """Held while a version is written into a model's folder; the file itself stays and means nothing."""
@@ -78,6 +78,7 @@ def write_bundle(
 
     payload        file name -> bytes: `files.PAYLOAD`, and of `files.OPTIONAL` the graphs that the manifest names
     make_manifest  gets the file table and returns the manifest
+    make_current   False: what is served stays so, also where no `current` says it yet; only a first version is served
     Raises FilesError (target refused, another exporter at work, disk), ManifestError or ContentError (parts
     contradict each other). After any error a reader sees the older bundle or the whole new one, never a part.
     """
@@ -95,6 +96,8 @@ def write_bundle(
     try:
         with _exclusive(model_folder):
             sweep_staging(model_folder)
+            if not make_current:
+                _keep_current(model_folder)
             _publish(model_folder / version, payload, manifest)
             if make_current:
                 _point(model_folder, version)
@@ -128,6 +131,8 @@ def receive_bundle(
     try:
         with _exclusive(model_folder):
             sweep_staging(model_folder)
+            if not make_current:
+                _keep_current(model_folder)
             if not there:
                 _fill(target, manifest, raw_manifest, fetch)
             if make_current:
@@ -157,6 +162,13 @@ def sweep_staging(model_folder: Path) -> None:
             shutil.rmtree(stale, ignore_errors=True)
         else:
             stale.unlink(missing_ok=True)
+
+
+def _keep_current(model_folder: Path) -> None:
+    """Without a `current` the highest version is served: name it before another one is the highest."""
+    there = versions(model_folder)
+    if there and not os.path.lexists(model_folder / files.CURRENT):
+        _point(model_folder, there[-1])
 
 
 def _check_parts(name: str, version: str, raw_manifest: bytes, payload: Mapping[str, bytes]) -> None:

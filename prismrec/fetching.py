@@ -79,8 +79,8 @@ def find_source(url: str) -> Source:
     return Source(system, folder, shown, raw, parse_manifest(raw))
 
 
-def take(source: Source, models: Path, *, tell: Told = lambda _: None) -> Path:
-    """Fetch, verify and place a bundle below `models`, and make it current; returns its folder.
+def take(source: Source, models: Path, *, make_current: bool = True, tell: Told = lambda _: None) -> Path:
+    """Fetch, verify and place a bundle below `models`, and make it current unless told not to; returns its folder.
 
     tell: gets the bytes fetched so far. One file is held in chunks of CHUNK bytes, nothing whole. Raises BundleError,
     or CommandError where the source fails; then `models` is as it was.
@@ -99,7 +99,7 @@ def take(source: Source, models: Path, *, tell: Told = lambda _: None) -> Path:
         finally:
             os.close(fd)
 
-    return receive_bundle(models / source.manifest.name, source.raw_manifest, fetch)
+    return receive_bundle(models / source.manifest.name, source.raw_manifest, fetch, make_current=make_current)
 
 
 def shown_url(url: str) -> str:

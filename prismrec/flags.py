@@ -59,6 +59,9 @@ Baselines = Annotated[
         metavar="A,B", help="popularity, item-knn, als, ease, or none (default popularity,ease; als takes minutes)."
     ),
 ]
+NoCurrent = Annotated[
+    bool, typer.Option("--no-current", help="Leave what is served as it is: the version waits for `prismrec use`.")
+]
 Model = Annotated[
     str | None,
     typer.Option(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from prismrec.failures import CommandError, InterruptedVerbError
 from prismrec.inputs import Prepared
 from prismrec.session import Session
+from prismrec.standing import standing_of
 
 if TYPE_CHECKING:
     from bundle.factors import FactorMap
@@ -192,18 +193,24 @@ def exported(session: Session, run: RunFolder, model_folder: Path, *, force: str
         )
         same = same and evaluation.model.items() <= found.manifest.metrics.items()  # it also has the conditioned ones
         if same and found.factors == load_factors(run):
-            session.note(f"reused: {found.folder} was exported from this run")
+            session.note(f"reused: {found.folder} was exported from this run; {standing_of(found.folder).words}")
             return found.folder
     return export(session, run, model_folder, force=force)
 
 
 def export(
-    session: Session, run: RunFolder, model_folder: Path, *, version: str | None = None, force: str | None = None
+    session: Session,
+    run: RunFolder,
+    model_folder: Path,
+    *,
+    version: str | None = None,
+    force: str | None = None,
+    make_current: bool = True,
 ) -> Path:
     from training.export.pack import export_run
 
     with timed(session, f"export to {model_folder}"):
-        return export_run(run, model_folder, version=version, force=force)
+        return export_run(run, model_folder, version=version, force=force, make_current=make_current)
 
 
 def _younger(made: Path, source: Path) -> bool:

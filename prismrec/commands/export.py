@@ -12,6 +12,7 @@ from bundle.reader import read_bundle
 from prismrec import flags, stages
 from prismrec.globals import EPILOG
 from prismrec.session import session_of
+from prismrec.standing import standing_of
 
 
 def register(app: typer.Typer) -> None:
@@ -25,19 +26,29 @@ def export(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The model's folder (default models/<name>).")] = None,
     version: Annotated[str | None, typer.Option(help="Default: the next whole number. Never written over.")] = None,
     force: flags.Force = None,
+    no_current: flags.NoCurrent = False,
 ) -> None:
-    """Write models/<name>/<version>: graphs checked against torch on golden users, hashed, made current."""
+    """Write models/<name>/<version>: graphs checked against torch on golden users, hashed, made current.
+
+    A service that runs on that folder takes up what is current by itself; --no-current leaves that as it is.
+    """
     from training.run_folder import RunFolder
 
     session = session_of(context)
     folder = RunFolder(run)
     target = out or Path("models") / folder.load_info().name
-    made = stages.export(session, folder, target, version=version, force=force)
+    made = stages.export(session, folder, target, version=version, force=force, make_current=not no_current)
     found = read_bundle(made)
-    document = {"bundle": str(made), "bundle_id": found.bundle_id, "version": found.manifest.version}
+    standing = standing_of(made)
+    document = {
+        "bundle": str(made),
+        "bundle_id": found.bundle_id,
+        "version": found.manifest.version,
+        "current": standing.current,
+    }
 
     def show(console: Console) -> None:
-        console.print(f"{made}: bundle {found.bundle_id}", soft_wrap=True)
+        console.print(f"{made}: bundle {found.bundle_id}; {standing.words}", soft_wrap=True)
         console.print(f"next: prismrec verify {made}", soft_wrap=True)
 
     session.result(document, show)

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from bundle.reader import read_bundle
+from prismrec import flags
 from prismrec.globals import EPILOG
 from prismrec.session import session_of
+from prismrec.standing import standing_of
 
 Url = Annotated[
     str,
@@ -31,6 +33,7 @@ def fetch(
     models: Annotated[Path, typer.Option(envvar="PRISMREC_MODELS", help="Folder of models to put it in.")] = Path(
         "models"
     ),
+    no_current: flags.NoCurrent = False,
 ) -> None:
     """Fetch a bundle, verify every hash, then give it its place and make it current: whole, or not at all."""
     from prismrec.fetch_errors import quiet_libraries
@@ -41,13 +44,15 @@ def fetch(
         source = find_source(url)
         size = sum(entry.size for entry in source.manifest.files.values())
         with session.progress(f"fetching {source.shown}", size) as reach:
-            folder = take(source, models, tell=reach)
-    found = read_bundle(folder)
+            folder = take(source, models, make_current=not no_current, tell=reach)
+    found, standing = read_bundle(folder), standing_of(folder)
     document = {
         "bundle": str(folder),
         "model": found.manifest.name,
         "version": found.manifest.version,
         "bundle_id": found.bundle_id,
+        "current": standing.current,
         "bytes": size,
     }
-    session.result(document, lambda console: console.print(f"{folder}: bundle {found.bundle_id}", soft_wrap=True))
+    line = f"{folder}: bundle {found.bundle_id}; {standing.words}"
+    session.result(document, lambda console: console.print(line, soft_wrap=True))

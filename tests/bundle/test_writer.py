@@ -60,6 +60,14 @@ def test_write_bundle_not_made_current_leaves_the_pointer(tmp_path):
     assert versions(tmp_path / "demo") == ["1", "2"] and resolve(tmp_path / "demo").name == "1"
 
 
+def test_write_bundle_not_made_current_keeps_what_is_served_without_a_pointer(tmp_path):
+    make_bundle(tmp_path)
+    (tmp_path / "demo" / files.CURRENT).unlink()
+    payload, manifest_of = parts(version="2")
+    write_bundle(tmp_path / "demo", "2", payload, manifest_of, make_current=False)
+    assert resolve(tmp_path / "demo").name == "1", "the highest version would be served"
+
+
 def test_write_bundle_of_used_version_is_refused_and_changes_nothing(tmp_path):
     before = read_bundle(make_bundle(tmp_path)).bundle_id
     with pytest.raises(FilesError, match="never overwritten"):

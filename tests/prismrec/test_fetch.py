@@ -105,6 +105,16 @@ def test_folder_is_fetched_verified_and_current(tmp_path, source, capsys):
     assert json.loads(capsys.readouterr().out) == document
 
 
+def test_folder_is_fetched_beside_what_is_served(tmp_path, source, capsys):
+    models = tmp_path / "models"
+    make_bundle(models, version="1")
+    assert main(["fetch", f"file://{source}", "--models", str(models), "--no-current", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["current"] == "1"
+    assert resolve(models / "demo").name == "1"
+    assert main(["fetch", f"file://{source}", "--models", str(models), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["current"] == "7" == resolve(models / "demo").name
+
+
 def test_model_folder_means_its_current_version(tmp_path, source):
     make_bundle(tmp_path / "elsewhere", version="8")
     (source.parent / "current").write_text("7\n")

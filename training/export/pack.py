@@ -47,13 +47,15 @@ def export_run(
     *,
     version: str | None = None,
     force: str | None = None,
+    make_current: bool = True,
     clock: Clock = _now,
 ) -> Path:
     """Make the bundle `model_folder/<version>` of a trained, evaluated and decoded run; returns its folder.
 
-    version  the next whole number when None
-    force    a reason to export a model that is not shown to beat the popularity baseline; goes into the manifest
-    clock    gives the time of `created`
+    version       the next whole number when None
+    force         a reason to export a model that is not shown to beat the popularity baseline; goes into the manifest
+    make_current  False: `current` names what it named before
+    clock         gives the time of `created`
 
     The target is checked first. Takes some seconds and the memory of the weights four times over.
     Raises FitError (a file of the run is missing, or older than the weights), ExportError (refused, or the graphs
@@ -75,7 +77,8 @@ def export_run(
 
     folder = write_bundle(model_folder, version, payload, manifest_of, make_current=False)
     _read_back(folder)
-    point_current(model_folder, version)
+    if make_current:
+        point_current(model_folder, version)
     return folder
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from bundle.errors import FilesError, HashError
 from bundle.reader import read_bundle, resolve, versions
+from prismrec.__main__ import main
 from service.bundles.loader import load_bundle
 from tests.builders import builder_model
 from training.errors import ExportError, FitError
@@ -85,6 +86,21 @@ def test_export_run_twice_gives_two_versions_of_the_same_content(tmp_path, quick
     assert versions(tmp_path / "demo") == ["1", "2"] and resolve(tmp_path / "demo").name == "2"
     one, two = (json.loads((folder / "manifest.json").read_text()) for folder in (first, second))
     assert one | {"version": "2", "digest": two["digest"]} == two and one["digest"] != two["digest"]
+
+
+def test_export_not_made_current_says_which_version_is_and_how_to_serve_the_new_one(tmp_path, quick, capsys):
+    run, target = planted_run(tmp_path / "run"), tmp_path / "demo"
+    words = ["export", str(run.path), "--out", str(target)]
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["current"] == "1"
+    assert main([*words, "--no-current"]) == 0
+    assert f"current is 1; serve this one with `prismrec use {target} 2`" in capsys.readouterr().out
+    assert (resolve(target).name, versions(target)) == ("1", ["1", "2"])
+    assert main(["use", str(target), "2"]) == 0
+    assert resolve(target).name == "2"
+    assert main(words) == 0
+    assert "it is current" in capsys.readouterr().out
+    assert resolve(target).name == "3"
 
 
 def test_export_run_of_model_below_popularity_is_refused_before_any_work(tmp_path, never):
