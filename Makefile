@@ -3,12 +3,14 @@
 #   make setup     the environment in .venv, exact versions (quick when nothing changed)
 #   make test      the tests              make check    ruff, mypy, import rules, the OpenAPI file
 #   make openapi   write openapi/openapi.json anew, and the client after it
-#   make client    write the client's generated files anew   make lock   write requirements.lock anew
+#   make client    write the client's generated files anew
+#   make lock      write requirements.lock anew, and its hashes    make hashes    the hashes alone
 #   make faults    every case of docs/faults.md on real processes, in minutes (LONG=1: a hundred kills, a thousand flips)
 #   make fuzz      schemathesis against the running service for half an hour (FUZZ_SECONDS=n): what the document says holds
 #   make swaps     500 swaps and rollbacks while 32 clients ask: nothing fails, no reply mixes bundles (SWAPS=n)
 #   make overload  four times as many clients as fit, slow and vanishing ones    make soak    half an hour of load and swaps: does it grow?
-#   make docker    the compose files, tried for real    make clean    what the chores made (not .venv, not your models)
+#   make docker    the compose files, tried for real
+#   make clean     what the chores made (not .venv, not your models)    make distclean    .venv as well
 #   make clouds    prismrec fetch from S3 and from Google's storage, on servers that stand in for them
 #   make supply    licences, known vulnerabilities      make sbom     what is in the image, as CycloneDX
 #   make bench-accuracy    the table of docs/results/ (SEEDS=1 SET=ml-100k DATA=folder of the data sets; more below)
@@ -43,7 +45,7 @@ export OMP_WAIT_POLICY := PASSIVE
 .PHONY: help setup demo test faults swaps fuzz overload soak check clouds supply sbom openapi client bench-accuracy bench-conditions bench-control bench-explanations bench-explaining bench-disentanglement bench-loading bench-training bench-recovery bench-complexity docker lock hashes clean distclean
 
 help:
-	@sed -n '2,23s/^# *//p' Makefile
+	@sed -n '2,/^SHELL/s/^# *//p' Makefile
 
 setup: $(STAMP)
 
