@@ -41,6 +41,7 @@ from service.settings import Settings
 from service.state import State
 from service.store import Store, open_or_degrade
 from service.store_place import is_provisional, store_url_of
+from service.store_watch import why_unusable
 from service.telemetry.logs import make_log
 from service.telemetry.metrics import Metrics
 from service.telemetry.observing import (
@@ -174,11 +175,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             "no model is known yet, so histories go to store.sqlite until the next start;"
             " set PRISMREC_MODEL or PRISMREC_STORE_URL"
         )
-    if not state.store.ping():
-        cause = state.store.cause
-        state.log.warning(
-            "the store does not answer; lists for histories go on without it", cause=cause and cause.detail
-        )
+    cause = why_unusable(state.store)
+    if cause is not None:
+        state.store_watch.failed(cause)  # lists for histories go on without it
     key_files = KeyFiles(state.settings, state.keyring, state.log)
     key_files.start()
     for place in state.models.places:
@@ -193,6 +192,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.draining = True
         state.models.stop()
         key_files.stop()
+        state.store_watch.stop()
         for workers in (state.compute, state.storage, state.loading):
             workers.close()
         state.store.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import ParamSpec, TypeVar, cast
 
@@ -14,12 +14,13 @@ from service.bundles.models import Answering, Models
 from service.bundles.reloads import Reloads
 from service.bundles.slot import Slot
 from service.bundles.watcher import Watcher
-from service.errors import NoBundleError, ServiceError, UnknownModelError
+from service.errors import NoBundleError, ServiceError, StorageFullError, StorageUnavailableError, UnknownModelError
 from service.http.auth import Keyring
 from service.http.titles import Titles
 from service.limits import Limits
 from service.settings import Settings
 from service.store import Store
+from service.store_watch import StoreWatch, why_unusable
 from service.telemetry.answered import SCOPE, Answered
 from service.telemetry.metrics import Metrics
 from service.telemetry.stages import STORE, Observer
@@ -37,6 +38,7 @@ class State:
     compute  the pool for explanations and the like; storage  the pool for writes to the store
     loading  the pool for bundles taken up on request
     clock    seconds since 1970
+    store_watch  tells log and metrics when the store ends and is back
     observe  is told what a stage of the work took; tracing: None = nobody asked for traces
     """
 
@@ -56,6 +58,10 @@ class State:
     observe: Observer
     tracing: Tracing | None = None
     draining: bool = False
+    store_watch: StoreWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store_watch = StoreWatch(self._look_at_store, log=self.log, tell=self.metrics.store_up.set)
 
     @property
     def slot(self) -> Slot:
@@ -79,6 +85,9 @@ class State:
         started = perf_counter_ns()
         try:
             return call(*args, **kwargs)
+        except (StorageUnavailableError, StorageFullError) as error:
+            self.store_watch.failed(error.detail)
+            raise
         finally:
             self.observe(STORE, started, perf_counter_ns())
 
@@ -87,8 +96,14 @@ class State:
         started = perf_counter_ns()
         try:
             return await self.storage.run(call, *args, **kwargs)
+        except (StorageUnavailableError, StorageFullError) as error:
+            self.store_watch.failed(error.detail)
+            raise
         finally:
             self.observe(STORE, started, perf_counter_ns())
+
+    async def _look_at_store(self) -> str | None:
+        return await self.storage.run(why_unusable, self.store)
 
 
 def state_of(request: Request) -> State:

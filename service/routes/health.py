@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from service.bundles.slot import SlotState
-from service.errors import ServiceError
+from service.errors import OverloadedError, ServiceError
 from service.http.openapi import errors
 from service.http.operation import reply, resource
 from service.schemas.bundles import Live, ModelReady, Ready
@@ -69,6 +69,11 @@ def _model(name: str | None, now: SlotState) -> ModelReady:
 
 async def _store_answers(state: State) -> bool:
     try:
-        return await asyncio.wait_for(state.storage.run(state.store.ping), STORE_SECONDS)
+        answers = await asyncio.wait_for(state.storage.run(state.store.ping), STORE_SECONDS)
+    except OverloadedError:
+        return False  # it was not asked
     except (ServiceError, TimeoutError):
-        return False
+        answers = False
+    if not answers:
+        state.store_watch.doubt()
+    return answers

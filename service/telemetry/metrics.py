@@ -34,6 +34,8 @@ MOST_DEL = 2.0
 thousand times that, and one such explanation would be all that a mean over an hour tells of."""
 NO_ARM = ""
 """Of what nobody's split sent anywhere; Prometheus takes an empty label for none."""
+NOT_ITS_OWN = {503: "unavailable", 507: "unavailable", 504: "late"}
+"""Outcomes that need not be the model's doing: too much load, or the store; a deadline may be either's."""
 ORDERS = ("explanation", "random")
 REFUSALS = ("full", "late")
 REASONS = tuple(sorted({kind.reason for kind in BundleError.__subclasses__()}))
@@ -70,6 +72,7 @@ class Metrics:
         self._of_bundles()
         self._of_work()
         self._gauge("build_info", "1, with the version of the service.", "version").labels(version).set(1)
+        self.store_up = self._gauge("store_up", "1 while the store answers and takes writes, as far as it was asked.")
         self.ready = self._gauge("ready", "1 while the service would say that it is ready.")
 
     def _of_requests(self) -> None:
@@ -143,7 +146,7 @@ class Metrics:
 
     def observe_answer(self, answered: Answered, *, status: int, seconds: float) -> None:
         """Count one request that a bundle answered, for the comparison of models and arms."""
-        outcome = "ok" if status < 400 else "refused" if status < 500 else "failed"
+        outcome = "ok" if status < 400 else "refused" if status < 500 else NOT_ITS_OWN.get(status, "failed")
         arm = answered.arm or NO_ARM
         self._answers.labels(answered.model, arm, outcome).inc()
         self._answer_seconds.labels(answered.model, arm).observe(seconds)

@@ -20,7 +20,7 @@ SCRAPED_SECONDS = 60.0
 TOLD_SECONDS = 300.0
 """A scrape, the look-up of names, a minute of patience and an evaluation: two minutes, on a machine that is idle."""
 SILENT = 'absent(ALERTS{alertstate="firing"})'
-"""Prometheus is there before the demo's bundle, and may say for a while that nobody else is."""
+"""Prometheus begins with the service, once the demo's bundle is there: what takes less than a minute is no alarm."""
 
 
 class ObservedStack(Stack):

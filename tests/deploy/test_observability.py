@@ -165,6 +165,14 @@ def test_dashboard_is_whole() -> None:
     mounted = [volume.split(":")[1] for volume in compose["grafana"]["volumes"]]
     assert provider["options"]["path"] in mounted
     assert source["url"] == "http://prometheus:9090"
+    trained = {"trainer": {"condition": "service_completed_successfully"}}
+    assert compose["prometheus"]["depends_on"] == trained, "there is nobody to be missed before the first bundle"
+
+
+def test_job_that_alerts_and_dashboard_name_is_the_one_that_is_scraped() -> None:
+    jobs = {job["job_name"] for job in yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"]}
+    asked = [*(rule["expr"] for rule in RULES), *(expr for _, expr in QUERIES)]
+    assert {job for expr in asked for job in re.findall(r'job="(\w+)"', expr)} == {"prismrec"} <= jobs
 
 
 def filled(expr: str, chosen: str = ".*") -> str:

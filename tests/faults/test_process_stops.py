@@ -90,6 +90,9 @@ def test_p1_sigterm_under_load_answers_what_was_begun(tmp_path: Path, times: int
         if times == 1:  # told twice it closes at once, and says so in no half reply
             assert not [failure for client in asking for failure in client.failed]
         assert not [line for line in service.log() if line["level"] == "error"]
+        (stopping,) = service.log("stopping")
+        assert 0 <= stopping["requests"] <= CLIENTS and stopping["grace"] > 0
+        assert service.log()[-1]["event"] == "stopped", "the last line says why the process ended"
     _good_afterwards(tmp_path)
 
 

@@ -59,6 +59,7 @@ class AppClient:
         return self.request("POST", path, content=content, headers=sent)
 
     def close(self) -> None:
+        self.state.store_watch.stop()
         self._loop.run_until_complete(self._http.aclose())
         for workers in (self.state.compute, self.state.storage, self.state.loading):
             workers.close()

@@ -277,7 +277,10 @@ def test_bundle_that_comes_back_is_known_however_old_it_is() -> None:
     assert 'bundle_id="id1"' in metrics.render().decode()
 
 
-@pytest.mark.parametrize(("status", "outcome"), [(200, "ok"), (404, "refused"), (499, "refused"), (503, "failed")])
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(200, "ok"), (404, "refused"), (499, "refused"), (500, "failed"), (503, "unavailable"), (504, "late")],
+)
 def test_answer_is_counted_and_timed_by_model_and_arm(status: int, outcome: str) -> None:
     metrics = Metrics()
     for arm in (None, "b"):

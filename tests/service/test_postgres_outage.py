@@ -24,7 +24,9 @@ from service.store.postgres import PostgresStore
 from service.store.postgres_pool import TIMING
 from tests.builders import make_bundle
 from tests.cluster import LOCKED, Cluster
+from tests.faults.serving import serving
 from tests.service.store_contract import NOW, write
+from tests.service.test_store_watch import BACK, ENDED
 from tests.stolen import stolen
 
 MENDED_SECONDS = 60.0
@@ -225,4 +227,30 @@ def test_process_that_starts_before_its_database_becomes_whole_when_it_comes(
         assert process.wait(MENDED_SECONDS) in {0, -signal.SIGTERM}
     told = errors.read_text()
     assert '"cause":"the store\'s database does not answer (nobody listens there)"' in told
+    assert not [part for part in (SECRET, str(cluster.folder), "Traceback") if part in told]
+
+
+@pytest.mark.e2e
+def test_outage_under_traffic_leaves_a_line_when_it_begins_and_one_when_it_ends(
+    cluster: Cluster, url: str, tmp_path: Path
+) -> None:
+    make_bundle(tmp_path / "models")
+    with_password = url.replace("postgres@", f"postgres:{SECRET}@")
+    with serving(tmp_path, STORE_URL=with_password) as service:
+        assert service.write("1", "m0", key="a").status_code == 200
+        assert service.counted("prismrec_store_up") == 1
+        cluster.stop()
+        for _ in range(20):
+            assert service.http.get("/recommend/1").json()["code"] == "storage-unavailable"
+            assert service.status("/health/ready") == 200
+        assert service.counted("prismrec_store_up") == 0
+        assert [line["level"] for line in service.log(ENDED)] == ["warning"]
+        cluster.start()
+        _until(lambda: service.http.get("/recommend/1").status_code == 200)
+        _until(lambda: service.log(BACK) != [])  # by itself: nobody asks
+        assert service.counted("prismrec_store_up") == 1
+        assert len(service.log(ENDED)) == len(service.log(BACK)) == 1
+        assert service.log(ENDED)[0]["cause"].startswith("the store's database does not answer (")
+        assert service.log(BACK)[0]["seconds"] > 0
+        told = service.log_path.read_text()
     assert not [part for part in (SECRET, str(cluster.folder), "Traceback") if part in told]

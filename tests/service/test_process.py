@@ -95,6 +95,7 @@ def test_process_answers_and_ends_on_sigterm(tmp_path: Path) -> None:
         lines = [json.loads(line) for line in process.stderr.read().splitlines()]
     assert all({"time", "level", "event"} <= set(line) for line in lines)
     assert {"listening", "bundle", "request"} <= {line["event"] for line in lines}
+    assert [line["event"] for line in lines][-2:] == ["stopping", "stopped"]
 
 
 def test_process_keeps_what_it_acknowledged_over_a_kill(tmp_path: Path) -> None:
