@@ -6,7 +6,7 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
 
@@ -16,15 +16,13 @@ from structlog.typing import FilteringBoundLogger
 from service.app import create_app
 from service.errors import ServiceError
 from service.http.connection import Door
-from service.settings import Settings, SettingsError, load_settings
+from service.settings import Settings, load_settings
+from service.starting import check_start, listen_all, missing_models
 from service.state import State
-from service.store_place import known_models
 from service.telemetry.logs import Bridge, Sink, make_log
 
 BAD_USE = 2
 CANNOT_START = 1
-BACKLOG = 512
-MAX_NAMED = 10
 
 
 def main() -> int:
@@ -36,12 +34,17 @@ def main() -> int:
         return BAD_USE
 
 
-def serve(settings: Settings) -> int:
-    """Serve until told to stop; returns the exit code. Raises SettingsError before anything is listened on."""
-    settings.check_exposure()
-    _check_model(settings)
-    with ExitStack() as sockets:
-        return _serve(settings, [sockets.enter_context(listening) for listening in _listen_all(settings)])
+def serve(settings: Settings, *, on_listening: Callable[[str, int], None] | None = None) -> int:
+    """Serve until told to stop; returns the exit code. Raises SettingsError before anything is listened on or made.
+
+    on_listening: is told the address and the port, once they are this process's.
+    """
+    check_start(settings)
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(listening) for listening in listen_all(settings)]
+        if on_listening is not None:
+            on_listening(*sockets[0].getsockname()[:2])
+        return _serve(settings, sockets)
 
 
 def _serve(settings: Settings, sockets: list[socket.socket]) -> int:
@@ -51,6 +54,8 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> int:
     app = create_app(settings, log=log)
     state: State = app.state.prismrec
     sink.lost = state.metrics.log_lines_lost.inc
+    for missing in missing_models(settings):
+        log.warning("this model is not there, others are; it is waited for", model=missing.name, near=missing.near)
     for listening, only in zip(sockets, ({}, {"only": "/metrics"}), strict=False):
         host, port = listening.getsockname()[:2]
         log.info("listening", host=host, port=port, keys=settings.has_keys and not only, **only)
@@ -73,19 +78,6 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> int:
     return 0 if server.started else CANNOT_START
 
 
-def _check_model(settings: Settings) -> None:
-    """Raise SettingsError when one of several models must be named; an empty folder may get its model later."""
-    names = known_models(settings.models)
-    if settings.default_model is not None or len(names) < 2:
-        return
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    raise SettingsError(
-        f"{settings.models} holds several models ({', '.join(names[:MAX_NAMED])}{more}), and one can be served",
-        hint=f"name it with --model {names[0]} or PRISMREC_MODEL={names[0]};"
-        f" PRISMREC_SERVE={','.join(names[:2])} serves several",
-    )
-
-
 class _Server(uvicorn.Server):
     """Tells the readiness check that the process is stopping, as soon as it is told so itself."""
 
@@ -105,29 +97,6 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
         if state is not None:
             state.log.info("stopped")
-
-
-def _listen_all(settings: Settings) -> Iterator[socket.socket]:
-    """The listening sockets, made before anything is loaded, so that a taken port is said at once."""
-    yield _listen(settings.host, settings.port, "PRISMREC_PORT (or --port)", "PRISMREC_HOST")
-    if settings.metrics_port is not None:
-        host = settings.metrics_host or settings.host
-        yield _listen(host, settings.metrics_port, "PRISMREC_METRICS_PORT", "PRISMREC_METRICS_HOST")
-
-
-def _listen(host: str, port: int, set_port: str, set_host: str) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(BACKLOG)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot listen on {host} port {port}: {error.strerror or error}",
-            hint=f"set {set_port} to a free port, and {set_host} to an address of this machine",
-        ) from None
-    return listening
 
 
 def _redirect_library_logs(log: FilteringBoundLogger) -> None:
