@@ -22,7 +22,7 @@ def settled(session: Session, chosen: Choices, prepared: Prepared) -> Choices:
     if named:
         if chosen.condition not in there:
             raise CommandError(
-                f"the items have no {chosen.condition!r} to condition a {chosen.kind} on",
+                f"the items have no {chosen.condition!r} to condition the {chosen.kind} on",
                 hint=f"the attributes are: {', '.join(there) or 'none'}; name one of them with --condition",
             )
         return chosen

@@ -56,7 +56,7 @@ def check_sizes(options: FitOptions, need: Need, *, device: str, memory: int | N
         return
     sizes = ", ".join(f"{key} {value}" for key, value in options.model.model_dump().items() if isinstance(value, int))
     raise ConfigError(
-        f"a {options.kind} of {sizes} needs at least {_gb(need.total)} ({_gb(need.weights)} of them for the weights "
+        f"the {options.kind} of {sizes} needs at least {_gb(need.total)} ({_gb(need.weights)} of them for the weights "
         f"and Adam's moments, {_gb(need.scores)} for a block of scores); the {device} has {_gb(there)}",
         hint="make it smaller, e.g. --set hidden=... or latent=..., or leave items out of the data",
     )

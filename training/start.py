@@ -72,7 +72,7 @@ def conditions_of(options: FitOptions, catalogue: Catalogue) -> Inputs:
             return nothing
         there = ", ".join(a.name for a in catalogue.attributes if a.values) or "none"
         raise ConfigError(
-            f"a {options.kind} is conditioned on an item attribute, and the items have no {options.condition!r}",
+            f"the {options.kind} is conditioned on an item attribute, and the items have no {options.condition!r}",
             hint=f"the attributes are: {there}; name one with --condition, or train a mult-vae",
         )
     pairs_of_all = options.fit.combined > 0.0 and options.fit.combined_match != "any"
@@ -118,7 +118,7 @@ def check_sampled(options: FitOptions) -> None:
     linear = getattr(entry_for(options.kind).make, "output", LatentModel.output) is not LatentModel.output
     if options.fit.sampled_items is not None and not linear:
         raise ConfigError(
-            f"a {options.kind} has no linear output layer, so its loss cannot be over {options.fit.sampled_items} "
+            f"the {options.kind} has no linear output layer, so its loss cannot be over {options.fit.sampled_items} "
             "sampled items",
             hint="leave sampled_items out, or train a mult-vae",
         )

@@ -40,7 +40,7 @@ def test_least_memory_of_a_model_that_no_machine_holds_costs_nothing() -> None:
 
 def test_check_sizes_names_what_is_needed_and_what_is_there() -> None:
     need = least_memory(options(), n_items=1_000_000, n_conditions=0)
-    with pytest.raises(ConfigError, match=r"a mult-vae of hidden 16, latent 4 needs at least 0\.\d GB") as caught:
+    with pytest.raises(ConfigError, match=r"the mult-vae of hidden 16, latent 4 needs at least 0\.\d GB") as caught:
         check_sizes(options(), need, device="cpu", memory=100_000_000)
     assert "the cpu has 0.1 GB" in caught.value.message
     assert "latent" in caught.value.hint

@@ -111,7 +111,7 @@ def _newest(runs: Sequence[RunFolder], note: Note, label: Callable[[RunInfo], st
     for kind, by_settings in by_kind.items():
         newest = max(by_settings.values(), key=lambda group: max(run.best.stat().st_mtime_ns for run in group))
         for left in (run for group in by_settings.values() if group is not newest for run in group):
-            note(f"left out: {left.path}, a {kind} with other settings than the newest")
+            note(f"left out: {left.path}, {kind} with other settings than the newest")
         kept += newest
     return kept
 
@@ -207,7 +207,7 @@ def _joined(contenders: Sequence[Contender]) -> list[Contender]:
 def _with_seed(before: Contender, one: Contender) -> Contender:
     if set(one.seeds) & set(before.seeds) or one.settings != before.settings:
         raise FitError(
-            f"{before.runs[-1]} and {one.runs[-1]} are both a {one.model}, with one seed or other settings",
+            f"{before.runs[-1]} and {one.runs[-1]} are both of {one.model}, with one seed or other settings",
             hint="name the runs that are to be compared one by one",
         )
     ways = {

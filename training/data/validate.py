@@ -29,7 +29,7 @@ class Check:
     """One line of the report.
 
     name      what was looked at ("duplicate pairs")
-    passed    False = FAIL
+    passed    False = FAIL; None = does not apply to these data
     count     how many things are wrong; also a passed check may count some that do no harm
     examples  up to three ids or places ("ratings.csv:17")
     detail    one sentence: what was found, what was expected
@@ -37,7 +37,7 @@ class Check:
     """
 
     name: str
-    passed: bool
+    passed: bool | None
     count: int
     examples: tuple[str, ...]
     detail: str
@@ -88,7 +88,7 @@ def _lines(name: str, rejects: Sequence[Reject], n_read: int, max_bad: float) ->
 def _item_lines(dataset: Dataset, max_bad: float) -> Check:
     name = "item lines readable"
     if not dataset.n_items_read and not len(dataset.items):
-        return Check(name, passed=True, count=0, examples=(), detail="there is no item table")
+        return Check(name, passed=None, count=0, examples=(), detail="there is no item table; it is not needed")
     return _lines(name, dataset.item_rejects, dataset.n_items_read, max_bad)
 
 
@@ -166,9 +166,11 @@ def _timestamps(dataset: Dataset) -> Check:
 def _item_rows(dataset: Dataset) -> Check:
     seen = dataset.interactions.select("item_id").unique().cast(pl.String)
     if len(dataset.items) == 0:
-        detail = f"there is no item table: {len(seen):,} items without title and attributes"
-        hint = "put an items file (item_id, title, attributes) into the folder, or name it with --items"
-        return Check("items described", passed=False, count=len(seen), examples=(), detail=detail, hint=hint)
+        detail = (
+            f"there is no item table: {len(seen):,} items without title and attributes, so nothing but"
+            " popularity and ratings can be decoded; put items.csv (item_id, title, attributes) there, or use --items"
+        )
+        return Check("items described", passed=None, count=len(seen), examples=(), detail=detail)
     bare = seen.join(dataset.items, on="item_id", how="anti")
     detail = f"{len(bare):,} of {len(seen):,} items in interactions have no row in the item table"
     hint = "add rows for them; without, they have no title and no attribute"
@@ -209,6 +211,9 @@ def _attribute(items: pl.DataFrame, name: str, field: str, kind: str) -> Check:
 def _conditions(dataset: Dataset) -> Check:
     """What a c-vae could take as its condition, and what it takes when nobody says."""
     kinds: dict[str, Kind] = {c.name: c.kind for c in dataset.columns if 2 <= _n_values(dataset, c) <= MAX_VALUES}
+    if not len(dataset.items):
+        detail = "there is no item table: every model but a c-vae, whose condition is an attribute, can be trained"
+        return Check("conditions", passed=None, count=0, examples=(), detail=detail)
     taken = default_condition(kinds)
     names = ", ".join(sorted(kinds)) or "none"
     if taken is None and kinds:
@@ -217,7 +222,7 @@ def _conditions(dataset: Dataset) -> Check:
         detail = f"{names} could be a c-vae's condition" + (
             f"; {taken} is the one unless another is named" * bool(taken)
         )
-    hint = "train with --model mult-vae, or add an attribute column such as genre to the items"
+    hint = "train any model but a c-vae, or add an attribute column such as genre to the items"
     return Check("conditions", passed=bool(kinds), count=len(kinds), examples=(), detail=detail, hint=hint)
 
 

@@ -36,7 +36,7 @@ class PathExplainer(nn.Module):
         super().__init__()
         if not isinstance(model, LinearInput):
             raise ExportError(
-                f"a {model.kind} cannot be explained: its first layer is not known to be a sum over the history, so "
+                f"the {model.kind} cannot be explained: its first layer is not known to be a sum over the history, so "
                 f"there is no straight path from no history to a whole one",
                 hint="derive the model from training/models/linear_input.py, or bring an explainer of its own",
             )

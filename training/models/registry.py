@@ -77,14 +77,14 @@ def make_model(
         config = config_for(kind, config)
     if not isinstance(config, entry.config):
         raise ConfigError(
-            f"a {kind} takes a {entry.config.__name__}, got a {type(config).__name__}",
+            f"{kind} takes {entry.config.__name__}, got {type(config).__name__}",
             hint=f"build it with config_for({kind!r}, ...)",
         )
     if n_items < 1:
         raise ConfigError(f"a model needs at least one item, got {n_items}", hint="check the data")
     if n_conditions and not entry.conditioned:
         raise ConfigError(
-            f"a {kind} takes no condition values, got {n_conditions}", hint="train an additive-vae or c-vae"
+            f"{kind} takes no condition values, got {n_conditions}", hint="train an additive-vae or c-vae"
         )
     model = entry.make(n_items, config, n_conditions=n_conditions)
     if guided:

@@ -69,7 +69,7 @@ def space_for(kind: str, *, fixed: Collection[str] = ()) -> dict[str, BaseDistri
     space = {name: found for name, found in space.items() if name not in fixed}
     if not space:
         raise ConfigError(
-            f"everything of a {kind} that tune would search is set already",
+            f"everything of {kind} that tune would search is set already",
             hint="leave some of it out of -c and --set",
         )
     return space

@@ -74,7 +74,15 @@ def test_places_of_several_reasons_are_in_the_order_of_the_file(good):
 
 
 def test_missing_item_table_is_not_called_readable_lines():
-    assert check(make_dataset(everyone_likes(30, 8)), "item lines readable").detail == "there is no item table"
+    found = check(make_dataset(everyone_likes(30, 8)), "item lines readable")
+    assert (found.passed, found.detail) == (None, "there is no item table; it is not needed")
+
+
+def test_data_without_an_item_table_fail_nothing_because_of_it():
+    checks = validate(make_dataset(everyone_likes(600, 8)), ALL)
+    assert [c.name for c in checks if c.passed is False] == []
+    assert [c.name for c in checks if c.passed is None] == ["item lines readable", "items described", "conditions"]
+    assert "items.csv" in next(c for c in checks if c.name == "items described").detail
 
 
 def test_every_check_that_fails_says_what_to_do():
@@ -83,11 +91,9 @@ def test_every_check_that_fails_says_what_to_do():
         n_read=9,
         rejects=(Reject("blank line", 3, ("a.csv:7",)), Reject(RERATED, 4, ("a.csv:8",))),
     )
-    failed = [c for c in validate(bad, Protocol()) if not c.passed]
+    failed = [c for c in validate(bad, Protocol()) if c.passed is False]
 
-    assert {"lines readable", "ratings", "items described", "conditions", "user ids servable"} <= {
-        c.name for c in failed
-    }
+    assert {"lines readable", "ratings", "user ids servable"} <= {c.name for c in failed}
     assert all(c.hint for c in failed)
 
 
@@ -163,7 +169,7 @@ def test_items_without_a_row_fail_with_their_ids():
     found = check(with_items(["a", "b", "a"] * 2, rows=everyone_likes(30, 8)), "items described")
 
     assert (found.passed, found.count, found.examples) == (False, 2, ("6", "7"))
-    assert not check(make_dataset(everyone_likes(30, 8)), "items described").passed
+    assert check(make_dataset(everyone_likes(30, 8)), "items described").passed is None
 
 
 @pytest.mark.parametrize(
