@@ -44,5 +44,5 @@ def check_store_folder(url: str) -> None:
     if is_sqlite(url) and not folder.is_dir():
         raise SettingsError(
             f"the store {url} is in a folder that does not exist",
-            hint=f"correct --store or PRISMREC_STORE_URL (sqlite:////... is a path from the root), or mkdir -p {folder}",
+            hint=f"correct --store or PRISMREC_STORE_URL (sqlite:////... begins at the root), or mkdir -p {folder}",
         )

@@ -199,6 +199,7 @@ def test_verify_of_a_damaged_bundle_fails_at_its_check(kind, tmp_path, capsys):
     failed = [check for check in document["checks"] if check["passed"] is False]
     assert (code, [check["name"] for check in failed]) == (1, [DAMAGES[kind]])
     assert failed[0]["hint"]
+    assert "prismrec verify" not in failed[0]["hint"], "that is what was just run"
 
 
 def test_doctor_on_a_good_machine_passes(capsys):

@@ -62,7 +62,10 @@ def test_use_of_a_version_that_is_not_there_names_those_that_are(
     assert main(["versions", str(model.parent)]) == 2
 
 
-def test_use_mends_a_pointer_that_names_nothing(model: Path) -> None:
+def test_use_mends_a_pointer_that_names_nothing_and_says_which(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (model / "current").write_text("99\n")
     assert main(["use", str(model), "1"]) == 0
+    assert "before: 99, which is not there" in capsys.readouterr().out
     assert resolve(model).name == "1"
+    (model / "current").write_text("../..\n")
+    assert asked(capsys, "use", str(model), "2")["before"] is None

@@ -131,7 +131,9 @@ def test_process_with_a_damaged_store_recommends_on(tmp_path: Path) -> None:
     with _serving(tmp_path) as (_, client):
         assert client.get("/health/ready").json()["degraded"] == ["store"]
         assert client.post("/recommend", json={"history": ["m0"]}).status_code == 200
-        assert client.get("/users/1").json()["code"] == "storage-unavailable"
+        problem = client.get("/users/1").json()
+        assert problem["code"] == "storage-unavailable"
+        assert "Retry-After" in problem["hint"]
 
 
 def test_request_after_a_refused_body_is_answered(tmp_path: Path) -> None:
@@ -159,6 +161,7 @@ def test_request_after_a_refused_body_is_answered(tmp_path: Path) -> None:
         ({"READ_KEYS": "change-me-please"}, "PRISMREC_READ_KEYS"),
         ({"ADMIN_KEYS_FILE": "/nowhere/keys"}, "PRISMREC_ADMIN_KEYS_FILE: the file cannot be read"),
         ({"HOST": "203.0.113.7", "OPEN": "true"}, "cannot listen"),
+        ({"STORE_URL": "sqlite:///nodir/x.sqlite"}, "mkdir -p nodir"),
     ],
 )
 def test_bad_setting_refuses_to_start_with_exit_2(tmp_path: Path, settings: dict[str, str], said: str) -> None:
@@ -177,6 +180,20 @@ def test_several_models_and_none_named_refuse_to_start(tmp_path: Path) -> None:
     assert "--model m00 or PRISMREC_MODEL=m00" in text
     with _serving(tmp_path, MODEL="m03") as (_, client):
         assert client.get("/health/ready").status_code == 200
+
+
+def test_model_that_is_not_there_while_others_are_is_warned_of_and_waited_for(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "models", name="demo")
+    with _serving(tmp_path, ready=False, MODEL="dmo") as (process, client):
+        assert client.get("/health/ready").status_code == 503
+        make_bundle(tmp_path / "models", name="dmo")
+        _wait_for(client, "/health/ready")
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+        assert process.stderr is not None
+        lines = [json.loads(line) for line in process.stderr.read().splitlines()]
+    (warned,) = [line for line in lines if "near" in line]
+    assert (warned["level"], warned["model"], warned["near"]) == ("warning", "dmo", "demo")
 
 
 def test_taken_port_refuses_to_start_with_one_line(tmp_path: Path) -> None:
