@@ -124,7 +124,7 @@ def test_every_sort_of_question_is_asked(inquiry: Inquiry) -> None:
 
 def test_two_runs_of_a_model_with_other_settings_are_refused_when_named(runs: Path) -> None:
     named = finished_runs([runs / "c-vae-old", runs / "c-vae-2"], lambda _: None)
-    with pytest.raises(FitError, match="both a c-vae"):
+    with pytest.raises(FitError, match="both of c-vae"):
         inquire(named, ASKED, lambda _: None)
 
 
