@@ -128,10 +128,14 @@ class AsyncClient(AsyncOperations):
 
 
 def _whole(response: httpx.Response, exchange: Exchange[T]) -> httpx.Response:
-    """The response with all of its content, which comes in within the time of the call."""
+    """The response with all of its content, which comes in within the time of the call.
+
+    Not so the head: httpx reads it in one go, and each read of it has the timeout of a step.
+    """
     if response.is_stream_consumed:  # of a transport that has it whole already
         return response
     with contextlib.closing(response):
+        exchange.check()  # the head may have been long in coming
         parts = []
         for part in response.iter_raw():
             exchange.check()

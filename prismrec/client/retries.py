@@ -28,7 +28,8 @@ class RetryPolicy:
     """A wait that would end later than this after the call began is not waited: the error is raised at once."""
     limit_seconds: float = 60.0
     """A call ends then, with all attempts, waits and the whole reply, as a TimedOutError. A `timeout` begins anew with
-    every step, so a reply that drips would have no end. Client looks at the clock with each part of the reply."""
+    every step, so a reply that drips would have no end. AsyncClient ends there wherever it is; Client looks at the
+    clock when the head of a reply is there and with each part of the body, so a head that drips holds it up."""
     refused_wait: float | None = None
     """Seconds until the next attempt to connect; null = a refused connection is an error at once."""
     spread: Callable[[float], float] | None = None

@@ -6,7 +6,8 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -19,24 +20,19 @@ from tests.prismrec.client.conftest import Script, error_of, live, problem_reply
 
 LIMIT, STEP = 0.5, 2.0
 PATIENCE = 60.0
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n"
 LIKED = [InteractionAsked(item_id="m0")]
 
 
-@pytest.fixture
-def dripping() -> Iterator[str]:
-    """The address of a server whose replies come a byte at a time and never end; no step of them takes long."""
+@contextmanager
+def serving(answer: Callable[[socket.socket, threading.Event], None]) -> Iterator[str]:
+    """The address of a server that answers each connection so, until the event."""
     over = threading.Event()
 
-    def drip(wire: socket.socket) -> None:
-        with wire:
+    def talk(wire: socket.socket) -> None:
+        with wire, suppress(OSError):  # the client may have gone
             wire.recv(65536)
-            try:
-                wire.sendall(HEAD)
-                while not over.wait(0.02):
-                    wire.sendall(b" ")
-            except OSError:
-                return  # the client has gone
+            answer(wire, over)
 
     def serve(listening: socket.socket) -> None:
         while True:
@@ -44,15 +40,36 @@ def dripping() -> Iterator[str]:
                 wire, _ = listening.accept()
             except OSError:
                 return
-            threading.Thread(target=drip, args=(wire,), daemon=True).start()
+            threading.Thread(target=talk, args=(wire,), daemon=True).start()
 
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         threading.Thread(target=serve, args=(listening,), daemon=True).start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        over.set()
-        listening.shutdown(socket.SHUT_RDWR)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            over.set()
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+def drip(wire: socket.socket, over: threading.Event, *, seconds: float = PATIENCE) -> None:
+    """A byte at a time, which suits a head and a body; no step takes long."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not over.wait(0.02):
+        wire.sendall(b" ")
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    """A server whose replies' bodies drip and never end."""
+
+    def answer(wire: socket.socket, over: threading.Event) -> None:
+        wire.sendall(HEAD + b"\r\n")
+        drip(wire, over)
+
+    with serving(answer) as url:
+        yield url
 
 
 def test_reply_that_drips_ends_with_the_time_of_the_call(dripping: str) -> None:
@@ -72,6 +89,37 @@ def test_awaited_reply_that_drips_ends_with_the_time_of_the_call(dripping: str) 
     with pytest.raises(TimedOutError, match=r"after 0\.5 s"):
         asyncio.run(ask())
     assert LIMIT <= time.monotonic() - began < PATIENCE / 2
+
+
+def test_awaited_reply_whose_head_drips_ends_with_the_time_of_the_call() -> None:
+    def answer(wire: socket.socket, over: threading.Event) -> None:
+        wire.sendall(HEAD + b"X-More:")
+        drip(wire, over)
+
+    async def ask(url: str) -> None:
+        async with AsyncClient(url, timeout=PATIENCE, retry=RetryPolicy(limit_seconds=LIMIT)) as client:
+            await client.list_items()
+
+    began = time.monotonic()
+    with serving(answer) as url, pytest.raises(TimedOutError, match=r"after 0\.5 s"):
+        asyncio.run(ask(url))
+    assert LIMIT <= time.monotonic() - began < PATIENCE / 2
+
+
+def test_reply_whose_head_drips_ends_once_the_head_is_there() -> None:
+    """What docs/client.md says of Client: httpx reads a head in one go, and each read has the timeout of a step."""
+
+    def answer(wire: socket.socket, over: threading.Event) -> None:
+        wire.sendall(HEAD + b"X-More:")
+        drip(wire, over, seconds=2 * LIMIT)
+        wire.sendall(b"\r\n\r\n")
+        over.wait(PATIENCE)  # the body is not waited for
+
+    began = time.monotonic()
+    with serving(answer) as url, Client(url, timeout=PATIENCE, retry=RetryPolicy(limit_seconds=LIMIT)) as client:
+        with pytest.raises(TimedOutError, match=r"after 0\.5 s"):
+            client.list_items()
+        assert 2 * LIMIT <= time.monotonic() - began < PATIENCE / 2
 
 
 def test_timeout_of_a_step_alone_does_not_end_it(dripping: str) -> None:
