@@ -53,9 +53,12 @@ from service.telemetry.observing import (
 )
 from service.telemetry.tracing import open_tracing
 
-STORE_THREADS = 2
-WAITING_THREADS = 8
-"""For a store whose calls wait for the network, reads too; its pool has as many connections."""
+AT_ONCE = {"threads": 2}
+"""The storage pool for a store whose reads are done on the event loop: writes alone."""
+WAITING = {"threads": 8, "queue": 120}
+"""For a store whose calls wait for the network, reads too; its own pool has as many connections. Every list for a
+stored user passes through, in a millisecond or two, so many may wait: at 50 ms a call the last one still has its turn
+within a second."""
 
 
 def create_app(
@@ -126,7 +129,7 @@ def make_state(
         metrics=metrics,
         log=log,
         compute=for_requests("compute", threads=min(LIMITS.concurrency, os.cpu_count() or 1)),
-        storage=for_requests("storage", threads=STORE_THREADS if store.quick else WAITING_THREADS),
+        storage=for_requests("storage", **(AT_ONCE if store.quick else WAITING)),
         loading=loading,
         titles=Titles(),
         clock=clock,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from service.errors import StorageUnavailableError
 from service.state import State
+from service.store.sqlite import SqliteStore
 from service.telemetry.stages import STORE
 from service.workers import Workers
-from tests.service.app_client import AppClient, assert_problem, give_history
+from tests.service.app_client import AppClient, assert_problem, give_history, open_client
 
 DEADLINE = 3600.0
 """A clock that is moved makes hours of a moment, so nothing here depends on how busy the machine is."""
@@ -128,3 +133,50 @@ def test_every_call_of_the_store_is_measured(own_client: AppClient, quick: bool)
     seen.clear()
     assert_problem(own_client.request("DELETE", "/users/1"), 503, "storage-unavailable")
     assert seen == [STORE], "one that fails, too"
+
+
+CLIENTS = 64
+
+
+def _statuses_at_once(client: AppClient, monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
+    """What CLIENTS lists for a stored user are answered with, all of them asked before the store answers the first."""
+    gate, state = Event(), client.state
+    known, answered = state.store.known, Counter[int]()
+
+    def wait_and_read(user_id: str) -> Any:
+        gate.wait()
+        return known(user_id)
+
+    async def ask() -> None:
+        answered[(await client._http.get("/recommend/1")).status_code] += 1
+
+    async def release() -> None:
+        while state.storage.busy + answered.total() < CLIENTS:
+            await asyncio.sleep(0.01)
+        gate.set()
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(ask() for _ in range(CLIENTS)), release())
+
+    monkeypatch.setattr(state.store, "known", wait_and_read)
+    monkeypatch.setattr("service.workers.monotonic", lambda: 0.0)  # nobody is late, however busy the machine
+    client._loop.run_until_complete(all_at_once())
+    return answered
+
+
+def test_lists_over_a_network_wait_for_their_turn_as_those_on_the_event_loop_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteStore, "quick", False)
+    with open_client(tmp_path) as client:
+        give_history(client, "1", "m0", "m3")
+        assert _statuses_at_once(client, monkeypatch) == {200: CLIENTS}
+
+
+def test_lists_that_find_too_little_room_are_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SqliteStore, "quick", False)
+    with open_client(tmp_path) as client:
+        give_history(client, "1", "m0", "m3")
+        client.state.storage.close()
+        client.state.storage = Workers("storage", threads=8, queue=16, deadline=DEADLINE)
+        assert _statuses_at_once(client, monkeypatch) == {200: 24, 503: CLIENTS - 24}
