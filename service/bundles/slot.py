@@ -19,7 +19,8 @@ State = Literal["loading", "serving", "no_bundle"]
 class ReloadReport:
     """The last attempt to load. reason (failed only) is a BundleError's, safe as a metric label; at: epoch seconds.
 
-    fallback: what was loaded is not what is to be served, which cannot be.
+    fallback: what was loaded is not what is to be served, which cannot be. held: it was asked for by name, and is not
+    what is to be served either. kept: it was served already, from these very files, so that nothing was loaded.
     """
 
     outcome: Literal["ok", "failed"]
@@ -30,19 +31,23 @@ class ReloadReport:
     reason: str | None = None
     detail: str | None = None
     fallback: bool = False
+    held: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SlotState:
     """All of the slot at one moment; `current` is served whatever the last reload did.
 
-    fallback: `current` is the newest good bundle, in place of the one to be served.
+    fallback: `current` is the newest good bundle, in place of the one to be served. held: it was asked for by name, and
+    is served in place of that one until the pointer or the files change.
     """
 
     state: State
     current: LoadedBundle | None
     last_reload: ReloadReport | None
     fallback: bool = False
+    held: bool = False
 
     def require(self) -> LoadedBundle:
         """The served bundle; raises NoBundleError (503) when there is none."""
@@ -84,9 +89,13 @@ class Slot:
         if self._now.current is None:
             self._now = dataclasses.replace(self._now, state="loading")
 
-    def swap(self, loaded: LoadedBundle, report: ReloadReport, *, fallback: bool = False) -> None:
+    def swap(self, loaded: LoadedBundle, report: ReloadReport, *, fallback: bool = False, held: bool = False) -> None:
         """Serve `loaded` from now on."""
-        self._now = SlotState("serving", loaded, report, fallback)
+        self._now = SlotState("serving", loaded, report, fallback, held)
+
+    def keep(self, report: ReloadReport) -> None:
+        """What is served is what was asked for: nothing but the report, and what it says of it, is new."""
+        self._now = dataclasses.replace(self._now, last_reload=report, fallback=report.fallback, held=report.held)
 
     def fail(self, report: ReloadReport) -> None:
         """A load failed: keep what is served, and say so."""

@@ -3,7 +3,7 @@
 A target (folder, names, sizes and times of its files) is tried once: a bundle that was refused is not tried again
 until the pointer or a file changes, or, where the reason may pass by itself (service.bundles.backoff), a while has
 gone by; one still being copied is tried again as its files grow; of that, the log and the counter hear once a reason
-until the files are at rest.
+until the files are at rest. What is served is never loaded again, whoever asks, while its target is the same.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class Watcher:
         self._again = Backoff(clock, first=interval)
         self._busy, self._turn = Lock(), turn or Lock()
         self._loading: Path | None = None
+        self._made_of: Target | None = None  # what is served, as its files were when it was loaded
         self._stopping = Event()
         self._tried: Target | str | None = None
         self._passed_over: set[Target] = set()  # what was no fallback either
@@ -103,9 +104,9 @@ class Watcher:
             self._busy.release()
 
     def reload(self, version: str | None = None) -> ReloadReport:
-        """Load now, whether anything changed or not: the version named, else the one to serve.
+        """Take up the version named, else the one to serve, now; what is served already is kept and nothing loaded.
 
-        A named version stays until the pointer or the files change. While the poll loads the very same version its
+        A named version is held until the pointer or the files change. While the poll loads the very same version its
         result is waited for and is the answer. Raises ConflictError while another version is being loaded,
         UnknownBundleError for a version that is not there, BundleRefusedError (with the reason) when its checks fail,
         NoMemoryError and DeadlineError where memory or time do not suffice, InternalError for what nobody foresaw.
@@ -120,9 +121,10 @@ class Watcher:
             report = self._slot.last_reload if joined else None
             if report is None or report is before or not self._is_of(report, folder):
                 self._told = None  # who asked by name is told, whatever the poll said before
-                report = self._attempt(folder)
-                self._tried = self._now_there()
-                if report.outcome == "ok" or (isinstance(self._tried, Target) and self._tried.folder == folder):
+                self._tried = self._now_there()  # before the load: what changes meanwhile is news to the next poll
+                wanted = isinstance(self._tried, Target) and self._tried.folder == folder
+                report = self._attempt(folder, held=not wanted)
+                if report.outcome == "ok" or wanted:
                     self._again.heard(report.reason)
         finally:
             self._busy.release()
@@ -180,10 +182,8 @@ class Watcher:
 
     def _is_of(self, report: ReloadReport, folder: Path) -> bool:
         """Whether the load that was waited for was of this folder as it is now."""
-        try:
-            return report.version == folder.name and self._tried == target(folder)
-        except OSError:
-            return False
+        found = _made_of(folder)
+        return report.version == folder.name and found is not None and self._tried == found
 
     def _now_there(self) -> Target | str | None:
         try:
@@ -191,19 +191,33 @@ class Watcher:
         except (BundleError, OSError):
             return self._tried
 
-    def _attempt(self, folder: Path, *, instead_of: ReloadReport | None = None) -> ReloadReport:
+    def _attempt(self, folder: Path, *, instead_of: ReloadReport | None = None, held: bool = False) -> ReloadReport:
         """Load and swap, or keep what is served and report why; in turn with the other models' watchers."""
         self._slot.loading()
         self._loading = folder
         try:
             with self._turn:
-                report = self._take_up(folder, instead_of)
+                found = _made_of(folder)
+                if found is not None and found == self._made_of:
+                    return self._keep(held=held)
+                report = self._take_up(folder, instead_of, held=held)
+                if report.outcome == "ok":
+                    self._made_of = found
                 give_back()
                 return report
         finally:
             self._loading = None
 
-    def _take_up(self, folder: Path, instead_of: ReloadReport | None) -> ReloadReport:
+    def _keep(self, *, held: bool) -> ReloadReport:
+        """What was asked for is what is served."""
+        loaded = self._slot.require()
+        report = self._taken(loaded, held=held, kept=True)
+        self._slot.keep(report)
+        self._told = None
+        self._tell(report, loaded)
+        return report
+
+    def _take_up(self, folder: Path, instead_of: ReloadReport | None, *, held: bool) -> ReloadReport:
         try:
             loaded = self._loads.take(folder)
         except BundleError as error:
@@ -214,15 +228,18 @@ class Watcher:
             return self._failed(folder, "files", f"the bundle cannot be read ({type(error).__name__})", instead_of)
         except Exception as error:  # noqa: BLE001  # a slot must not stand at `loading` for ever
             return self._failed(folder, UnforeseenError.reason, _unforeseen(error), instead_of)
-        manifest = loaded.manifest
-        report = ReloadReport(
-            "ok", self._clock(), manifest.name, manifest.version, loaded.bundle_id, fallback=instead_of is not None
-        )
-        self._slot.swap(loaded, report if instead_of is None else instead_of, fallback=report.fallback)
+        report = self._taken(loaded, fallback=instead_of is not None, held=held)
+        self._slot.swap(loaded, report if instead_of is None else instead_of, fallback=report.fallback, held=held)
         give_back_with(loaded)
         self._told = None
         self._tell(report, loaded)
         return report
+
+    def _taken(self, loaded: LoadedBundle, *, held: bool, fallback: bool = False, kept: bool = False) -> ReloadReport:
+        found, at = loaded.manifest, self._clock()
+        return ReloadReport(
+            "ok", at, found.name, found.version, loaded.bundle_id, fallback=fallback, held=held, kept=kept
+        )
 
     def _failed(self, folder: Path, reason: str, detail: str, instead_of: ReloadReport | None) -> ReloadReport:
         report = ReloadReport("failed", self._clock(), folder.parent.name, folder.name, reason=reason, detail=detail)
@@ -256,6 +273,14 @@ class Watcher:
         if self._listener is not None:
             with suppress(Exception):  # a log that cannot be written must not keep bundles away
                 self._listener(report, loaded)
+
+
+def _made_of(folder: Path) -> Target | None:
+    """What is in the folder now; None = it cannot be listed."""
+    try:
+        return target(folder)
+    except OSError:
+        return None
 
 
 def _unforeseen(error: Exception) -> str:

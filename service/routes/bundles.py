@@ -63,6 +63,7 @@ async def list_bundles(request: Request, limit: PageLimit = LIMITS.page, cursor:
 async def reload_bundle(request: Request, asked: ReloadRequest | None = None) -> Response:
     """Verify, warm and serve a version of a model; if it is refused, the bundle served before goes on serving.
 
+    What is served already is not loaded again while its files are what they were, by name, size, time and inode.
     The same asked for while it is being loaded gets the result of that load; another version is a `conflict`.
     """
     state = state_of(request)
@@ -73,6 +74,7 @@ async def reload_bundle(request: Request, asked: ReloadRequest | None = None) ->
     return reply(
         ReloadReply(
             changed=before is None or before.bundle_id != report.bundle_id,
+            held=report.held,
             bundle_id=report.bundle_id or "",
             model=report.model or "",
             version=report.version or "",
@@ -97,6 +99,7 @@ def _model(state: State, name: str | None, now: SlotState) -> ModelFound:
         state=now.state,
         serving=None if now.current is None else _served(now.current),
         fallback=now.fallback,
+        held=now.held,
         last_reload=None if report is None else LastReload(state=report.outcome, reason=report.reason),
     )
 

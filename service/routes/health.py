@@ -63,6 +63,7 @@ def _model(name: str | None, now: SlotState) -> ModelReady:
         state=now.state,
         bundle_id=None if now.current is None else now.current.bundle_id,
         fallback=now.fallback,
+        held=now.held,
         last_reload=None if now.last_reload is None else now.last_reload.outcome,
     )
 

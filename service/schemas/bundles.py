@@ -86,7 +86,7 @@ class ServedBundle(Wire):
 
 
 class LastReload(Wire):
-    """The last attempt to take up a bundle while running."""
+    """The last attempt to take up a bundle."""
 
     state: Literal["ok", "failed"]
     """How it ended."""
@@ -109,6 +109,8 @@ class ModelFound(Wire):
     """That bundle; null = none is loaded yet."""
     fallback: bool
     """Whether it is the newest good one in place of the one to be served, which cannot be (PRISMREC_FALLBACK)."""
+    held: bool
+    """Whether a reload named it, and it is served in place of the one that `current` names, else the highest."""
     last_reload: LastReload | None
     """Null = none was tried."""
 
@@ -136,7 +138,9 @@ class ReloadRequest(Wire):
 
 class ReloadReply(Wire):
     changed: bool
-    """false: this version was served already."""
+    """false: this version was served already; where its files are as they were, nothing was loaded."""
+    held: bool
+    """Whether it is served in place of the one that `current` names, else the highest, until that or a file changes."""
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""
     model: str
@@ -159,6 +163,8 @@ class ModelReady(Wire):
     """The bundle that answers; null = none is loaded."""
     fallback: bool
     """Whether it is the newest good one in place of the one to be served, which cannot be (PRISMREC_FALLBACK)."""
+    held: bool
+    """Whether a reload named it, and it is served in place of the one that `current` names, else the highest."""
     last_reload: Literal["ok", "failed"] | None
     """How the last reload ended; null = none was tried."""
 

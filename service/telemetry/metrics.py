@@ -64,6 +64,9 @@ class Metrics:
         self._fallback = self._gauge(
             "bundle_fallback", "1 while the newest good bundle is served in place of the one to be served.", "model"
         )
+        self._held = self._gauge(
+            "bundle_held", "1 while a version that was asked for by name is served in place of that one.", "model"
+        )
         self.loads_left = self._gauge("bundle_loads_left", "Loads of bundles that were given up on and still run.")
         self._known: dict[str, Served] = {}
         self._served: dict[str, str] = {}
@@ -112,7 +115,9 @@ class Metrics:
         )
 
     def _of_bundles(self) -> None:
-        self._reloads = self._counter("bundle_reloads", "Bundles taken up while running.", "model")
+        self._reloads = self._counter(
+            "bundle_reloads", "Bundles loaded and taken up, a process's first among them.", "model"
+        )
         self._reload_failures = self._counter("bundle_reload_failures", "Bundles refused.", "model", "reason")
         self._bundle = self._gauge("bundle_info", "1 for each bundle served.", "model", "version", "bundle_id")
 
@@ -206,10 +211,10 @@ class Metrics:
         for bundle_id in spare[:-KNOWN]:
             del self._known[bundle_id]
 
-    def serving(self, bundle_id: str, *, fallback: bool = False) -> None:
+    def serving(self, bundle_id: str, *, fallback: bool = False, held: bool = False) -> None:
         """From now on this bundle is served for its model; the series of the one before goes.
 
-        fallback: in place of the one to be served, which cannot be.
+        fallback: in place of the one to be served, which cannot be; held: in place of it because somebody said so.
         """
         found = self._known[bundle_id]
         before = self._known.get(self._served.get(found.model, ""))
@@ -219,6 +224,7 @@ class Metrics:
         self.watch_model(found.model)
         self._bundle.labels(found.model, found.version, found.bundle_id).set(1)
         self._fallback.labels(found.model).set(fallback)
+        self._held.labels(found.model).set(held)
 
     def watch_model(self, model: str) -> None:
         """Begin with a 0 what is counted of a model seldom: Prometheus sees no rise in a series that begins at 1."""

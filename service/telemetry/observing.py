@@ -88,11 +88,13 @@ def tell_explanation(metrics: Metrics, told: ItemExplained | ProfileFound) -> No
 
 def tell_reload(log: FilteringBoundLogger, metrics: Metrics, report: ReloadReport, loaded: LoadedBundle | None) -> None:
     """Log and count one attempt to take up a bundle; loaded: what was taken up. One at a time."""
-    metrics.observe_reload(report.model or "", None if report.outcome == "ok" else report.reason or "bundle")
+    if not report.kept:
+        metrics.observe_reload(report.model or "", None if report.outcome == "ok" else report.reason or "bundle")
     if loaded is not None:
-        metrics.expect(served(loaded))
-        metrics.serving(loaded.bundle_id, fallback=report.fallback)
+        if not report.kept:
+            metrics.expect(served(loaded))
+        metrics.serving(loaded.bundle_id, fallback=report.fallback, held=report.held)
     event = {name: getattr(report, name) for name in ("model", "version", "bundle_id", "reason", "detail")}
-    event["fallback"] = report.fallback or None
+    event |= {name: getattr(report, name) or None for name in ("fallback", "held", "kept")}
     write = log.info if report.outcome == "ok" and not report.fallback else log.warning
     write("bundle", outcome=report.outcome, **{name: value for name, value in event.items() if value is not None})

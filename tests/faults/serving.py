@@ -176,11 +176,20 @@ class Service:
         fresh.replace(pointer)
 
     def withdraw(self, version: str, *, back_to: str = "1") -> None:
-        """The pointer goes back, which is a swap of its own, and the version goes away."""
-        before = self.counted(SWAPS)
+        """The pointer goes back, whether or not that one was left, and the version goes away."""
+        told = len(self.log("bundle"))
         self.point(back_to)
-        wait_until(lambda: self.counted(SWAPS) == before + 1, "the pointer is followed")
+        wait_until(lambda: back_to in self._taken_since(told), "the pointer is followed")
         shutil.rmtree(self.models / "demo" / version)
+
+    def _taken_since(self, told: int) -> set[str]:
+        """The versions that were taken up, or kept, after so many lines of the log."""
+        return {line["version"] for line in self.log("bundle")[told:] if line["outcome"] == "ok"}
+
+    def reload_anew(self, version: str = "1") -> None:
+        """Have what is served loaded again, which it is not while its files are what they were."""
+        (self.models / "demo" / version / "manifest.json").touch()
+        self.post("/bundles/reload", {})
 
 
 @contextmanager

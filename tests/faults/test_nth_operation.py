@@ -115,4 +115,4 @@ def test_t6_killed_exporter_leaves_old_or_new_and_its_litter_is_swept(tmp_path: 
     assert not list((models / "demo").glob(f"{files.STAGING_PREFIX}*"))
     with serving(tmp_path) as service, service.holds(SWAPS, by=1):
         assert service.serving()["version"] == str(begun + 2)
-        service.post("/bundles/reload", {})
+        service.reload_anew(str(begun + 2))

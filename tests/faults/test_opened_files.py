@@ -35,7 +35,7 @@ def test_r12_no_name_makes_the_process_open_anything_but_models_and_store(tmp_pa
             start, _, rest = template.partition("{")
             for name in ODD:
                 assert get(service, start + name + rest.partition("}")[2]) in {400, 404, 405, 422}
-        service.post("/bundles/reload", {})
+        service.reload_anew()
     ours = {path for path in opened if not any(path.is_relative_to(folder) for folder in (*CODE, *SYSTEM))}
     assert any(path.is_relative_to(service.models) for path in ours), "the control: what is opened is seen"
     strange = {path for path in ours if not path.is_relative_to(service.models)}

@@ -140,7 +140,7 @@ def test_p2_sigkill_is_followed_by_a_start_that_takes_no_longer(tmp_path: Path) 
     first = _seconds_to_ready(tmp_path)
     assert min(_seconds_to_ready(tmp_path) for _ in range(3)) <= first + MORE_SECONDS
     with serving(tmp_path) as service, service.holds(SWAPS, by=1):
-        service.post("/bundles/reload", {})
+        service.reload_anew()
 
 
 def _refusal(folder: Path, **settings: str) -> tuple[int, str, float]:

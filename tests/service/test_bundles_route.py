@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from unittest.mock import Mock
 
+from bundle.errors import MemoryShortError
+from bundle.writer import point_current
 from service.bundles.loader import load_bundle
 from service.bundles.slot import Slot
 from tests.builders import damage, make_bundle
@@ -28,6 +32,47 @@ def test_reload_takes_up_a_new_version_and_goes_back(own_client: AppClient, tmp_
     back = own_client.post("/bundles/reload", {"version": "1"}).json()
     assert (back["bundle_id"], back["changed"]) == (before, True)
     assert own_client.get("/bundles").json()["last_reload"] == {"state": "ok", "reason": None}
+
+
+def test_reload_of_what_is_served_loads_and_counts_nothing_and_needs_no_memory(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "models")
+    with open_client(tmp_path, slot=Slot()) as client:
+        watcher, load = client.state.watcher, Mock(wraps=client.state.watcher._loads._load)
+        watcher._loads._load = load
+        first = client.post("/bundles/reload").json()
+        load.side_effect = MemoryShortError("there is no room for another")
+        for body in (None, {}, {"version": "1"}):
+            again = client.post("/bundles/reload", body)
+            assert (again.status_code, again.json()) == (200, first | {"changed": False})
+        assert (first["changed"], load.call_count) == (True, 1)
+        metrics = client.get("/metrics").text
+        assert 'prismrec_bundle_reloads_total{model="demo"} 1.0' in metrics
+        assert 'prismrec_bundle_reload_failures_total{model="demo",reason="memory"} 0.0' in metrics
+        (tmp_path / "models" / "demo" / "1" / "items.json").touch()  # the control: something may have changed
+        assert_problem(client.post("/bundles/reload"), 507, "no-memory")
+
+
+def test_version_held_by_a_reload_is_shown_until_the_pointer_names_it(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "models")
+    make_bundle(tmp_path / "models", version="2", seed=1)
+    with open_client(tmp_path, slot=Slot()) as client:
+
+        def shown() -> tuple[bool, bool, bool]:
+            bundles, ready = client.get("/bundles").json(), client.get("/health/ready").json()
+            metrics = client.get("/metrics").text
+            assert ready["degraded"] == []
+            gauge = f'prismrec_bundle_held{{model="demo"}} {float(bundles["models"][0]["held"])}' in metrics
+            return bundles["models"][0]["held"], ready["models"][0]["held"], gauge
+
+        assert not client.post("/bundles/reload").json()["held"]
+        assert shown() == (False, False, True)
+        assert client.post("/bundles/reload", {"version": "1"}).json()["held"]
+        assert shown() == (True, True, True)
+        point_current(tmp_path / "models" / "demo", "1")
+        client.state.watcher.check()
+        assert shown() == (False, False, True)
+        lines = [line for line in map(json.loads, client.log.getvalue().splitlines()) if line["event"] == "bundle"]
+        assert [(line.get("held"), line.get("kept")) for line in lines] == [(None, None), (True, None), (None, True)]
 
 
 def test_refused_reload_keeps_the_old_bundle_and_stays_ready(own_client: AppClient, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class FileHash(Reply, frozen=True, kw_only=True):
 
 
 class LastReload(Reply, frozen=True, kw_only=True):
-    """The last attempt to take up a bundle while running."""
+    """The last attempt to take up a bundle."""
 
     state: str
     """How it ended. One of: ok, failed."""
@@ -100,6 +100,8 @@ class ModelFound(Reply, frozen=True, kw_only=True):
     """That bundle; null = none is loaded yet."""
     fallback: bool
     """Whether it is the newest good one in place of the one to be served, which cannot be (PRISMREC_FALLBACK)."""
+    held: bool
+    """Whether a reload named it, and it is served in place of the one that `current` names, else the highest."""
     last_reload: LastReload | None
     """Null = none was tried."""
 
@@ -115,6 +117,8 @@ class ModelReady(Reply, frozen=True, kw_only=True):
     """The bundle that answers; null = none is loaded."""
     fallback: bool
     """Whether it is the newest good one in place of the one to be served, which cannot be (PRISMREC_FALLBACK)."""
+    held: bool
+    """Whether a reload named it, and it is served in place of the one that `current` names, else the highest."""
     last_reload: str | None
     """How the last reload ended; null = none was tried. One of: ok, failed."""
 
@@ -168,7 +172,9 @@ class ReloadReply(Reply, frozen=True, kw_only=True):
     """ReloadReply."""
 
     changed: bool
-    """false: this version was served already."""
+    """false: this version was served already; where its files are as they were, nothing was loaded."""
+    held: bool
+    """Whether it is served in place of the one that `current` names, else the highest, until that or a file changes."""
     bundle_id: str
     """Names the bundle that answered: model, version and content in one id."""
     model: str

@@ -48,6 +48,7 @@ class OperationsCalls(Asks):
     ) -> ReloadReply:
         """Verify, warm and serve a version of a model; if it is refused, the bundle served before goes on serving.
 
+        What is served already is not loaded again while its files are what they were, by name, size, time and inode.
         The same asked for while it is being loaded gets the result of that load; another version is a `conflict`.
 
         The other arguments are the members of ReloadRequest.
@@ -141,6 +142,7 @@ class AsyncOperationsCalls(AsyncAsks):
     ) -> ReloadReply:
         """Verify, warm and serve a version of a model; if it is refused, the bundle served before goes on serving.
 
+        What is served already is not loaded again while its files are what they were, by name, size, time and inode.
         The same asked for while it is being loaded gets the result of that load; another version is a `conflict`.
 
         The other arguments are the members of ReloadRequest.

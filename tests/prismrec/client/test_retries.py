@@ -155,7 +155,7 @@ def test_refused_connection_is_an_error_at_once_unless_asked_otherwise(scripted:
 
 def test_refused_connection_is_tried_again_for_every_operation_as_nothing_was_sent(scripted: Any) -> None:
     patient = RetryPolicy(refused_wait=0.5)
-    reloaded = {"changed": True, "bundle_id": "b", "model": "demo", "version": "2"}
+    reloaded = {"changed": True, "held": False, "bundle_id": "b", "model": "demo", "version": "2"}
     script = Script([REFUSED, httpx.Response(200, json=STORED), REFUSED, httpx.Response(200, json=reloaded)])
     ask = scripted(script, retry=patient)
     assert ask("append_interactions", "7", [InteractionAsked(item_id="m0")]).stored == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from threading import Event, Thread
 
@@ -38,6 +39,16 @@ def test_slot_failed_reload_keeps_serving(loaded: LoadedBundle) -> None:
     slot.loading()
     slot.fail(FAILED)
     assert (slot.state, slot.require(), slot.last_reload) == ("serving", loaded, FAILED)
+
+
+def test_slot_that_keeps_what_it_serves_says_only_what_the_report_says(loaded: LoadedBundle) -> None:
+    slot = Slot()
+    slot.swap(loaded, FAILED, fallback=True)
+    slot.keep(dataclasses.replace(OK, held=True, kept=True))
+    now = slot.now
+    assert (now.state, now.current, now.fallback, now.held) == ("serving", loaded, False, True)
+    slot.swap(loaded, OK)
+    assert not slot.now.held
 
 
 def test_slot_swapped_under_threads_gives_only_whole_bundles(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -151,6 +152,7 @@ def test_watcher_reload_that_met_an_idle_poll_loads_all_the_same(tmp_path: Path)
     make_bundle(tmp_path)
     slot, load, watcher = watching(tmp_path)
     watcher.check()
+    (tmp_path / "demo" / "1" / "manifest.json").touch()
     with watcher._busy:  # a poll that is looking, and will find nothing new
         asked = Thread(target=watcher.reload)
         asked.start()
@@ -188,6 +190,75 @@ def test_watcher_reload_of_a_named_version_stays_until_the_pointer_moves(tmp_pat
     assert watcher.check() is None
     assert version_of(slot) == "1"
     make_bundle(tmp_path, version="3", seed=5)
+    watcher.check()
+    assert version_of(slot) == "3"
+
+
+@pytest.mark.parametrize("ask", [None, "1", "poll"])
+def test_watcher_what_is_served_is_kept_without_a_load_while_its_files_are_the_same(
+    tmp_path: Path, ask: str | None
+) -> None:
+    folder = make_bundle(tmp_path)
+    told: list[ReloadReport] = []
+    slot, load, watcher = watching(tmp_path, listener=lambda report, _: told.append(report))
+    first = watcher.check()
+    served = slot.require()
+
+    def again() -> ReloadReport | None:
+        if ask != "poll":
+            return watcher.reload(ask)
+        (tmp_path / "demo" / "current").write_text("9")
+        watcher.check()
+        assert slot.last_reload is not None and slot.last_reload.outcome == "failed"
+        point_current(tmp_path / "demo", "1")
+        return watcher.check()
+
+    assert first is not None
+    report = again()
+    assert report == slot.last_reload == told[-1] == dataclasses.replace(first, kept=True)
+    assert (load.loads, slot.require() is served) == (1, True)
+    (folder / "items.json").touch()
+    assert again() == dataclasses.replace(first, kept=False)
+    assert (load.loads, slot.require() is served) == (2, False)
+
+
+def test_watcher_reload_of_a_named_version_is_held_until_the_pointer_names_it_or_another_is_taken(
+    tmp_path: Path,
+) -> None:
+    make_bundle(tmp_path)
+    make_bundle(tmp_path, version="2", seed=4)
+    slot, load, watcher = watching(tmp_path)
+    watcher.check()
+    held = []
+    for version in ("2", "1", "1", None):
+        held.append((watcher.reload(version).held, slot.now.held))
+    assert held == [(False, False), (True, True), (True, True), (False, False)]
+    assert (version_of(slot), load.loads) == ("2", 3)
+    watcher.reload("1")
+    damage(make_bundle(tmp_path, version="3", seed=5), "flipped-bit")
+    watcher.check()
+    assert (version_of(slot), slot.now.held) == ("1", True)  # refused: 1 goes on in its place
+    point_current(tmp_path / "demo", "1")
+    report = watcher.check()
+    assert report is not None and report.kept
+    assert (version_of(slot), slot.now.held) == ("1", False)
+
+
+def test_watcher_pointer_that_moves_in_a_reload_by_name_is_followed(tmp_path: Path) -> None:
+    make_bundle(tmp_path)
+    slot, load, watcher = watching(tmp_path)
+    watcher.check()
+    make_bundle(tmp_path, version="2", seed=4)
+    point_current(tmp_path / "demo", "1")
+    load.entered.clear()
+    load.gate.clear()
+    asked = Thread(target=watcher.reload, args=("2",))
+    asked.start()
+    assert load.entered.wait(10)
+    make_bundle(tmp_path, version="3", seed=5)  # and the pointer to it
+    load.gate.set()
+    asked.join(10)
+    assert version_of(slot) == "2"
     watcher.check()
     assert version_of(slot) == "3"
 
