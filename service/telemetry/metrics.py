@@ -65,7 +65,7 @@ class Metrics:
             "bundle_fallback", "1 while the newest good bundle is served in place of the one to be served.", "model"
         )
         self._held = self._gauge(
-            "bundle_held", "1 while a version that was asked for by name is served in place of that one.", "model"
+            "bundle_held", "1 while what a reload named is served in place of the one to be served.", "model"
         )
         self.loads_left = self._gauge("bundle_loads_left", "Loads of bundles that were given up on and still run.")
         self._known: dict[str, Served] = {}
