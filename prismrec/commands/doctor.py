@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from prismrec import flags
-from prismrec.checks import Line, check_writable, print_checks
-from prismrec.commands.doctor_serving import serving_lines
+from prismrec.checks import Line, print_checks
+from prismrec.commands.doctor_serving import check_trained_into, serving_lines
 from prismrec.failures import EXTRA_OF
 from prismrec.globals import EPILOG
 from prismrec.session import session_of
@@ -41,7 +41,7 @@ def doctor(
     Python, packages, torch, onnxruntime, disk and folders; the settings, ports, models (loaded) and the store.
     """
     lines = [check_python(), *check_extras(), check_onnxruntime(), check_disk(Path.cwd())]
-    lines += [check_writable("runs", Path("runs"))]
+    lines += [check_trained_into("runs", Path("runs"))]
     lines += serving_lines(models=models, model=model, store_url=store, host=host, port=port)
     lines += [check_torch()]  # last, as it takes memory that a service does not
     print_checks(session_of(context), lines)

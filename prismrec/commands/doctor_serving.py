@@ -33,10 +33,17 @@ def serving_lines(**flags: object) -> list[Line]:
     return [
         check_exposure(settings),
         *check_ports(settings),
-        check_writable("models", settings.models),
+        check_trained_into("models", settings.models),
         *check_models(settings),
         check_store(settings),
     ]
+
+
+def check_trained_into(what: str, folder: Path) -> Line:
+    """Whether a folder can be written where training can be: who only serves may have it read-only."""
+    if find_spec("torch") is None:
+        return Line(f"write access to {what}", passed=None, detail="only training needs it")
+    return check_writable(what, folder)
 
 
 def check_exposure(settings: Settings) -> Line:

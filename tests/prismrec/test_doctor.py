@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from prismrec.__main__ import main
+from prismrec.commands import doctor_serving
 from tests.builders import damage, make_bundle
 
 
@@ -96,3 +97,13 @@ def test_damaged_version_fails_with_why(models: Path, capsys: pytest.CaptureFixt
 
 def test_folder_without_models_is_no_failure_as_the_service_waits(capsys: pytest.CaptureFixture[str]) -> None:
     assert failed(capsys, "--models", "later", "--model", "any") == {}
+
+
+def test_folder_that_only_training_writes_may_be_read_only_where_nobody_trains(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("runs").write_text("no folder")
+    assert "write access to runs" in failed(capsys)
+    there = doctor_serving.find_spec
+    monkeypatch.setattr(doctor_serving, "find_spec", lambda name: None if name == "torch" else there(name))
+    assert "write access to runs" not in failed(capsys)

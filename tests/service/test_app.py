@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from service.errors import StorageUnavailableError
+from service.http.problems import problem
 from service.limits import LIMITS
 from tests.service.app_client import AppClient, assert_problem
 
@@ -292,6 +294,12 @@ def test_metrics_carry_templates_and_stay_bounded_under_a_scanner(own_client: Ap
     assert 'prismrec_lists_total{arm="",model="demo",source="model"} 1.0' in text
     assert 'prismrec_problems_total{code="unknown-user"} 1.0' in text
     assert "some-user-7" not in text and "scan-" not in text
+
+
+def test_problem_of_the_store_tells_callers_nothing_of_settings_and_its_operator_all() -> None:
+    error = StorageUnavailableError("the store's database does not answer", hint="check PRISMREC_STORE_URL with psql")
+    assert "Retry-After" in problem(error, "1")["hint"]
+    assert "psql" in error.hint
 
 
 async def _chunks(content: bytes) -> AsyncIterator[bytes]:
