@@ -18,6 +18,7 @@ ALLOWED: dict[str, str] = {
     r"needs data of your own": "a block of the README that begins with the reader's data",
     r"NO BROWSER": "Chromium brings 143 other packages along",
     r"NOT TESTED: (docker compose|the compose profile)": "needs a Docker Engine; `make docker`",
+    r"NOT TESTED: the systemd unit": "systemd is no part of a container",
     r"NOT TESTED: rendered Kubernetes manifests": "Debian's kubectl is of 2020; what needs no rendering is tested",
     r"NOT TESTED: prismrec fetch from s3": "`make clouds` installs the packages apart, and tests",
     r"NOT TESTED: .*\(make (supply|sbom) brings (it|them)\)": "tools of their own environment",
