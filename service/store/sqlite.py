@@ -181,7 +181,8 @@ class SqliteStore:
             self._read("SELECT at FROM probe")
             if self._write_failed:
                 with self._transaction() as db:
-                    db.execute("UPDATE probe SET at = ?", (int(self._clock()),))
+                    # SQLite writes nothing where a row stays the same, as it would within one second.
+                    db.execute("UPDATE probe SET at = max(at + 1, ?)", (int(self._clock()),))
             if self._log_uncut:
                 with self._lock, translated():
                     self._cut_log(wait_ms=0)

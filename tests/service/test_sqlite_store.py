@@ -189,6 +189,25 @@ sys.stdin.readline()
         told.close()
 
 
+def test_ping_after_a_refused_write_writes_each_time_also_within_a_second(tmp_path: Path) -> None:
+    """SQLite writes nothing where a row stays as it is: such a probe would find a full disk well."""
+    path = tmp_path / "store.sqlite"
+    store = SqliteStore(path, clock=lambda: NOW)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+
+        def version() -> int:
+            return int(other.execute("PRAGMA data_version").fetchone()[0])
+
+        seen = [version()]
+        for _ in range(3):
+            store._write_failed = True
+            assert store.ping()
+            seen.append(version())
+        assert len(set(seen)) == len(seen)
+        assert store.ping() and version() == seen[-1], "control: none was refused since, so nothing is written"
+    store.close()
+
+
 def test_same_preferences_again_change_nothing_not_even_their_time(tmp_path: Path) -> None:
     now = [NOW]
     store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: now[0])
