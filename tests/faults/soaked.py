@@ -34,9 +34,9 @@ def keep_replies() -> None:
 def keep_bundles() -> None:
     swap = Slot.swap
 
-    def swapped(self: Slot, loaded: Any, report: Any) -> None:
+    def swapped(self: Slot, loaded: Any, report: Any, **more: Any) -> None:
         _kept.append(loaded)
-        swap(self, loaded, report)
+        swap(self, loaded, report, **more)
 
     Slot.swap = swapped  # type: ignore[method-assign]
 
@@ -44,9 +44,9 @@ def keep_bundles() -> None:
 def keep_files() -> None:
     swap = Slot.swap
 
-    def swapped(self: Slot, loaded: Any, report: Any) -> None:
+    def swapped(self: Slot, loaded: Any, report: Any, **more: Any) -> None:
         _kept.append(os.open("/dev/null", os.O_RDONLY))
-        swap(self, loaded, report)
+        swap(self, loaded, report, **more)
 
     Slot.swap = swapped  # type: ignore[method-assign]
 
