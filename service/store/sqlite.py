@@ -61,7 +61,7 @@ class SqliteStore:
         self._max_history = max_history
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[tuple[sqlite3.Connection, threading.Lock]] = []
         self._closed = False
         self._write_failed = False
         self._log_uncut = False
@@ -93,7 +93,7 @@ class SqliteStore:
 
     def known(self, user_id: str) -> Known | None:
         part = part_of(user_id)
-        with translated(), self._reader() as db:  # which ends the transaction, whatever happens
+        with translated(), self._reading() as reader, reader as db:  # which ends the transaction, whatever happens
             db.execute("BEGIN")
             history = db.execute(_HISTORY.format(part.history), (user_id,)).fetchall()
             kept = db.execute(_PREFERENCES.format(part.preferences), (user_id,)).fetchone()
@@ -193,9 +193,11 @@ class SqliteStore:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            for connection in (*self._readers, self._writer):
-                connection.close()
+            for reader, turn in self._readers:
+                with turn:  # a thread may be reading still, and would end the process
+                    reader.close()
             self._readers.clear()
+            self._writer.close()
 
     @contextlib.contextmanager
     def _erasing(self) -> Iterator[sqlite3.Connection]:
@@ -248,22 +250,24 @@ class SqliteStore:
         return int(n_items)
 
     def _read(self, statement: str, *values: str | int) -> list[tuple[Any, ...]]:
-        with translated():
-            return self._reader().execute(statement, values).fetchall()
+        with translated(), self._reading() as reader:
+            return reader.execute(statement, values).fetchall()
 
-    def _reader(self) -> sqlite3.Connection:
-        """This thread's connection for reads."""
-        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
-        return self._new_reader() if reader is None else reader
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection for reads, which is not closed meanwhile."""
+        if not hasattr(self._local, "reader"):
+            self._local.reader = self._new_reader()
+        reader, turn = self._local.reader
+        with turn:
+            yield reader  # closed: ProgrammingError
 
-    def _new_reader(self) -> sqlite3.Connection:
+    def _new_reader(self) -> tuple[sqlite3.Connection, threading.Lock]:
         with self._lock:
             if self._closed:
                 raise sqlite3.ProgrammingError("closed")
-            reader = connect(self._path, busy_ms=READ_BUSY_MS)
-            self._readers.append(reader)
-        self._local.reader = reader
-        return reader
+            self._readers.append((connect(self._path, busy_ms=READ_BUSY_MS), threading.Lock()))
+            return self._readers[-1]
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -63,7 +63,8 @@ def test_known_of_a_user_who_is_written_to_meanwhile_is_of_one_moment(
             other.append(write("1", "b", key="two"))
             other.put_preferences("1", "{}", "bundle")
 
-    store._reader().set_trace_callback(write_both)
+    with store._reading() as reader:
+        reader.set_trace_callback(write_both)
     assert read(store, "1") == Known(("a",))
     assert begun, "nothing was written between the two reads"
     assert read(store, "1") == Known(("a", "b"), Preferences("{}", "bundle", NOW))
@@ -74,7 +75,9 @@ def test_known_of_a_user_who_is_written_to_meanwhile_is_of_one_moment(
 def test_read_that_fails_leaves_no_snapshot_open(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "store.sqlite", clock=lambda: NOW)
     store.append(write("1", "a"))
-    reader, traced = store._reader(), [""]
+    traced = [""]
+    with store._reading() as reader:
+        pass
     reader.set_trace_callback(traced.append)
     reader.set_progress_handler(lambda: traced[-1].startswith("SELECT"), 1)  # interrupts what comes after BEGIN
     with pytest.raises(StorageUnavailableError):
@@ -206,6 +209,33 @@ def test_ping_after_a_refused_write_writes_each_time_also_within_a_second(tmp_pa
         assert len(set(seen)) == len(seen)
         assert store.ping() and version() == seen[-1], "control: none was refused since, so nothing is written"
     store.close()
+
+
+def test_store_that_is_closed_while_threads_read_ends_their_reads_and_not_the_process(tmp_path: Path) -> None:
+    """In a process of its own, as a connection that is closed under a read takes the process with it."""
+    script = f"""
+import threading
+from service.errors import StorageUnavailableError
+from service.store.sqlite import SqliteStore
+for _ in range(20):
+    store = SqliteStore(__import__("pathlib").Path({str(tmp_path / "store.sqlite")!r}), clock=lambda: 1)
+    reads = threading.Semaphore(0)
+    def read():
+        try:
+            while True:
+                store.users(10)
+                store.known("1")
+                reads.release()
+        except StorageUnavailableError:
+            pass
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers: reader.start()
+    for _ in range(40): reads.acquire()
+    store.close()
+    for reader in readers: reader.join()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_same_preferences_again_change_nothing_not_even_their_time(tmp_path: Path) -> None:
