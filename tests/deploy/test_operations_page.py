@@ -61,7 +61,7 @@ def test_fields_of_the_log_are_those_of_the_page(used: AppClient) -> None:
     for event in ("request", "bundle"):
         assert fields[event] <= told[event] | {"time", "level", "event"}, event
     # a test of its own has each of these: keys (test_auth), traces (test_tracing), errors (test_app), arms (test_logs),
-    # what stands in (tests/faults/test_bundles_on_the_way.py), what is held or kept (tests/service/test_bundles_route.py)
+    # elsewhere: keys (test_auth), traces (test_tracing), errors (test_app), arms (test_logs),
     assert told["request"] - fields["request"] == {"key", "trace_id", "arm", "answered"}
     assert told["bundle"] - fields["bundle"] == {"fallback", "held", "kept"}
 

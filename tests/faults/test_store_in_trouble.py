@@ -229,10 +229,14 @@ def test_w5_store_of_an_older_schema_is_brought_up_and_keeps_its_histories(tmp_p
         assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
 
-def test_w5_missing_store_is_made(tmp_path: Path) -> None:
+def test_w5_missing_store_is_made_and_one_in_a_missing_folder_is_a_typo(tmp_path: Path) -> None:
     make_bundle(tmp_path / "models")
-    folder = tmp_path / "not" / "there"
+    folder = tmp_path / "there"
     url = f"sqlite:///{folder / 'store.sqlite'}"
+    with pytest.raises(AssertionError), serving(tmp_path, STORE_URL=url):
+        pass
+    assert not folder.exists()
+    folder.mkdir()
     counted = {"route": "/users/{user_id}/interactions", "status": "200"}
     with serving(tmp_path, STORE_URL=url) as service, service.holds("prismrec_requests_total", by=1, **counted):
         assert service.write("1", "m0", key="k").status_code == 200
