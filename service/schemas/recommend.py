@@ -183,7 +183,7 @@ def _keep_refusal(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     try:
         return handler(value)
     except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False, include_context=False)
+        found = error.errors(include_input=False, include_url=False)
         return Refused([{**entry, "loc": ("body", *entry["loc"])} for entry in found])
 
 

@@ -234,6 +234,17 @@ def test_batch_answers_each_request_by_itself(client: AppClient) -> None:
     assert found["results"][0]["result"]["bundle_id"] == found["bundle_id"]
 
 
+@pytest.mark.parametrize("asked", [{"user_id": "../x"}, {"history": ["a\nb"]}, {"history": [""]}])
+def test_batch_entry_with_an_id_that_is_not_taken_is_refused_alone_and_in_words(
+    client: AppClient, asked: dict[str, Any]
+) -> None:
+    good, bad = client.post("/recommend/batch", {"requests": [{"history": ["m1"]}, asked]}).json()["results"]
+    alone = client.post("/recommend", asked)
+    assert good["status"] == "ok" and alone.status_code == 422
+    assert bad["problem"]["code"] == "invalid-request"
+    assert bad["problem"]["errors"] == alone.json()["errors"]
+
+
 def test_batch_at_the_limit_is_answered_and_one_past_it_refused(client: AppClient) -> None:
     one = {"history": ["m0"], "n": 1}
     assert len(client.post("/recommend/batch", {"requests": [one] * LIMITS.batch}).json()["results"]) == LIMITS.batch
