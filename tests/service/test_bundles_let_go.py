@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import onnxruntime as ort
 import pytest
 
 from bundle.errors import BundleError
@@ -17,6 +16,7 @@ from service.bundles.loader import load_bundle
 from service.bundles.memory import _give_back_soon
 from service.bundles.slot import Slot
 from service.engine import LoadedBundle
+from service.graphs import open_session
 from tests.builders import damage, make_bundle
 from tests.faults.soaking import QUESTIONS
 from tests.service.app_client import AppClient, open_client
@@ -71,26 +71,33 @@ def test_swapped_bundle_that_is_part_of_a_cycle_is_found_out(without_collector: 
     assert swapped_away(client)() is not None
 
 
-def sessions() -> int:
-    """Those of onnxruntime that are in memory; what holds a bundle's bytes holds these, too."""
-    return sum(isinstance(one, ort.InferenceSession) for one in gc.get_objects())
+def left_of_refused(client: AppClient, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many sessions are still there once a version was loaded and refused, twice; they hold a bundle's weights."""
+    made: list[weakref.ref[Any]] = []
 
+    def opened(content: bytes) -> Any:
+        session = open_session(content)
+        made.append(weakref.ref(session))
+        return session
 
-def refused(client: AppClient) -> int:
-    """How many sessions more there are once a version was loaded and refused, twice."""
+    monkeypatch.setattr("service.bundles.loader.open_session", opened)
     damage(client.state.settings.models / "demo" / "2", "golden-off")
-    before = sessions()
     for _ in range(2):
         reply = client.post("/bundles/reload", {"model": "demo", "version": "2"})
         assert (reply.status_code, reply.json()["code"]) == (422, "bundle-refused")
-    return sessions() - before
+    assert len(made) >= 2 * 4
+    return sum(session() is not None for session in made)
 
 
-def test_refused_bundle_is_freed_with_its_refusal(without_collector: None, client: AppClient) -> None:
-    assert refused(client) == 0
+def test_refused_bundle_is_freed_with_its_refusal(
+    without_collector: None, client: AppClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert left_of_refused(client, monkeypatch) == 0
 
 
-def test_refused_bundle_that_is_part_of_a_cycle_is_found_out(without_collector: None, client: AppClient) -> None:
+def test_refused_bundle_that_is_part_of_a_cycle_is_found_out(
+    without_collector: None, client: AppClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def load(folder: Path) -> LoadedBundle:
         try:
             return load_bundle(folder)
@@ -99,7 +106,7 @@ def test_refused_bundle_that_is_part_of_a_cycle_is_found_out(without_collector: 
             raise
 
     client.state.watcher._loads._load = load
-    assert refused(client) > 0
+    assert left_of_refused(client, monkeypatch) > 0
 
 
 def test_memory_is_given_back_once_more_when_the_replaced_bundle_has_gone(
