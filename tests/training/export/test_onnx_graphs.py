@@ -125,7 +125,7 @@ def test_export_graphs_of_network_without_a_path_from_no_history_is_refused_by_n
         def decode(self, z):
             return z @ torch.ones(2, 3)
 
-    with pytest.raises(ExportError, match="a other cannot be explained"):
+    with pytest.raises(ExportError, match="the other cannot be explained"):
         export_graphs(Other())
 
 
