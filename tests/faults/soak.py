@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import platform
 import sys
 import tempfile
 from dataclasses import asdict
@@ -21,6 +19,7 @@ import numpy as np
 from tests.faults.served import LATENTS, ML_1M_ITEMS, served
 from tests.faults.soaked import BUNDLES, FILES, HONEST, REPLIES
 from tests.faults.soaking import MAX_SLOPE, Plan, Seen, make_models, soak, verdict_of
+from tests.result_pages import publish, this_machine
 
 WINDOW = 300.0
 P99_RATIO = 1.2
@@ -36,11 +35,7 @@ def main() -> int:
             seen = asyncio.run(soak(running, plan))
             running.holds()
     figures = figures_of(seen, plan, options.variant) | {"load_average": [load_before, os.getloadavg()[0]]}
-    page = page_of(figures, options.note)
-    print(page)
-    if options.results is not None:
-        options.results.with_suffix(".md").write_text(page, "utf-8")
-        options.results.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    publish(page_of(figures, options.note), figures, options.results)
     return 1 if figures["complaints"] else 0
 
 
@@ -68,7 +63,7 @@ def figures_of(seen: Seen, plan: Plan, variant: str) -> dict[str, Any]:
     return {
         "variant": variant,
         "plan": asdict(plan),
-        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+        "machine": this_machine(),
         "requests": seen.requests,
         "swaps": seen.swaps,
         "failed": seen.failed[:20],

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import secrets
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 from service.http.auth import ACCESS
 from service.http.openapi_file import document
 from tests import cluster
+from tests.result_pages import publish, this_machine
 from tests.service.fuzz_rounds import SETUPS, Round, run_round, setup_of
 
 SHOWN = 12_000
@@ -41,14 +41,10 @@ def main() -> int:
     figures = figures_of(rounds) | {
         "seconds": round(time.monotonic() - began),
         "examples": options.examples,
-        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+        "machine": this_machine(),
         "load_average": [load_before, os.getloadavg()[0]],
     }
-    page = page_of(figures)
-    print(page)
-    if options.results is not None:
-        options.results.with_suffix(".md").write_text(page, "utf-8")
-        options.results.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    publish(page_of(figures), figures, options.results)
     return 1 if figures["failed"] else 0
 
 
